@@ -1,0 +1,189 @@
+// Bound expressions and relational plan nodes: the language between the binder, the optimizer and the executor.
+
+import type { ColumnSchema, DataType, Scalar } from "#columnar";
+import type { ScanPredicate, TableSource } from "./table-source.ts";
+
+/** Where a piece of SQL text stands: offsets in UTF-16 units, end exclusive. */
+export interface SourceSpan {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * An expression over the columns of its input node. Types are resolved and every implicit cast is an explicit
+ * `cast`, so kernels see exactly the argument types of the function they implement.
+ */
+export type Expr =
+  | { readonly kind: "column"; readonly index: number; readonly name: string; readonly type: DataType }
+  | { readonly kind: "literal"; readonly value: Scalar; readonly type: DataType }
+  /** A scalar function or operator of the registry, by its resolved id. */
+  | {
+      readonly kind: "call";
+      readonly function: string;
+      readonly args: readonly Expr[];
+      readonly type: DataType;
+      readonly span?: SourceSpan;
+    }
+  /** `lenient` gives NULL where the text does not parse (TRY_CAST). */
+  | {
+      readonly kind: "cast";
+      readonly arg: Expr;
+      readonly type: DataType;
+      readonly lenient?: boolean;
+      readonly span?: SourceSpan;
+    }
+  /** Three-valued AND / OR over two or more arguments. */
+  | { readonly kind: "and" | "or"; readonly args: readonly Expr[]; readonly type: DataType }
+  | { readonly kind: "not"; readonly arg: Expr; readonly type: DataType }
+  | { readonly kind: "is_null"; readonly arg: Expr; readonly negated: boolean; readonly type: DataType }
+  /** `arg IN (list)` with three-valued logic; list items have the argument's type. */
+  | {
+      readonly kind: "in_list";
+      readonly arg: Expr;
+      readonly list: readonly Expr[];
+      readonly negated: boolean;
+      readonly type: DataType;
+    }
+  /** Searched CASE; branches have the result's type. A missing else is a NULL literal. */
+  | {
+      readonly kind: "case";
+      readonly branches: readonly { readonly when: Expr; readonly then: Expr }[];
+      readonly otherwise: Expr;
+      readonly type: DataType;
+    }
+  | { readonly kind: "coalesce"; readonly args: readonly Expr[]; readonly type: DataType };
+
+/** One aggregate call of an aggregate node. */
+export interface AggregateCall {
+  /** Registry id, such as count, sum_int64, percentile_cont. */
+  readonly function: string;
+  /** Value arguments over the input's columns; empty for count(*). */
+  readonly args: readonly Expr[];
+  readonly distinct: boolean;
+  /** FILTER (WHERE …). */
+  readonly filter: Expr | undefined;
+  /** ORDER BY inside the call, or WITHIN GROUP for ordered-set aggregates. */
+  readonly orderBy: readonly SortKey[];
+  /** Direct arguments of ordered-set aggregates, such as the fraction; constants. */
+  readonly directArgs: readonly Expr[];
+  readonly type: DataType;
+  readonly span?: SourceSpan;
+}
+
+/** PostgreSQL sorts NULLS LAST ascending and NULLS FIRST descending unless told. */
+export interface SortKey {
+  readonly expr: Expr;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/** A relational operator. `columns` is the output schema; expressions index the input's output columns. */
+export type PlanNode =
+  | {
+      readonly kind: "scan";
+      readonly source: TableSource;
+      /** Source column indices, in output order. */
+      readonly projection: readonly number[];
+      readonly predicates: readonly ScanPredicate[];
+      readonly limit: number | undefined;
+      readonly columns: readonly ColumnSchema[];
+    }
+  /** Literal rows: VALUES, and the single empty row of a SELECT without FROM. */
+  | { readonly kind: "values"; readonly rows: readonly (readonly Expr[])[]; readonly columns: readonly ColumnSchema[] }
+  /** generate_series and other set-returning functions in FROM. */
+  | {
+      readonly kind: "function_scan";
+      readonly function: string;
+      readonly args: readonly Expr[];
+      readonly columns: readonly ColumnSchema[];
+    }
+  | {
+      readonly kind: "filter";
+      readonly input: PlanNode;
+      readonly condition: Expr;
+      readonly columns: readonly ColumnSchema[];
+    }
+  | {
+      readonly kind: "project";
+      readonly input: PlanNode;
+      readonly exprs: readonly Expr[];
+      readonly columns: readonly ColumnSchema[];
+    }
+  /** Output: group keys, then aggregates. No keys: exactly one row. */
+  | {
+      readonly kind: "aggregate";
+      readonly input: PlanNode;
+      readonly keys: readonly Expr[];
+      readonly aggregates: readonly AggregateCall[];
+      readonly columns: readonly ColumnSchema[];
+    }
+  /** `limit` present makes it a top-N over offset + limit rows. Stable. */
+  | {
+      readonly kind: "sort";
+      readonly input: PlanNode;
+      readonly keys: readonly SortKey[];
+      readonly topRows: number | undefined;
+      readonly columns: readonly ColumnSchema[];
+    }
+  | {
+      readonly kind: "limit";
+      readonly input: PlanNode;
+      readonly limit: number | undefined;
+      readonly offset: number;
+      readonly columns: readonly ColumnSchema[];
+    }
+  /** SELECT DISTINCT over all columns; NULLs equal each other. */
+  | { readonly kind: "distinct"; readonly input: PlanNode; readonly columns: readonly ColumnSchema[] }
+  /** Output: left columns then right columns (semi and anti: left only). Conditions index that concatenation. */
+  | {
+      readonly kind: "join";
+      readonly joinType: "inner" | "left" | "right" | "full" | "cross" | "semi" | "anti";
+      readonly left: PlanNode;
+      readonly right: PlanNode;
+      /** Equal pairs: expressions over the left and over the right input. */
+      readonly equalKeys: readonly { readonly left: Expr; readonly right: Expr }[];
+      /** The rest of the condition, over left ++ right. */
+      readonly residual: Expr | undefined;
+      readonly columns: readonly ColumnSchema[];
+    }
+  | {
+      readonly kind: "set_operation";
+      readonly operation: "union" | "intersect" | "except";
+      readonly all: boolean;
+      readonly left: PlanNode;
+      readonly right: PlanNode;
+      readonly columns: readonly ColumnSchema[];
+    };
+
+/** A scalar function chosen by overload resolution. */
+export interface ResolvedFunction {
+  readonly id: string;
+  /** Types the arguments must be cast to, one for each argument given. */
+  readonly argTypes: readonly DataType[];
+  readonly returnType: DataType;
+  /** immutable: foldable; stable: one value a query (now()); volatile: evaluated each row. */
+  readonly volatility: "immutable" | "stable" | "volatile";
+}
+
+/** An aggregate chosen by overload resolution. */
+export interface ResolvedAggregate {
+  readonly id: string;
+  readonly argTypes: readonly DataType[];
+  readonly returnType: DataType;
+  /** True for WITHIN GROUP aggregates such as percentile_cont. */
+  readonly orderedSet: boolean;
+}
+
+/**
+ * The function registry as the binder uses it. Names are lower case; operators go by their symbol, unary minus by
+ * "-" with one argument.
+ */
+export interface FunctionRegistry {
+  resolveScalar(name: string, argTypes: readonly DataType[]): ResolvedFunction | undefined;
+  resolveAggregate(name: string, argTypes: readonly DataType[]): ResolvedAggregate | undefined;
+  isAggregate(name: string): boolean;
+  /** Known names for "did you mean". */
+  functionNames(): readonly string[];
+  /** Whether a cast exists, and whether it may be applied without being written (PostgreSQL's implicit casts). */
+  castKind(from: DataType, to: DataType): "implicit" | "assignment" | "explicit" | undefined;
+}
