@@ -27,3 +27,4 @@ export { parseSizeBytes } from "./sizes.ts";
 export { parseTableName, tableNameToString, type TableIdentifier } from "./table-name.ts";
 export { compareCodePoints } from "./text-order.ts";
 export { systemClock, systemRandom, uuidv7, type Clock, type RandomSource, type TimestampMicros } from "./time.ts";
+export { fromRpcResult, toRpcResult, type RpcResult } from "./rpc.ts";
