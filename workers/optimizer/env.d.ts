@@ -1,0 +1,8 @@
+// Generated from wrangler.toml by `npm run types`; checked by `npm run check`.
+
+interface OptimizerEnv {
+	STATE: D1Database;
+	CATALOG: Service<typeof import("../catalog/index.ts").default>;
+	QUERY: Service<typeof import("../query/index.ts").default>;
+	COMPACTOR: Service<typeof import("../compactor/index.ts").default>;
+}
