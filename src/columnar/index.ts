@@ -1,4 +1,4 @@
-// Column vectors and their types.
+// Column vectors and their types, row selection, and Arrow in and out.
 
 export type { DataType, Decimal, Interval, Scalar, TypeKind } from "./data-type.ts";
 export {
@@ -11,3 +11,12 @@ export {
   type Vector,
   type VectorValues,
 } from "./vector.ts";
+export { constantVector, vectorFromScalars } from "./build.ts";
+export { flattenVector, isNullAt, nullVector, rowAt, scalarAt } from "./access.ts";
+export { gather, gatherBatch } from "./gather.ts";
+export { concatBatches, concatVectors, sliceBatch, sliceVector } from "./concat.ts";
+export { batchByteSize, vectorByteSize } from "./size.ts";
+export { decimalToString, stringToDecimal } from "./decimal.ts";
+export { batchToArrowIpc, type ArrowWriteOptions } from "./arrow-write.ts";
+export { arrowIpcToBatches, readArrowIpc, uuidText, type ArrowContents } from "./arrow-read.ts";
+export { wordsToInt64 } from "./int64.ts";

@@ -1,0 +1,63 @@
+// Row selection: filter results, sort orders and join matches all become index lists.
+
+import { constantVector, vectorFromScalars } from "./build.ts";
+import { gatherInt32, gatherUint8, gatherValues } from "./gather-values.ts";
+import type { Batch, Vector } from "./vector.ts";
+
+/**
+ * Rows `indices` of a vector, in that order; a negative index makes a null row (the unmatched side of an outer
+ * join). Dictionary and constant vectors stay so, sharing the dictionary.
+ */
+export function gather(vector: Vector, indices: Int32Array): Vector {
+  const length = indices.length;
+  const present = presentRows(indices);
+  if (present === undefined) return gatherPresent(vector, indices);
+  if (vector.length === 0) return constantVector(vector.type, null, length);
+  if (vector.encoding === "constant") {
+    if (vector.value === null) return constantVector(vector.type, null, length);
+    const dictionary = vectorFromScalars(vector.type, [vector.value]);
+    return {
+      encoding: "dictionary",
+      type: vector.type,
+      length,
+      codes: new Int32Array(length),
+      dictionary,
+      validity: present,
+    };
+  }
+  const clamped = indices.map((index) => (index < 0 ? 0 : index));
+  const gathered = gatherPresent(vector, clamped);
+  if (gathered.encoding === "constant") return gathered;
+  if (gathered.validity !== undefined) {
+    for (let i = 0; i < length; i++) if (gathered.validity[i] === 0) present[i] = 0;
+  }
+  if (gathered.encoding === "dictionary") {
+    for (let i = 0; i < length; i++) if (present[i] === 0) gathered.codes[i] = 0;
+  }
+  return { ...gathered, validity: present };
+}
+
+/** Rows `indices` of every column. Errors: as {@link gather}. */
+export function gatherBatch(batch: Batch, indices: Int32Array): Batch {
+  return { rowCount: indices.length, columns: batch.columns.map((column) => gather(column, indices)) };
+}
+
+/** One byte an index, 0 where it is negative; undefined when none is. */
+function presentRows(indices: Int32Array): Uint8Array | undefined {
+  let any = 0;
+  for (let i = 0; i < indices.length; i++) any |= indices[i] as number;
+  if (any >= 0) return undefined;
+  const present = new Uint8Array(indices.length);
+  for (let i = 0; i < indices.length; i++) present[i] = (indices[i] as number) < 0 ? 0 : 1;
+  return present;
+}
+
+function gatherPresent(vector: Vector, indices: Int32Array): Vector {
+  const length = indices.length;
+  if (vector.encoding === "constant") return { ...vector, length };
+  const validity = vector.validity === undefined ? undefined : gatherUint8(vector.validity, indices);
+  if (vector.encoding === "dictionary") {
+    return { ...vector, length, codes: gatherInt32(vector.codes, indices), validity };
+  }
+  return { ...vector, length, values: gatherValues(vector.values, indices), validity };
+}
