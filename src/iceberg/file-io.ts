@@ -1,0 +1,92 @@
+// Reads and writes of metadata files by location, with a bounded cache: everything under metadata/ is immutable.
+
+import { LakeError } from "#core";
+import { locationToKey, type ObjectStore } from "#storage";
+
+/** Files by absolute location. */
+export interface FileIO {
+  /**
+   * The whole file. Ownership: shared, may not be mutated. Errors: `metadata_invalid` when there is no such file or
+   * it lies outside the bucket; `storage_unavailable`.
+   */
+  read(location: string): Promise<Uint8Array>;
+  /** Writes a file. Errors: `already_exists` when `ifNoneMatch` is set and it exists; `storage_unavailable`. */
+  write(location: string, bytes: Uint8Array, options?: { readonly ifNoneMatch?: "*" }): Promise<void>;
+  /** Deletes files; missing ones are no error. */
+  delete(locations: readonly string[]): Promise<void>;
+}
+
+/** Files that never change once written, and so may be cached. */
+const IMMUTABLE = /\.(?:avro|metadata\.json)$/;
+
+/** Bytes of manifests and metadata a FileIO keeps; an isolate has 128 MB for everything. */
+const DEFAULT_CACHE_BYTES = 8 * 1024 * 1024;
+
+/** Bytes by location, least recently used dropped first. */
+export interface ByteCache {
+  get(location: string): Uint8Array | undefined;
+  put(location: string, bytes: Uint8Array): void;
+  drop(location: string): void;
+}
+
+/** A cache of at most `maxBytes`; a file larger than a quarter of it is not kept. */
+export function createByteCache(maxBytes: number): ByteCache {
+  const entries = new Map<string, Uint8Array>();
+  let heldBytes = 0;
+  const drop = (location: string): void => {
+    heldBytes -= entries.get(location)?.length ?? 0;
+    entries.delete(location);
+  };
+  return {
+    drop,
+    get(location) {
+      const bytes = entries.get(location);
+      if (bytes !== undefined) {
+        entries.delete(location);
+        entries.set(location, bytes);
+      }
+      return bytes;
+    },
+    put(location, bytes) {
+      if (bytes.length * 4 > maxBytes) return;
+      drop(location);
+      entries.set(location, bytes);
+      heldBytes += bytes.length;
+      for (const oldest of entries.keys()) {
+        if (heldBytes <= maxBytes) break;
+        drop(oldest);
+      }
+    },
+  };
+}
+
+/** A FileIO over the store of one bucket. Cost: the cache holds up to `cache`'s bytes (8 MiB by default). */
+export function createFileIO(
+  store: ObjectStore,
+  bucket: string,
+  cache: ByteCache = createByteCache(DEFAULT_CACHE_BYTES),
+): FileIO {
+  return {
+    async read(location) {
+      const cached = cache.get(location);
+      if (cached !== undefined) return cached;
+      const bytes = await store.get(locationToKey(location, bucket));
+      if (bytes === undefined) {
+        throw new LakeError("metadata_invalid", `The file ${location} does not exist.`, { context: { location } });
+      }
+      if (IMMUTABLE.test(location)) cache.put(location, bytes);
+      return bytes;
+    },
+    async write(location, bytes, options = {}) {
+      const result = await store.put(locationToKey(location, bucket), bytes, options);
+      if (result.outcome === "precondition_failed") {
+        throw new LakeError("already_exists", `The file ${location} exists already.`, { context: { location } });
+      }
+      if (IMMUTABLE.test(location)) cache.put(location, bytes);
+    },
+    async delete(locations) {
+      for (const location of locations) cache.drop(location);
+      await store.delete(locations.map((location) => locationToKey(location, bucket)));
+    },
+  };
+}
