@@ -25,6 +25,7 @@ export { parseJson, stringifyJson, type JsonValue } from "./json.ts";
 export { retry, sleep, type RetryDeps, type RetryPolicy } from "./retry.ts";
 export { parseSizeBytes } from "./sizes.ts";
 export { parseTableName, tableNameToString, type TableIdentifier } from "./table-name.ts";
+export { nearestName } from "./nearest-name.ts";
 export { compareCodePoints } from "./text-order.ts";
 export { systemClock, systemRandom, uuidv7, type Clock, type RandomSource, type TimestampMicros } from "./time.ts";
 export { fromRpcResult, toRpcResult, type RpcResult } from "./rpc.ts";
