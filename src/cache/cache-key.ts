@@ -1,0 +1,34 @@
+// Cache keys. An exact key names an answer by everything that determines it; a loose key names a question.
+
+import { sha256Hex, stringifyJson } from "#core";
+
+/** Bumped when the meaning of a payload or of a key part changes, so that old entries are never read as new. */
+const EXACT_FORMAT = "firn-exact-1";
+const LOOSE_FORMAT = "firn-loose-1";
+
+/** Everything that determines an answer's bytes. */
+export interface ExactKeyParts {
+  /** Canonical bound plan. */
+  readonly planText: string;
+  readonly params: readonly unknown[];
+  /** Identity of the rows every scan reads: surviving immutable files and the ingest log's state. */
+  readonly scanIdentity: string;
+  /** Encoding of the payload. */
+  readonly format: string;
+}
+
+/**
+ * Key of an answer that cannot go stale: equal keys mean equal bytes, so age does not matter. Requests made: none.
+ */
+export async function exactCacheKey(parts: ExactKeyParts): Promise<string> {
+  const text = stringifyJson([EXACT_FORMAT, parts.planText, parts.params, parts.scanIdentity, parts.format]);
+  return `result/exact/${await sha256Hex(text)}`;
+}
+
+/**
+ * Key of a question as asked: SQL text, parameters and format, and nothing about the data. An entry under it is
+ * an answer of some age, for clients that accept one.
+ */
+export async function looseCacheKey(sql: string, params: readonly unknown[], format: string): Promise<string> {
+  return `result/loose/${await sha256Hex(stringifyJson([LOOSE_FORMAT, sql.trim(), params, format]))}`;
+}

@@ -1,0 +1,176 @@
+// The query result cache: isolate memory in front of a shared key-value store.
+//
+// Entries under exact keys are immutable truths (equal keys mean equal answers), so neither tier can make them
+// stale. Entries under loose keys carry their own age, which is checked on every read, so a late or old value in
+// the shared tier is at worst a miss.
+
+import type { Clock } from "#core";
+import { createByteLru } from "./byte-lru.ts";
+import { decodeEntry, encodeEntry, entrySizeBytes, type CacheEntry } from "./entry.ts";
+import { createInvalidationMarks, type InvalidationTarget } from "./invalidation.ts";
+import { MAX_VALUE_BYTES, MIN_TTL_SECONDS, type KeyValueStore } from "./key-value-store.ts";
+
+/** Where a hit was found. */
+export type CacheTier = "memory" | "kv";
+
+/** A found entry. */
+export interface CacheHit {
+  readonly tier: CacheTier;
+  readonly entry: CacheEntry;
+}
+
+/** What the cache did since the isolate started. Counts are of this isolate only; KV's contents are shared. */
+export interface CacheStatistics {
+  readonly memory: {
+    readonly entries: number;
+    readonly bytes: number;
+    readonly max_bytes: number;
+    readonly hits: number;
+    readonly evictions: number;
+  };
+  readonly kv: {
+    readonly hits: number;
+    readonly reads: number;
+    readonly bytes_read: number;
+    readonly writes: number;
+    readonly bytes_written: number;
+    readonly skipped_too_large: number;
+    readonly errors: number;
+  };
+  readonly misses: number;
+  readonly invalidations: number;
+}
+
+/** How an entry is kept. */
+export interface StoreOptions {
+  /** Also in the shared tier. */
+  readonly shared: boolean;
+  /** Life in the shared tier, seconds; raised to KV's minimum. */
+  readonly ttlSeconds: number;
+}
+
+/** The two-tier cache. No method but `invalidate` fails: a cache that is down is a cache that misses. */
+export interface ResultCache {
+  /** The entry under a key, whatever its age. */
+  lookup(key: string): Promise<CacheHit | undefined>;
+  /** The entry under a key if it is at most `maxAgeMs` old. */
+  lookupWithin(key: string, maxAgeMs: number): Promise<CacheHit | undefined>;
+  /** Keeps an entry in memory and, when asked and small enough, in the shared tier; resolves when both are done. */
+  store(key: string, entry: CacheEntry, options: StoreOptions): Promise<void>;
+  /**
+   * Makes earlier answers unusable: at once in this isolate, elsewhere once KV shows the mark (about a minute)
+   * and the isolate looks again (30 s). Errors: `storage_unavailable`.
+   */
+  invalidate(target: InvalidationTarget): Promise<void>;
+  statistics(): CacheStatistics;
+}
+
+/** What the cache is made of. */
+export interface ResultCacheDeps {
+  readonly clock: Clock;
+  /** Undefined: memory only. */
+  readonly shared: KeyValueStore | undefined;
+  readonly maxMemoryBytes: number;
+  /** Larger entries are kept in the shared tier only, bytes. */
+  readonly maxMemoryEntryBytes: number;
+}
+
+/** Creates an empty cache. */
+export function createResultCache(deps: ResultCacheDeps): ResultCache {
+  const { clock, shared } = deps;
+  const memory = createByteLru<CacheEntry>(deps.maxMemoryBytes);
+  const marks = createInvalidationMarks(shared, clock);
+  const counts = {
+    memoryHits: 0,
+    misses: 0,
+    invalidations: 0,
+    kvHits: 0,
+    kvReads: 0,
+    kvBytesRead: 0,
+    kvWrites: 0,
+    kvBytesWritten: 0,
+    kvSkipped: 0,
+    kvErrors: 0,
+  };
+
+  function keepInMemory(key: string, entry: CacheEntry): void {
+    const sizeBytes = entrySizeBytes(entry);
+    if (sizeBytes <= deps.maxMemoryEntryBytes) memory.set(key, entry, sizeBytes);
+  }
+
+  async function readShared(key: string): Promise<CacheEntry | undefined> {
+    if (shared === undefined) return undefined;
+    counts.kvReads += 1;
+    try {
+      const bytes = await shared.get(key);
+      counts.kvBytesRead += bytes?.length ?? 0;
+      return bytes === undefined ? undefined : await decodeEntry(bytes);
+    } catch {
+      counts.kvErrors += 1;
+      return undefined;
+    }
+  }
+
+  async function find(key: string, usable: (entry: CacheEntry) => boolean): Promise<CacheHit | undefined> {
+    const remembered = memory.get(key);
+    if (remembered !== undefined && usable(remembered) && (await marks.allows(remembered))) {
+      counts.memoryHits += 1;
+      return { tier: "memory", entry: remembered };
+    }
+    const stored = await readShared(key);
+    if (stored === undefined || !usable(stored) || !(await marks.allows(stored))) {
+      counts.misses += 1;
+      return undefined;
+    }
+    counts.kvHits += 1;
+    keepInMemory(key, stored);
+    return { tier: "kv", entry: stored };
+  }
+
+  async function writeShared(key: string, entry: CacheEntry, ttlSeconds: number): Promise<void> {
+    if (shared === undefined) return;
+    try {
+      const bytes = await encodeEntry(entry);
+      if (bytes.length > MAX_VALUE_BYTES) {
+        counts.kvSkipped += 1;
+        return;
+      }
+      counts.kvWrites += 1;
+      counts.kvBytesWritten += bytes.length;
+      await shared.put(key, bytes, { ttlSeconds: Math.max(MIN_TTL_SECONDS, Math.ceil(ttlSeconds)) });
+    } catch {
+      counts.kvErrors += 1;
+    }
+  }
+
+  return {
+    lookup: (key) => find(key, () => true),
+    lookupWithin: (key, maxAgeMs) => find(key, (entry) => clock.nowMs() - entry.asOfMs <= maxAgeMs),
+    async store(key, entry, options) {
+      keepInMemory(key, entry);
+      if (options.shared) await writeShared(key, entry, options.ttlSeconds);
+    },
+    async invalidate(target) {
+      counts.invalidations += 1;
+      memory.deleteWhere((entry) => "all" in target || entry.tables.includes(target.table));
+      await marks.set(target);
+    },
+    statistics() {
+      const { entries, bytes, maxBytes, evictions } = memory.statistics();
+      return {
+        memory: { entries, bytes, max_bytes: maxBytes, hits: counts.memoryHits, evictions },
+        kv: {
+          hits: counts.kvHits,
+          reads: counts.kvReads,
+          bytes_read: counts.kvBytesRead,
+          writes: counts.kvWrites,
+          bytes_written: counts.kvBytesWritten,
+          skipped_too_large: counts.kvSkipped,
+          errors: counts.kvErrors,
+        },
+        misses: counts.misses,
+        invalidations: counts.invalidations,
+      };
+    },
+  };
+}

@@ -1,0 +1,56 @@
+// One execution for identical concurrent requests in an isolate.
+
+/** What a caller of {@link SingleFlight.run} got, and whether another caller's work produced it. */
+export interface FlightResult<T> {
+  readonly value: T;
+  readonly shared: boolean;
+}
+
+/** Collapses concurrent calls with one key into one. */
+export interface SingleFlight<T> {
+  /**
+   * Runs `work`, or waits for the run of the same key that is under way and takes its value or error.
+   *
+   * Concurrency: a leader whose request the platform cancels never settles, so a follower waits at most
+   * `patienceMs` and then leads itself.
+   */
+  run(key: string, patienceMs: number, work: () => Promise<T>): Promise<FlightResult<T>>;
+}
+
+const TIMED_OUT = Symbol("timed out");
+
+/** Creates an empty single-flight group. */
+export function createSingleFlight<T>(): SingleFlight<T> {
+  const flights = new Map<string, Promise<T>>();
+
+  async function lead(key: string, work: () => Promise<T>): Promise<FlightResult<T>> {
+    const flight = work();
+    flights.set(key, flight);
+    try {
+      return { value: await flight, shared: false };
+    } finally {
+      if (flights.get(key) === flight) flights.delete(key);
+    }
+  }
+
+  return {
+    async run(key, patienceMs, work) {
+      const underWay = flights.get(key);
+      if (underWay === undefined) return lead(key, work);
+      const value = await withPatience(underWay, patienceMs);
+      return value === TIMED_OUT ? lead(key, work) : { value, shared: true };
+    },
+  };
+}
+
+async function withPatience<T>(promise: Promise<T>, patienceMs: number): Promise<T | typeof TIMED_OUT> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<typeof TIMED_OUT>((resolve) => {
+    timer = setTimeout(() => resolve(TIMED_OUT), patienceMs);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,168 @@
+import { expect, test } from "vitest";
+import { LakeError, utf8ToString } from "#core";
+import { arrowIpcToBatches, rowAt, vectorFromScalars, type Batch, type DataType, type Scalar } from "#columnar";
+import { createResultEncoder, type ResultFormat } from "../../../src/query/encode-result.ts";
+import { distinctColumns } from "../../../src/query/result-columns.ts";
+
+interface Column {
+  readonly name: string;
+  readonly type: DataType;
+  readonly values: readonly Scalar[];
+}
+
+function encode(format: ResultFormat, columns: readonly Column[], maxBytes = 1e6): Uint8Array {
+  const schema = columns.map(({ name, type }) => ({ name, type, nullable: true }));
+  const rowCount = columns[0]?.values.length ?? 0;
+  const batch: Batch = { rowCount, columns: columns.map(({ type, values }) => vectorFromScalars(type, values)) };
+  const encoder = createResultEncoder(format, schema, maxBytes);
+  encoder.add(batch);
+  return encoder.finish();
+}
+
+function jsonRows(columns: readonly Column[]): unknown[] {
+  const body = JSON.parse(`{${utf8ToString(encode("json", columns))}}`) as { rows: unknown[]; row_count: number };
+  expect(body.row_count).toBe(body.rows.length);
+  return body.rows;
+}
+
+const one = (type: DataType, value: Scalar): unknown =>
+  (jsonRows([{ name: "v", type, values: [value] }])[0] as { v: unknown }).v;
+
+test("I55 exact numbers beyond 2^53 - 1 are strings, others JSON numbers with all their digits", () => {
+  const int64: DataType = { kind: "int64" };
+  expect(one(int64, 9_007_199_254_740_991)).toBe(9_007_199_254_740_991);
+  expect(one(int64, 9_007_199_254_740_993n)).toBe("9007199254740993");
+  expect(one(int64, -9_223_372_036_854_775_808n)).toBe("-9223372036854775808");
+  const text = utf8ToString(
+    encode("json", [
+      {
+        name: "d",
+        type: { kind: "decimal" },
+        values: [
+          { unscaled: 1250n, scale: 2 },
+          { unscaled: 90_071_992_547_409_930n, scale: 1 },
+          { unscaled: 123_456_789_012_345_678n, scale: 12 },
+          { unscaled: -5n, scale: 3 },
+        ],
+      },
+    ]),
+  );
+  expect(text).toContain('"rows":[{"d":12.50},{"d":"9007199254740993.0"},{"d":123456.789012345678},{"d":-0.005}]');
+});
+
+test("floats: NaN and infinities are strings, minus zero stays, float32 is shortest", () => {
+  const double: DataType = { kind: "float64" };
+  expect(one(double, Number.NaN)).toBe("NaN");
+  expect(one(double, Number.POSITIVE_INFINITY)).toBe("Infinity");
+  expect(one(double, Number.NEGATIVE_INFINITY)).toBe("-Infinity");
+  expect(one(double, 1e300)).toBe(1e300);
+  expect(Object.is(one(double, -0), -0)).toBe(true);
+  expect(one({ kind: "float32" }, 0.1)).toBe(0.1);
+  expect(one({ kind: "float32" }, 16_777_216)).toBe(16_777_216);
+});
+
+test("times are ISO 8601 in UTC with microseconds", () => {
+  const utc: DataType = { kind: "timestamp", utc: true };
+  expect(one(utc, Date.UTC(2024, 0, 15, 10) * 1000)).toBe("2024-01-15T10:00:00.000000Z");
+  expect(one(utc, -1)).toBe("1969-12-31T23:59:59.999999Z");
+  expect(one({ kind: "timestamp", utc: false }, 1_705_312_800_123_456)).toBe("2024-01-15T10:00:00.123456");
+  expect(one({ kind: "date" }, 19_737)).toBe("2024-01-15");
+  expect(one({ kind: "date" }, -719_529)).toBe("-0001-12-31");
+  expect(one({ kind: "time" }, 86_399_000_001)).toBe("23:59:59.000001");
+  for (let day = -200_000; day < 200_000; day += 997) {
+    const expected = new Date(day * 86_400_000).toISOString().slice(0, 10);
+    expect(one({ kind: "date" }, day)).toBe(expected);
+  }
+});
+
+test("intervals are ISO 8601 durations", () => {
+  const interval: DataType = { kind: "interval" };
+  expect(one(interval, { months: 14, days: 3, micros: 14_706_500_000 })).toBe("P1Y2M3DT4H5M6.5S");
+  expect(one(interval, { months: 0, days: 0, micros: 0 })).toBe("PT0S");
+  expect(one(interval, { months: 0, days: -1, micros: -500_000 })).toBe("P-1DT-0.5S");
+});
+
+test("nested, json, binary, boolean and null values", () => {
+  expect(one({ kind: "json" }, '{"a":[1,2]}')).toEqual({ a: [1, 2] });
+  expect(one({ kind: "json" }, "not json")).toBe("not json");
+  expect(one({ kind: "binary" }, new Uint8Array([0, 255]))).toBe("\\x00ff");
+  expect(one({ kind: "boolean" }, true)).toBe(true);
+  expect(one({ kind: "string" }, null)).toBeNull();
+  expect(one({ kind: "list", element: { kind: "string" } }, ["a", null])).toEqual(["a", null]);
+  const struct: DataType = { kind: "struct", fields: [{ name: "x", type: { kind: "int64" } }] };
+  expect(one(struct, { x: 2n ** 60n })).toEqual({ x: (2n ** 60n).toString() });
+});
+
+test("I56 columns of one name are told apart and none is lost", () => {
+  const int: DataType = { kind: "int32" };
+  const names = ["a", "a", "a_1", "a", "b"];
+  const renamed = distinctColumns(names.map((name) => ({ name, type: int, nullable: true }))).map(({ name }) => name);
+  expect(renamed).toEqual(["a", "a_2", "a_1", "a_3", "b"]);
+  const rows = jsonRows(names.map((name, index) => ({ name, type: int, values: [index] })));
+  expect(rows[0]).toEqual({ a: 0, a_2: 1, a_1: 2, a_3: 3, b: 4 });
+});
+
+test("dictionary and constant vectors encode like flat ones", () => {
+  const type: DataType = { kind: "string" };
+  const encoder = createResultEncoder(
+    "json",
+    [
+      { name: "d", type, nullable: true },
+      { name: "c", type, nullable: true },
+    ],
+    1e6,
+  );
+  encoder.add({
+    rowCount: 3,
+    columns: [
+      {
+        encoding: "dictionary",
+        type,
+        length: 3,
+        codes: Int32Array.of(1, 0, 0),
+        dictionary: vectorFromScalars(type, ['q"', "y"]),
+        validity: Uint8Array.of(1, 0, 1),
+      },
+      { encoding: "constant", type, length: 3, value: "k" },
+    ],
+  });
+  const body = JSON.parse(`{${utf8ToString(encoder.finish())}}`) as { rows: unknown };
+  expect(body.rows).toEqual([
+    { d: "y", c: "k" },
+    { d: null, c: "k" },
+    { d: 'q"', c: "k" },
+  ]);
+});
+
+const SAMPLE: Column[] = [
+  { name: "id", type: { kind: "int64" }, values: [1, 2 ** 53 + 2, null].map((v) => (v === null ? v : BigInt(v))) },
+  { name: "te,xt", type: { kind: "string" }, values: ["", 'a "b"\n', null] },
+  { name: "at", type: { kind: "timestamp", utc: true }, values: [0, null, 1_500_000] },
+];
+
+test("csv: header, quoting, NULL apart from the empty string", () => {
+  expect(utf8ToString(encode("csv", SAMPLE))).toBe(
+    'id,"te,xt",at\r\n1,"",1970-01-01T00:00:00.000000Z\r\n9007199254740994,"a ""b""\n",\r\n,,1970-01-01T00:00:01.500000Z\r\n',
+  );
+});
+
+test("ndjson: one object a line; arrow: the same values", () => {
+  const lines = utf8ToString(encode("ndjson", SAMPLE)).trimEnd().split("\n");
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(jsonRows(SAMPLE));
+  const [batch] = arrowIpcToBatches(encode("arrow", SAMPLE));
+  expect(rowAt(batch as Batch, 1)).toEqual([9_007_199_254_740_994n, 'a "b"\n', null]);
+});
+
+test("an empty result still names its columns", () => {
+  const empty = [{ name: "n", type: { kind: "int64" } as DataType, values: [] }];
+  expect(utf8ToString(encode("json", empty))).toBe('"columns":[{"name":"n","type":"bigint"}],"rows":[],"row_count":0');
+  expect(utf8ToString(encode("csv", empty))).toBe("n\r\n");
+  expect(utf8ToString(encode("ndjson", empty))).toBe("");
+});
+
+test.each(["json", "ndjson", "csv", "arrow"] as const)("a %s payload over its bound is refused", (format) => {
+  const values = Array.from({ length: 1000 }, (_, i) => `value ${i}`);
+  const attempt = (): Uint8Array => encode(format, [{ name: "v", type: { kind: "string" }, values }], 5000);
+  expect(attempt).toThrow(LakeError);
+  expect(attempt).toThrow(/larger than 5000 bytes/);
+});
