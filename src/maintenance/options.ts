@@ -1,0 +1,218 @@
+// What a caller may ask of a layout job: parsing of request bodies, then resolution against the table.
+
+import { LakeError, nearestName, parseSizeBytes, parseTableName, tableNameToString, type TableIdentifier } from "#core";
+import type { NullOrder } from "#iceberg";
+
+/** One key of a requested sort. */
+export interface SortColumn {
+  readonly column: string;
+  readonly direction: "asc" | "desc";
+  readonly nullOrder: NullOrder;
+}
+
+/** A parsed compaction request; absent sizes follow the table's properties. */
+export interface CompactRequest {
+  readonly kind: "compact";
+  readonly table: TableIdentifier;
+  /** Merge every file below the minimum size wherever two of them meet. */
+  readonly aggressive: boolean;
+  readonly minFileSizeBytes?: number;
+  readonly targetFileSizeBytes?: number;
+  readonly minInputFiles?: number;
+}
+
+/** A parsed sort rewrite request; without `sort` the table's own sort order is used. */
+export interface RewriteRequest {
+  readonly kind: "rewrite";
+  readonly table: TableIdentifier;
+  readonly sort?: readonly SortColumn[];
+  readonly targetFileSizeBytes?: number;
+}
+
+/** Any layout job's request; plain data, so that it can be a workflow's parameters. */
+export type LayoutRequest = CompactRequest | RewriteRequest;
+
+/** The table that the runbook's bodies, which name none, mean. */
+const DEFAULT_TABLE = "events";
+
+/**
+ * Target sizes outside this range are mistakes: below, a missing unit ("128" for "128MB") would shatter a table
+ * into files of a few rows; above, one file no longer fits the platform's time limits for a step.
+ */
+const MIN_TARGET_BYTES = 64 * 1024;
+const MAX_TARGET_BYTES = 2 * 1024 ** 3;
+
+/** Upper bound of min-input-files; more would never be reached by one group. */
+const MAX_MIN_INPUT_FILES = 10_000;
+
+/** Sort keys beyond this number cannot change an order that matters. */
+const MAX_SORT_COLUMNS = 16;
+
+type Body = Readonly<Record<string, unknown>>;
+
+/**
+ * Parses the body of a compaction request, such as `{"aggressive": true, "minFileSize": "50MB"}`. An absent body
+ * is the empty object.
+ *
+ * Errors: `invalid_option` with `details.option` for unknown options, wrong types and impossible values.
+ */
+export function parseCompactOptions(body: unknown): CompactRequest {
+  const options = requireObject(body);
+  rejectUnknown(options, ["table", "aggressive", "minFileSize", "targetFileSize", "minInputFiles"]);
+  const minFileSizeBytes = parseSize(options, "minFileSize");
+  const targetFileSizeBytes = parseTarget(options);
+  const minInputFiles = options["minInputFiles"];
+  if (
+    minInputFiles !== undefined &&
+    !(
+      Number.isSafeInteger(minInputFiles) &&
+      (minInputFiles as number) >= 1 &&
+      (minInputFiles as number) <= MAX_MIN_INPUT_FILES
+    )
+  ) {
+    throw invalidOption("minInputFiles", `minInputFiles must be a whole number from 1 to ${MAX_MIN_INPUT_FILES}.`);
+  }
+  if (minFileSizeBytes !== undefined && targetFileSizeBytes !== undefined) {
+    requireMinBelowTarget(minFileSizeBytes, targetFileSizeBytes);
+  }
+  return {
+    kind: "compact",
+    table: parseTable(options),
+    aggressive: parseBoolean(options, "aggressive"),
+    ...(minFileSizeBytes === undefined ? {} : { minFileSizeBytes }),
+    ...(targetFileSizeBytes === undefined ? {} : { targetFileSizeBytes }),
+    ...(minInputFiles === undefined ? {} : { minInputFiles: minInputFiles as number }),
+  };
+}
+
+/**
+ * Parses the body of a sort rewrite, such as `{"sort": ["timestamp", "event_type"], "targetFileSize": "128MiB"}`.
+ * A sort key is a column's name or `{column, direction, nullOrder}`; ascending keys put nulls first by default,
+ * descending ones last, as Iceberg does.
+ *
+ * Errors: `invalid_option` with `details.option`.
+ */
+export function parseRewriteOptions(body: unknown): RewriteRequest {
+  const options = requireObject(body);
+  rejectUnknown(options, ["table", "sort", "targetFileSize"]);
+  const targetFileSizeBytes = parseTarget(options);
+  const sort = options["sort"] === undefined ? undefined : parseSort(options["sort"]);
+  return {
+    kind: "rewrite",
+    table: parseTable(options),
+    ...(sort === undefined ? {} : { sort }),
+    ...(targetFileSizeBytes === undefined ? {} : { targetFileSizeBytes }),
+  };
+}
+
+/** Refuses a minimum above the target: such files would be rewritten for ever. Errors: `invalid_option`. */
+export function requireMinBelowTarget(minFileSizeBytes: number, targetFileSizeBytes: number): void {
+  if (minFileSizeBytes <= targetFileSizeBytes) return;
+  throw invalidOption(
+    "minFileSize",
+    `minFileSize (${minFileSizeBytes} bytes) is above targetFileSize (${targetFileSizeBytes} bytes): no file could ever be large enough.`,
+  );
+}
+
+/** An `invalid_option` error that names its option. */
+export function invalidOption(
+  option: string,
+  message: string,
+  extra: Readonly<Record<string, unknown>> = {},
+): LakeError {
+  return new LakeError("invalid_option", `${message} No job was started.`, { details: { option, ...extra } });
+}
+
+/** The request as JSON for people: sizes in bytes, the table by its dotted name. */
+export function describeRequest(request: LayoutRequest): Readonly<Record<string, unknown>> {
+  const { kind: _kind, table, ...options } = request;
+  return { table: tableNameToString(table), ...options };
+}
+
+function requireObject(body: unknown): Body {
+  if (body === undefined || body === null) return {};
+  if (typeof body !== "object" || Array.isArray(body)) {
+    throw invalidOption("body", "The body must be a JSON object of options.");
+  }
+  return body as Body;
+}
+
+function rejectUnknown(options: Body, known: readonly string[]): void {
+  for (const option of Object.keys(options)) {
+    if (known.includes(option)) continue;
+    const nearest = nearestName(option, known);
+    throw invalidOption(
+      option,
+      `Unknown option "${option}".${nearest === undefined ? ` Known: ${known.join(", ")}.` : ` Did you mean "${nearest}"?`}`,
+      nearest === undefined ? {} : { nearest },
+    );
+  }
+}
+
+function parseTable(options: Body): TableIdentifier {
+  const name = options["table"] ?? DEFAULT_TABLE;
+  if (typeof name !== "string") throw invalidOption("table", "table must be a name such as events.");
+  try {
+    return parseTableName(name);
+  } catch {
+    throw invalidOption("table", `"${name}" is not a table name such as events or system.query_logs.`);
+  }
+}
+
+function parseBoolean(options: Body, name: string): boolean {
+  const value = options[name] ?? false;
+  if (typeof value !== "boolean") throw invalidOption(name, `${name} must be true or false.`);
+  return value;
+}
+
+function parseSize(options: Body, name: string): number | undefined {
+  const value = options[name];
+  if (value === undefined) return undefined;
+  if (typeof value !== "string" && typeof value !== "number") {
+    throw invalidOption(name, `${name} must be a byte size such as "50MB" or "128MiB".`);
+  }
+  const sizeBytes = parseSizeBytes(value, name);
+  if (sizeBytes === 0) throw invalidOption(name, `${name} must be above zero.`);
+  return sizeBytes;
+}
+
+function parseTarget(options: Body): number | undefined {
+  const sizeBytes = parseSize(options, "targetFileSize");
+  if (sizeBytes !== undefined && (sizeBytes < MIN_TARGET_BYTES || sizeBytes > MAX_TARGET_BYTES)) {
+    throw invalidOption("targetFileSize", `targetFileSize must be from 64KiB to 2GiB; ${sizeBytes} bytes is not.`);
+  }
+  return sizeBytes;
+}
+
+function parseSort(value: unknown): SortColumn[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw invalidOption("sort", 'sort must be a list of columns such as ["timestamp", "event_type"].');
+  }
+  if (value.length > MAX_SORT_COLUMNS) throw invalidOption("sort", `sort takes at most ${MAX_SORT_COLUMNS} columns.`);
+  const columns = value.map((key: unknown) => parseSortKey(key));
+  const seen = new Set<string>();
+  for (const { column } of columns) {
+    if (seen.has(column)) throw invalidOption("sort", `sort names the column "${column}" twice.`);
+    seen.add(column);
+  }
+  return columns;
+}
+
+function parseSortKey(key: unknown): SortColumn {
+  if (typeof key === "string" && key !== "") return { column: key, direction: "asc", nullOrder: "nulls-first" };
+  if (typeof key !== "object" || key === null || Array.isArray(key)) {
+    throw invalidOption("sort", "A sort key is a column's name or {column, direction, nullOrder}.");
+  }
+  const fields = key as Body;
+  rejectUnknown(fields, ["column", "direction", "nullOrder"]);
+  const { column, direction = "asc" } = fields;
+  if (typeof column !== "string" || column === "") throw invalidOption("sort", "A sort key needs a column name.");
+  if (direction !== "asc" && direction !== "desc") {
+    throw invalidOption("sort", `The direction of "${column}" must be asc or desc.`);
+  }
+  const nullOrder = fields["nullOrder"] ?? (direction === "asc" ? "nulls-first" : "nulls-last");
+  if (nullOrder !== "nulls-first" && nullOrder !== "nulls-last") {
+    throw invalidOption("sort", `The nullOrder of "${column}" must be nulls-first or nulls-last.`);
+  }
+  return { column, direction, nullOrder };
+}
