@@ -27,10 +27,18 @@ export function vectorByteSize(vector: Vector): number {
   }
 }
 
-/** Bytes the batch keeps alive; a dictionary used by two columns counts twice. */
-export function batchByteSize(batch: Batch): number {
+/**
+ * Bytes the batch keeps alive. Dictionaries in `counted` are taken as accounted for already, and those met are
+ * added, so that one set over many batches counts each dictionary once.
+ */
+export function batchByteSize(batch: Batch, counted: Set<FlatVector> = new Set()): number {
   let total = 0;
-  for (const column of batch.columns) total += vectorByteSize(column);
+  for (const column of batch.columns) {
+    total += vectorByteSize(column);
+    if (column.encoding !== "dictionary") continue;
+    if (counted.has(column.dictionary)) total -= vectorByteSize(column.dictionary);
+    else counted.add(column.dictionary);
+  }
   return total;
 }
 

@@ -1,0 +1,17 @@
+// Parquet files: footers and statistics, streaming writes, and scans that keep dictionary codes.
+
+export { initParquetWasm } from "./wasm.ts";
+export {
+  type ParquetColumn,
+  type ParquetColumnChunk,
+  type ParquetField,
+  type ParquetMetadata,
+  type ParquetRowGroup,
+  type PhysicalType,
+  type RangeReader,
+} from "./metadata.ts";
+export { readParquetMetadata } from "./footer.ts";
+export { columnStatistics, compareBounds, type ColumnTotals } from "./statistics.ts";
+export { createParquetWriter, encodeParquet, type ParquetWriter } from "./write.ts";
+export { type ParquetCompression, type ParquetWriteOptions } from "./encode-row-group.ts";
+export { isPromotion, promoteVector } from "./promote.ts";

@@ -1,0 +1,66 @@
+// Iceberg's type promotions on vectors: a file keeps the type it was written with.
+
+import { LakeError } from "#core";
+import { constantVector, type DataType, type Decimal, type FlatVector, type TypeKind, type Vector } from "#columnar";
+
+const PROMOTIONS: { readonly [from in TypeKind]?: readonly TypeKind[] } = {
+  int16: ["int32", "int64"],
+  int32: ["int64"],
+  float32: ["float64"],
+  string: ["json"],
+  json: ["string"],
+};
+
+/** Dictionaries are shared by all batches of a chunk, and so are their promoted forms. */
+const promotedDictionaries = new WeakMap<FlatVector, FlatVector>();
+
+/**
+ * The vector as `type`: unchanged when it already has it, else int → long, float → double,
+ * text → json and decimals of greater precision. Errors: `data_invalid` for any other difference.
+ */
+export function promoteVector(vector: Vector, type: DataType, columnName: string): Vector {
+  const from = vector.type;
+  if (vector.type === type) return vector;
+  if (from.kind === "null") return constantVector(type, null, vector.length);
+  if (!isPromotion(from, type)) {
+    throw new LakeError(
+      "data_invalid",
+      `Column "${columnName}" is stored as ${from.kind}, which cannot be read as ${type.kind}.`,
+    );
+  }
+  if (vector.encoding === "dictionary") {
+    let dictionary = promotedDictionaries.get(vector.dictionary);
+    if (dictionary === undefined || dictionary.type !== type) {
+      dictionary = promoteFlat(vector.dictionary, type);
+      promotedDictionaries.set(vector.dictionary, dictionary);
+    }
+    return { ...vector, type, dictionary };
+  }
+  if (vector.encoding === "flat") return promoteFlat(vector, type);
+  const { value } = vector;
+  const scaled = type.kind === "decimal" && value !== null ? rescale(value as Decimal, type.scale) : value;
+  return { ...vector, type, value: scaled };
+}
+
+/** Whether stored values of `from` can be read as `to` without loss. */
+export function isPromotion(from: DataType, to: DataType): boolean {
+  if (from.kind === "timestamp" && to.kind === "timestamp") return from.utc === to.utc;
+  if (from.kind === to.kind) return true;
+  return PROMOTIONS[from.kind]?.includes(to.kind) ?? false;
+}
+
+function promoteFlat(vector: FlatVector, type: DataType): FlatVector {
+  const { values } = vector;
+  if (type.kind === "int64" && values instanceof Int32Array) {
+    return { ...vector, type, values: Float64Array.from(values) };
+  }
+  if (type.kind === "decimal" && vector.type.kind === "decimal" && vector.type.scale !== type.scale) {
+    return { ...vector, type, values: (values as readonly Decimal[]).map((value) => rescale(value, type.scale)) };
+  }
+  return { ...vector, type };
+}
+
+function rescale(value: Decimal, scale: number | undefined): Decimal {
+  if (scale === undefined || scale <= value.scale) return value;
+  return { unscaled: value.unscaled * 10n ** BigInt(scale - value.scale), scale };
+}
