@@ -4,6 +4,9 @@ interface CollectorEnv {
 	LAKE: R2Bucket;
 	LAKE_BUCKET: string;
 	INGEST_SHARDS: string;
+	INGEST_FLUSH_AGE_MS: string;
+	INGEST_FLUSH_ROWS: string;
+	INGEST_FLUSH_BYTES: string;
 	INGEST_TOKEN: string;
 	QUERY_TOKEN: string;
 	CATALOG_TOKEN: string;

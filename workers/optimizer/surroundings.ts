@@ -1,0 +1,95 @@
+// The optimizer's view of the other Workers: SQL through the query Worker, tables through the catalog, jobs through
+// the compactor.
+
+import {
+  LakeError,
+  fromRpcResult,
+  parseJson,
+  problemToError,
+  sleep,
+  stringifyJson,
+  systemClock,
+  systemRandom,
+} from "#core";
+import { createCatalogClient, createFileIO, liveDataFiles, type CatalogClient } from "#iceberg";
+import { createOptimizerState, type Alert, type OptimizerDeps, type RunSql, type TableFiles } from "#optimizer";
+import { createR2Store } from "#storage";
+import { createConsoleSink } from "#telemetry";
+import { createD1State } from "./d1-state.ts";
+
+/** Who the optimizer's own queries are logged as by the query Worker. */
+const USER_ID = "firn-optimizer";
+const WEBHOOK_TIMEOUT_MS = 5000;
+
+/** Everything a run needs, over this Worker's bindings. */
+export function createOptimizerDeps(env: OptimizerEnv): OptimizerDeps {
+  const io = createFileIO(createR2Store(env.LAKE), env.LAKE_BUCKET);
+  const catalog = createCatalogClient({
+    uri: "http://catalog.internal",
+    fetch: (input, init) => env.CATALOG.fetch(input, init),
+    io,
+    clock: systemClock,
+    random: systemRandom,
+    sleep,
+  });
+  const webhookUrl = env.ALERT_WEBHOOK_URL;
+  return {
+    state: createOptimizerState(createD1State(env.STATE)),
+    runSql: createRunSql(env),
+    listTables: () => listTables(catalog),
+    startCompaction: async (table, { minFileSize, targetFileSize }) =>
+      fromRpcResult(await env.COMPACTOR.startCompact({ table, aggressive: true, minFileSize, targetFileSize })),
+    async getJob(id) {
+      const result = await env.COMPACTOR.getJob(id);
+      if (!result.ok && result.problem.code === "job_not_found") return undefined;
+      return fromRpcResult(result);
+    },
+    notify: webhookUrl === "" ? undefined : (alert) => postAlert(webhookUrl, alert),
+    clock: systemClock,
+    random: systemRandom,
+    log: createConsoleSink(),
+  };
+}
+
+/** Firn's own SQL engine; the result cache is bypassed because freshness is the point. */
+function createRunSql(env: OptimizerEnv): RunSql {
+  return async (sql, params) => {
+    const reply = await env.QUERY.execute(
+      { sql, params: [...params], cache: "bypass", format: "json" },
+      { queryId: systemRandom.uuid(), userId: USER_ID },
+    );
+    if (!reply.ok) throw problemToError(reply.problem, "The optimizer's query failed.");
+    const body = parseJson(await new Response(reply.body).text()) as {
+      readonly rows: readonly Record<string, unknown>[];
+    };
+    return body.rows;
+  };
+}
+
+/** Every table of every namespace that has a snapshot, with its live files. */
+async function* listTables(catalog: CatalogClient): AsyncIterable<TableFiles> {
+  for (const namespace of await catalog.listNamespaces()) {
+    for (const identifier of await catalog.listTables(namespace)) {
+      const table = await catalog.loadTable(identifier);
+      if (table.currentSnapshot() === undefined) continue;
+      const files = await liveDataFiles(table);
+      yield {
+        table: [...identifier.namespace, identifier.name].join("."),
+        files: files.map(({ dataFile }) => ({
+          partitionKey: stringifyJson([dataFile.specId, dataFile.partition]),
+          sizeBytes: dataFile.fileSizeBytes,
+        })),
+      };
+    }
+  }
+}
+
+async function postAlert(url: string, alert: Alert): Promise<void> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ status: alert.resolvedAtMs === undefined ? "firing" : "resolved", ...alert }),
+    signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
+  });
+  if (!response.ok) throw new LakeError("upstream_unavailable", `The alert webhook answered ${response.status}.`);
+}
