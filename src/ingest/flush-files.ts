@@ -1,0 +1,106 @@
+// The Parquet files of one flush: one a partition, rows sorted by time, names that only the plan decides, so that a
+// repeated attempt overwrites its own files and leaves none behind.
+
+import type { Batch } from "#columnar";
+import { flattenVector, gatherBatch } from "#columnar";
+import {
+  dataFileFromParquet,
+  dataFileToJson,
+  newDataFileLocation,
+  schemaById,
+  schemaToParquetFields,
+  specById,
+  splitByPartition,
+  type DataFileJson,
+  type FileIO,
+  type IcebergSchema,
+  type TableMetadata,
+} from "#iceberg";
+import { encodeParquet, type ParquetWriteOptions } from "#parquet";
+import { decodeRows, rowsToBatch, type RowChunk } from "./row-chunk.ts";
+import type { FlushPlan } from "./shard-storage.ts";
+import { TIME_COLUMN_PROPERTY } from "./tables.ts";
+
+/** Files being stored at once: a Worker may await six connections' headers. */
+const CONCURRENT_WRITES = 4;
+
+/** The files of a flush, encoded one at a time. */
+export interface FlushFiles {
+  readonly partitions: number;
+  /** Encodes and stores every file. Errors: `storage_unavailable`; files stored so far stay and are overwritten. */
+  write(io: Pick<FileIO, "write">): Promise<readonly DataFileJson[]>;
+}
+
+/**
+ * Decodes a plan's rows and splits them by partition; nothing is written yet.
+ *
+ * Cost: the decoded rows are held until the last file is encoded.
+ */
+export function prepareFlushFiles(
+  plan: FlushPlan,
+  shardIndex: number,
+  chunks: readonly RowChunk[],
+  metadata: TableMetadata,
+): FlushFiles {
+  const schema = schemaById(metadata, plan.schemaId);
+  const spec = specById(metadata, plan.specId);
+  const batch = rowsToBatch(chunks.map(decodeRows), schema);
+  const partitions = splitByPartition(batch, schema, spec);
+  const fields = schemaToParquetFields(schema);
+  const times = timeValues(batch, schema, metadata.properties[TIME_COLUMN_PROPERTY] ?? "timestamp");
+  const options: ParquetWriteOptions = { compression: compressionOf(metadata) };
+  const stem = `${shardIndex}-${plan.firstSequence}-${plan.lastSequence}`;
+
+  async function writePartition(io: Pick<FileIO, "write">, position: number): Promise<DataFileJson | undefined> {
+    const part = partitions[position];
+    if (part === undefined) return undefined;
+    const rows = times === undefined ? part.rows : sortedByTime(part.rows, times);
+    const { bytes, metadata: parquet } = encodeParquet(fields, [gatherBatch(batch, rows)], options);
+    const name = partitions.length === 1 ? `${stem}.parquet` : `${stem}-p${position}.parquet`;
+    const location = newDataFileLocation(metadata, name, part.path);
+    await io.write(location, bytes);
+    return dataFileToJson(
+      dataFileFromParquet({
+        metadata: parquet,
+        location,
+        fileSizeBytes: bytes.length,
+        schema,
+        spec,
+        partition: part.partition,
+      }),
+    );
+  }
+
+  return {
+    partitions: partitions.length,
+    async write(io) {
+      const files: (DataFileJson | undefined)[] = [];
+      let next = 0;
+      const worker = async (): Promise<void> => {
+        while (next < partitions.length) {
+          const position = next++;
+          files[position] = await writePartition(io, position);
+        }
+      };
+      await Promise.all(Array.from({ length: CONCURRENT_WRITES }, worker));
+      return files.filter((file) => file !== undefined);
+    },
+  };
+}
+
+function timeValues(batch: Batch, schema: IcebergSchema, column: string): Float64Array | undefined {
+  const position = schema.fields.findIndex((field) => field.name === column);
+  const vector = batch.columns[position];
+  if (vector === undefined || vector.type.kind !== "timestamp") return undefined;
+  const { values } = flattenVector(vector);
+  return values instanceof Float64Array ? values : undefined;
+}
+
+function sortedByTime(rows: Int32Array, times: Float64Array): Int32Array {
+  return rows.toSorted((a, b) => (times[a] as number) - (times[b] as number) || a - b);
+}
+
+function compressionOf(metadata: TableMetadata): NonNullable<ParquetWriteOptions["compression"]> {
+  const codec = metadata.properties["write.parquet.compression-codec"];
+  return codec === "snappy" || codec === "gzip" || codec === "uncompressed" ? codec : "zstd";
+}

@@ -1,0 +1,94 @@
+// Which texts and numbers are points in time, and which point they are.
+
+/**
+ * Accepted range, microseconds: [1900-01-01, 2200-01-01). Every value in it is an exact double, and a time outside
+ * it is a unit mistake, not an event.
+ */
+const MIN_MICROS = Date.UTC(1900, 0, 1) * 1000;
+const MAX_MICROS = Date.UTC(2200, 0, 1) * 1000;
+
+/** Numbers below this magnitude are seconds (to the year 5138). */
+const SECONDS_LIMIT = 1e11;
+/** Numbers from {@link SECONDS_LIMIT} to here are milliseconds (from 1973-03-03). */
+const MILLIS_LIMIT = 1e14;
+/** Numbers from {@link MILLIS_LIMIT} to here are microseconds (from 1973-03-03). */
+const MICROS_LIMIT = 1e17;
+
+const MICROS_PER_SECOND = 1e6;
+const MICROS_PER_DAY = 86_400e6;
+const MILLIS_PER_DAY = 86_400_000;
+
+const ISO_TIMESTAMP =
+  /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?([Zz]|[+-]\d{2}(?::?\d{2})?)?$/;
+const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
+const ISO_TIME = /^(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?$/;
+
+/**
+ * Microseconds since the epoch from ISO 8601 text or an epoch number; undefined when it is neither or out of range.
+ *
+ * Text: `2024-01-15T10:30:00.123456Z`; seconds and their fraction may be absent, digits beyond microseconds are cut
+ * off. With `zone` "utc" an offset (`Z`, `+02:00`, `+0200`, `+02`) is required, with "none" it is refused.
+ *
+ * Numbers, by magnitude: below 1e11 seconds, below 1e14 milliseconds, below 1e17 microseconds; fractions count.
+ */
+export function timestampToMicros(value: unknown, zone: "utc" | "none"): number | undefined {
+  let micros: number | undefined;
+  if (typeof value === "string") micros = textToMicros(value, zone);
+  else if (typeof value === "number") micros = epochToMicros(value);
+  return micros !== undefined && micros >= MIN_MICROS && micros < MAX_MICROS ? micros : undefined;
+}
+
+function epochToMicros(value: number): number | undefined {
+  const magnitude = Math.abs(value);
+  if (magnitude < SECONDS_LIMIT) return Math.round(value * MICROS_PER_SECOND);
+  if (magnitude < MILLIS_LIMIT) return Math.round(value * 1000);
+  return magnitude < MICROS_LIMIT ? Math.round(value) : undefined;
+}
+
+function textToMicros(text: string, zone: "utc" | "none"): number | undefined {
+  const match = ISO_TIMESTAMP.exec(text);
+  if (match === null) return undefined;
+  const offset = match[8];
+  if ((offset === undefined) === (zone === "utc")) return undefined;
+  const days = civilToDays(Number(match[1]), Number(match[2]), Number(match[3]));
+  const time = clockToMicros(Number(match[4]), Number(match[5]), Number(match[6] ?? 0), match[7]);
+  const shift = offset === undefined ? 0 : offsetToMinutes(offset);
+  if (days === undefined || time === undefined || shift === undefined) return undefined;
+  return days * MICROS_PER_DAY + time - shift * 60 * MICROS_PER_SECOND;
+}
+
+/** Days since 1970-01-01 of an ISO 8601 calendar date, years 0001 to 9999; undefined when there is no such day. */
+export function dateToDays(text: string): number | undefined {
+  const match = ISO_DATE.exec(text);
+  return match === null ? undefined : civilToDays(Number(match[1]), Number(match[2]), Number(match[3]));
+}
+
+/** Microseconds since midnight of `HH:MM[:SS[.ffffff]]`; undefined when it is no time of day. */
+export function timeToMicros(text: string): number | undefined {
+  const match = ISO_TIME.exec(text);
+  return match === null
+    ? undefined
+    : clockToMicros(Number(match[1]), Number(match[2]), Number(match[3] ?? 0), match[4]);
+}
+
+function civilToDays(year: number, month: number, day: number): number | undefined {
+  if (year < 1 || month < 1 || month > 12 || day < 1 || day > 31) return undefined;
+  const date = new Date(0);
+  // Date.UTC maps years below 100 to the 20th century; setUTCFullYear does not.
+  date.setUTCFullYear(year, month - 1, day);
+  return date.getUTCDate() === day ? date.getTime() / MILLIS_PER_DAY : undefined;
+}
+
+function clockToMicros(hour: number, minute: number, second: number, fraction: string | undefined): number | undefined {
+  if (hour > 23 || minute > 59 || second > 59) return undefined;
+  const micros = fraction === undefined ? 0 : Number(fraction.slice(0, 6).padEnd(6, "0"));
+  return ((hour * 60 + minute) * 60 + second) * MICROS_PER_SECOND + micros;
+}
+
+function offsetToMinutes(offset: string): number | undefined {
+  if (offset === "Z" || offset === "z") return 0;
+  const hours = Number(offset.slice(1, 3));
+  const minutes = Number(offset.slice(3).replace(":", "") || 0);
+  if (hours > 23 || minutes > 59) return undefined;
+  return (offset.startsWith("-") ? -1 : 1) * (hours * 60 + minutes);
+}
