@@ -139,10 +139,7 @@ export function createHttpApp(deps: HttpAppDeps): HttpApp {
     c.set("route", UNMATCHED_ROUTE);
     c.set("operation", { event: "http_request" });
     await next();
-    // Responses of other Workers have immutable headers.
-    c.res = new Response(c.res.body, c.res);
-    c.res.headers.set(REQUEST_ID_HEADER, c.get("requestId"));
-    c.res.headers.set("x-content-type-options", "nosniff");
+    c.res = withHeaders(c.res, { [REQUEST_ID_HEADER]: c.get("requestId"), "x-content-type-options": "nosniff" });
     const durationMs = deps.clock.nowMs() - startedMs;
     const operation = c.get("operation");
     const errorCode = operation === "logged" ? undefined : operation["error_code"];
@@ -213,6 +210,16 @@ export function createHttpApp(deps: HttpAppDeps): HttpApp {
       }) as unknown as Readonly<Record<string, unknown>>,
     routes: () => known.map(({ method, path }) => ({ method, path })),
   };
+}
+
+/** Adds headers in place, or to a copy: headers of responses from other Workers are immutable. */
+function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
+  try {
+    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+    return response;
+  } catch {
+    return withHeaders(new Response(response.body, response), headers);
+  }
 }
 
 function withErrorCode(operation: LogEvent | "logged", error: LakeError): LogEvent | "logged" {

@@ -1,0 +1,110 @@
+import { expect, test } from "vitest";
+import { LakeError, errorToProblem } from "#core";
+import type { QueryReply } from "#query";
+import { createFakeApp, queryReply } from "../../support/fake-services.ts";
+
+const query = (sql: string) => ({ token: "query-secret", body: JSON.stringify({ sql }) });
+
+test("I2 an answered query is one query_latency line and one row under the reply's query id", async () => {
+  const { request, log, loggedRows, settle } = await createFakeApp();
+  const response = await request("POST", "/v1/query", query("SELECT 1"));
+  expect(response.status).toBe(200);
+  expect(await response.text()).toBe('{"rows":[]}');
+  await settle();
+  const queryId = response.headers.get("x-query-id");
+  expect(log.events).toHaveLength(1);
+  expect(log.events[0]).toMatchObject({
+    event: "query_latency",
+    query_id: queryId,
+    request_id: response.headers.get("x-request-id"),
+    user_id: "query",
+    cache: "miss",
+    success: true,
+  });
+  expect(log.events[0]?.["latency"]).toBeGreaterThan(0);
+  expect(loggedRows).toMatchObject([{ query_id: queryId, latency: log.events[0]?.["latency"], error_code: null }]);
+  expect(loggedRows[0]?.["timestamp"]).toMatch(/^2023-11-14T.*Z$/);
+});
+
+test("a failed query keeps its position, and its statistics reach the log", async () => {
+  const problem = errorToProblem(
+    new LakeError("undefined_column", 'column "useer" does not exist', { details: { start: 7, nearest: "user_id" } }),
+  );
+  const reply = { ok: false, problem, stats: { plan_ms: 3, query_text: "q" } } as unknown as QueryReply;
+  const { request, log, loggedRows, settle } = await createFakeApp({
+    query: { execute: () => Promise.resolve(reply) } as never,
+  });
+  const response = await request("POST", "/v1/query", query("SELECT useer FROM events"));
+  await settle();
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({
+    code: "undefined_column",
+    start: 7,
+    nearest: "user_id",
+    query_id: loggedRows[0]?.["query_id"],
+  });
+  expect(loggedRows).toMatchObject([{ success: false, error_code: "undefined_column", plan_ms: 3 }]);
+  expect(log.events.filter(({ event }) => event === "query_latency")).toHaveLength(1);
+});
+
+test("a query engine that is gone is 503, recorded with the SQL that was asked", async () => {
+  const { request, loggedRows, settle } = await createFakeApp({
+    query: { execute: () => Promise.reject(new Error("isolate exceeded its memory")) } as never,
+  });
+  const response = await request("POST", "/v1/query", query("SELECT 2"));
+  await settle();
+  expect(response.status).toBe(503);
+  expect(await response.text()).not.toContain("isolate");
+  expect(loggedRows).toMatchObject([{ query_text: "SELECT 2", success: false, error_code: "upstream_unavailable" }]);
+});
+
+test("I2 a client that leaves has its query recorded as cancelled", async () => {
+  const { request, log, loggedRows, settle } = await createFakeApp({
+    query: { execute: () => new Promise<never>(() => {}) } as never,
+  });
+  const leaving = new AbortController();
+  const pending = request("POST", "/v1/query", { ...query("SELECT slow"), signal: leaving.signal });
+  setTimeout(() => leaving.abort(), 5);
+  await pending.catch(() => undefined);
+  await settle();
+  expect(loggedRows).toMatchObject([{ query_text: "SELECT slow", success: false, error_code: "cancelled" }]);
+  expect(log.events).toMatchObject([{ event: "query_latency", error_code: "cancelled" }]);
+});
+
+test("a query log that cannot be written does not fail the query and is not silent", async () => {
+  const { request, log, settle } = await createFakeApp({
+    ingest: { ingestRows: () => Promise.reject(new LakeError("ingest_overloaded", "full")) } as never,
+  });
+  expect((await request("POST", "/v1/query", query("SELECT 1"))).status).toBe(200);
+  await settle();
+  expect(log.events.map(({ event }) => event)).toEqual(["query_latency", "internal_error"]);
+});
+
+test("the format comes from the body, else from Accept; big integers keep every digit", async () => {
+  const requests: unknown[] = [];
+  const { request } = await createFakeApp({
+    query: { execute: (asked: unknown) => (requests.push(asked), Promise.resolve(queryReply(""))) } as never,
+  });
+  const post = (body: string, accept: string) =>
+    request("POST", "/v1/query", { token: "query-secret", body, headers: { accept } });
+  await post('{"sql":"S","params":[9223372036854775807]}', "text/csv; q=0.9");
+  await post('{"sql":"S","format":"arrow","engine":"auto"}', "text/csv");
+  await post('{"sql":"S"}', "*/*");
+  expect(requests).toEqual([
+    { sql: "S", params: [9_223_372_036_854_775_807n], format: "csv" },
+    { sql: "S", format: "arrow" },
+    { sql: "S", format: "json" },
+  ]);
+});
+
+test("the runbook's tail pipeline sees one line for each query in wrangler's pretty frames", async () => {
+  const lines: string[] = [];
+  const { request, settle } = await createFakeApp({ log: { write: (_level, line) => void lines.push(line) } });
+  await request("POST", "/v1/query", query("SELECT 1 -- query_latency"));
+  await settle();
+  const frame = JSON.stringify({ outcome: "ok", logs: [{ message: lines, level: "log" }] }, null, 4);
+  const grepped = frame.split("\n").filter((line) => line.includes("query_latency"));
+  expect(grepped).toHaveLength(1);
+  // `jq fromjson` of the grepped line.
+  expect(JSON.parse(JSON.parse(String(grepped[0])) as string)).toMatchObject({ event: "query_latency" });
+});

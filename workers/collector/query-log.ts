@@ -1,0 +1,108 @@
+// The record of every query: one `query_latency` line and one row of system.query_logs, for answered, failed and
+// cancelled queries alike.
+
+import { LakeError, errorToProblem, type ProblemDetails, type TableIdentifier } from "#core";
+import type { QueryContext, QueryReply, QueryRequest } from "#query";
+import { errorToLogFields, logEvent } from "#telemetry";
+import type { CollectorServices } from "./services.ts";
+
+const QUERY_LOGS: TableIdentifier = { namespace: ["system"], name: "query_logs" };
+
+/** What is known of a query once it ended. Statistics are absent when the query Worker gave no reply. */
+export interface QueryRecord {
+  readonly context: QueryContext;
+  readonly requestId: string;
+  readonly sql: string;
+  readonly startedMs: number;
+  readonly latencyMs: number;
+  readonly stats: Readonly<Record<string, unknown>>;
+  readonly success: boolean;
+  readonly errorCode: string | undefined;
+}
+
+/** A query's end: its reply, the problem it met, or the client's leaving. */
+export type QueryEnd =
+  | { readonly kind: "reply"; readonly reply: QueryReply }
+  | { readonly kind: "problem"; readonly problem: ProblemDetails }
+  | { readonly kind: "cancelled" };
+
+function cancelled(signal: AbortSignal): { readonly promise: Promise<QueryEnd>; stop(): void } {
+  const { promise, resolve } = Promise.withResolvers<QueryEnd>();
+  const leave = (): void => resolve({ kind: "cancelled" });
+  if (signal.aborted) leave();
+  else signal.addEventListener("abort", leave, { once: true });
+  return { promise, stop: () => signal.removeEventListener("abort", leave) };
+}
+
+/** Runs a query in the query Worker; ends early when the client leaves. Never throws. */
+export async function runQuery(
+  services: Pick<CollectorServices, "query" | "log">,
+  request: QueryRequest,
+  context: QueryContext,
+  signal: AbortSignal,
+): Promise<QueryEnd> {
+  const departure = cancelled(signal);
+  const execution = services.query.execute(request, context).then(
+    (reply): QueryEnd => ({ kind: "reply", reply }),
+    (cause: unknown): QueryEnd => {
+      const error = new LakeError("upstream_unavailable", "The query engine did not answer; nothing was returned.", {
+        cause,
+      });
+      logEvent(services.log, {
+        event: "internal_error",
+        level: "error",
+        query_id: context.queryId,
+        ...errorToLogFields(error),
+      });
+      return { kind: "problem", problem: errorToProblem(error) };
+    },
+  );
+  try {
+    return await Promise.race([execution, departure.promise]);
+  } finally {
+    departure.stop();
+  }
+}
+
+/** The error code that a query's end goes by in logs; `cancelled` is no error of ours and has no status. */
+export function queryErrorCode(end: QueryEnd): string | undefined {
+  switch (end.kind) {
+    case "reply":
+      return end.reply.ok ? undefined : end.reply.problem.code;
+    case "problem":
+      return end.problem.code;
+    case "cancelled":
+      return "cancelled";
+  }
+}
+
+/** Writes the line now and the row as soon as it can; a row that cannot be written is an `internal_error` line. */
+export async function recordQuery(
+  services: Pick<CollectorServices, "ingest" | "log">,
+  record: QueryRecord,
+): Promise<void> {
+  const { context } = record;
+  const row = {
+    query_text: record.sql,
+    ...record.stats,
+    query_id: context.queryId,
+    timestamp: new Date(record.startedMs).toISOString(),
+    user_id: context.userId,
+    latency: record.latencyMs,
+    success: record.success,
+    error_code: record.errorCode ?? null,
+  };
+  const { latency, query_id, ...rest } = row;
+  logEvent(services.log, { event: "query_latency", latency, query_id, request_id: record.requestId, ...rest });
+  try {
+    await services.ingest.ingestRows(QUERY_LOGS, [row]);
+  } catch (error) {
+    logEvent(services.log, {
+      event: "internal_error",
+      level: "error",
+      operation: "query_log",
+      query_id: context.queryId,
+      ...errorToLogFields(error),
+    });
+  }
+}

@@ -1,0 +1,188 @@
+// POST /v1/query: SQL in, rows out, and a record of it in system.query_logs.
+
+import { problemToError, uuidv7 } from "#core";
+import { type HttpContext } from "#http";
+import type { QueryRequest } from "#query";
+import { LATENCY_BOUNDS_SECONDS } from "#telemetry";
+import { z } from "@hono/zod-openapi";
+import { queryErrorCode, recordQuery, runQuery } from "../query-log.ts";
+import type { RouteModule } from "../services.ts";
+
+const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_AGE_SECONDS = 86_400;
+
+const FORMATS = ["json", "ndjson", "csv", "arrow"] as const;
+type Format = (typeof FORMATS)[number];
+
+const FORMAT_BY_MEDIA_TYPE: ReadonlyMap<string, Format> = new Map([
+  ["application/x-ndjson", "ndjson"],
+  ["text/csv", "csv"],
+  ["application/vnd.apache.arrow.stream", "arrow"],
+]);
+
+const LimitSchema = z.number().min(1).optional();
+
+const QuerySchema = z
+  .strictObject({
+    sql: z
+      .string()
+      .min(1)
+      .max(256 * 1024)
+      .openapi({
+        description: "One PostgreSQL SELECT.",
+        example: "SELECT event_type, count(*) FROM events GROUP BY 1",
+      }),
+    params: z
+      .array(z.union([z.null(), z.boolean(), z.number(), z.bigint(), z.string()]))
+      .max(65_535)
+      .optional()
+      .openapi({ description: "Values of $1, $2, …" }),
+    profile: z.boolean().optional().openapi({ description: "Adds plan, timings and scan statistics (json format)." }),
+    explainAnalyze: z.boolean().optional().openapi({ description: "Runs uncached and adds what every operator did." }),
+    maxAge: z
+      .number()
+      .min(0)
+      .max(MAX_AGE_SECONDS)
+      .optional()
+      .openapi({ description: "Accept an answer that was right at most this many seconds ago." }),
+    cache: z.enum(["use", "bypass"]).optional(),
+    engine: z
+      .enum(["auto", "firn"])
+      .optional()
+      .openapi({ description: "Which engine runs it; Firn's own is the only one." }),
+    format: z.enum(FORMATS).optional().openapi({ description: "Default: what Accept asks for, else json." }),
+    limits: z
+      .strictObject({ rows: LimitSchema, scannedBytes: LimitSchema, memoryBytes: LimitSchema, timeMs: LimitSchema })
+      .optional()
+      .openapi({ description: "Budgets of this query; beyond them it ends with 422." }),
+  })
+  .openapi("QueryRequest");
+
+const ReplySchema = z
+  .looseObject({
+    query_id: z.string(),
+    columns: z.array(z.looseObject({ name: z.string(), type: z.string() })),
+    rows: z.array(z.record(z.string(), z.unknown())).openapi({
+      description: "Objects by column name; integers beyond 2^53 are strings.",
+    }),
+    row_count: z.int(),
+    cache: z.unknown(),
+    profile: z.unknown().optional(),
+    timings: z.unknown().optional(),
+    plan: z.unknown().optional(),
+  })
+  .openapi("QueryReply");
+
+function chooseFormat(asked: Format | undefined, accept: string | undefined): Format {
+  if (asked !== undefined) return asked;
+  const [first = ""] = (accept ?? "").split(/[,;]/, 1);
+  return FORMAT_BY_MEDIA_TYPE.get(first.trim().toLowerCase()) ?? "json";
+}
+
+/** Without absent members: the query Worker takes an absent member as its default. */
+function toRequest(body: z.output<typeof QuerySchema>, format: Format): QueryRequest {
+  const { engine: _engine, ...request } = body;
+  return Object.fromEntries(
+    Object.entries({ ...request, format }).filter(([, value]) => value !== undefined),
+  ) as unknown as QueryRequest;
+}
+
+/** `POST /v1/query`. */
+export const queryRoutes: RouteModule = (app, services) => {
+  const { clock, random, metrics } = services;
+  const durations = metrics.histogram(
+    {
+      name: "firn_query_duration_seconds",
+      help: "Time from a query's arrival to its reply, by outcome and cache tier.",
+    },
+    LATENCY_BOUNDS_SECONDS,
+  );
+
+  const execute = async (body: z.output<typeof QuerySchema>, c: HttpContext): Promise<Response> => {
+    const context = { queryId: uuidv7(clock, random), userId: c.get("principal").name };
+    const request = toRequest(body, chooseFormat(body.format, c.req.header("accept")));
+    const startedMs = clock.nowMs();
+    // The clock of a Worker moves only across I/O: the call to the query Worker is that border.
+    const end = await runQuery(services, request, context, c.req.raw.signal);
+    const latencyMs = clock.nowMs() - startedMs;
+    const errorCode = queryErrorCode(end);
+    const stats = end.kind === "reply" ? (end.reply.stats as unknown as Readonly<Record<string, unknown>>) : {};
+    const { cache } = stats;
+    durations.observe(
+      { outcome: errorCode ?? "success", cache: typeof cache === "string" ? cache : "none" },
+      latencyMs / 1000,
+    );
+    c.set("operation", "logged");
+    const recorded = recordQuery(services, {
+      context,
+      requestId: c.get("requestId"),
+      sql: body.sql,
+      startedMs,
+      latencyMs,
+      stats,
+      success: errorCode === undefined,
+      errorCode,
+    });
+    c.executionCtx.waitUntil(recorded);
+    if (end.kind === "cancelled") return new Response(null, { status: 499 });
+    if (end.kind === "problem") throw problemToError(end.problem, "The query failed.");
+    if (!end.reply.ok) throw problemToError({ ...end.reply.problem, query_id: context.queryId }, "The query failed.");
+    return new Response(end.reply.body as BodyInit, {
+      headers: {
+        "content-type": end.reply.contentType,
+        "cache-control": "no-store",
+        "x-query-id": context.queryId,
+      },
+    });
+  };
+
+  app.route(
+    {
+      method: "post",
+      path: "/v1/query",
+      operationId: "postQuery",
+      tag: "Query",
+      summary: "Run SQL",
+      description:
+        "Acknowledged events are seen by the next query. Every query is one row of system.query_logs and one " +
+        "`query_latency` log line under the reply's x-query-id.",
+      scope: "query",
+      body: { schema: QuerySchema, maxBytes: MAX_BODY_BYTES },
+      replies: {
+        200: {
+          description: "The result in the format asked for.",
+          schema: ReplySchema,
+          contentTypes: [...FORMAT_BY_MEDIA_TYPE.keys()],
+        },
+      },
+      errors: [
+        "sql_syntax_error",
+        "sql_unsupported",
+        "undefined_table",
+        "undefined_column",
+        "undefined_function",
+        "ambiguous_column",
+        "type_mismatch",
+        "grouping_error",
+        "invalid_parameter",
+        "invalid_text_representation",
+        "division_by_zero",
+        "numeric_out_of_range",
+        "sql_runtime_error",
+        "memory_limit_exceeded",
+        "bytes_limit_exceeded",
+        "rows_limit_exceeded",
+        "time_limit_exceeded",
+        "rate_limited",
+        "data_invalid",
+        "storage_unavailable",
+      ],
+    },
+    ({ body }, c) => {
+      // Runs on when the client leaves, so that the record of a cancelled query is still written.
+      const answer = execute(body, c);
+      c.executionCtx.waitUntil(answer.catch(() => undefined));
+      return answer;
+    },
+  );
+};
