@@ -156,3 +156,10 @@ function oneOf<T extends string>(value: unknown, pointer: string, allowed: reado
 function invalid(pointer: string, message: string): LakeError {
   return new LakeError("invalid_request", message, { details: { pointer } });
 }
+
+/** The error of a result with more rows than the request accepts. */
+export function tooManyRows(maxRows: number): LakeError {
+  return new LakeError("rows_limit_exceeded", `The result has more than ${maxRows} rows; nothing was returned.`, {
+    details: { max_rows: maxRows },
+  });
+}

@@ -1,0 +1,18 @@
+// Queries over the lake: SQL bound to Iceberg tables and fresh rows, limits, caching, results, statistics.
+
+export { RESULT_FORMATS, type ResultFormat } from "./encode-result.ts";
+export { type FreshPage, type FreshShard, type FreshSource } from "./fresh-rows.ts";
+export { createLakeCatalog, type LakeCatalogDeps } from "./lake-catalog.ts";
+export { createDataReader, type DataReader, type DataReaderDeps } from "./data-reader.ts";
+export { createIsolateState, type IsolateState, type QueryDeps } from "./query-deps.ts";
+export {
+  DEFAULT_LIMITS,
+  MAX_LIMITS,
+  validateQueryRequest,
+  type QueryLimits,
+  type QueryRequest,
+  type ValidQuery,
+} from "./request.ts";
+export { executeQuery, type QueryContext, type QueryReply } from "./service.ts";
+export { INGEST_ENABLED_PROPERTY } from "./table-view.ts";
+export { type CacheOutcome, type QueryCacheStatistics, type QueryPredicate, type QueryStats } from "./stats.ts";

@@ -1,0 +1,38 @@
+// The JSON body of an answer: an envelope around the payload, which is inserted as it was encoded.
+
+import { concatBytes, stringToUtf8, stringifyJson } from "#core";
+import type { CacheOutcome } from "./stats.ts";
+
+/** Where the time went, milliseconds; in production clocks stand still between I/O. */
+export interface QueryTimings {
+  readonly queue_ms?: number;
+  /** Parsing, binding and loading tables. */
+  readonly plan_ms?: number;
+  /** Choosing files and reading fresh rows. */
+  readonly scan_planning_ms?: number;
+  readonly cache_lookup_ms?: number;
+  readonly execute_ms?: number;
+  readonly encode_ms?: number;
+  readonly total_ms: number;
+}
+
+/** The parts of a body. */
+export interface JsonBodyParts {
+  readonly queryId: string;
+  readonly cache: CacheOutcome;
+  readonly ageMs: number;
+  /** Members `"columns"`, `"rows"` and `"row_count"`. */
+  readonly payload: Uint8Array<ArrayBuffer>;
+  readonly timings: QueryTimings;
+  /** Present when asked for. */
+  readonly profile: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Assembles the body. */
+export function jsonBody(parts: JsonBodyParts): Uint8Array<ArrayBuffer> {
+  const head = { query_id: parts.queryId, cache: parts.cache, age_seconds: Math.max(0, parts.ageMs) / 1000 };
+  const tail = parts.profile === undefined ? undefined : { timings: parts.timings, profile: parts.profile };
+  const headText = stringifyJson(head);
+  const tailText = tail === undefined ? "}" : `,${stringifyJson(tail).slice(1)}`;
+  return concatBytes([stringToUtf8(`${headText.slice(0, -1)},`), parts.payload, stringToUtf8(tailText)]);
+}

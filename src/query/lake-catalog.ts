@@ -1,0 +1,148 @@
+// Binds the SQL engine to Iceberg: names to tables, scans to files and fresh rows. One instance serves one query.
+
+import {
+  LakeError,
+  parseTableName,
+  required,
+  sha256Hex,
+  tableNameToString,
+  type RetryDeps,
+  type TableIdentifier,
+} from "#core";
+import type { Batch } from "#columnar";
+import { schemaToColumns, type CatalogClient, type IcebergColumn, type ScanPlan, type Table } from "#iceberg";
+import type { PlannedScan, ScanPredicate, ScanRequest, ScanStatistics, TableCatalog, TableSource } from "#sql";
+import type { DataReader } from "./data-reader.ts";
+import type { FieldPredicate } from "./field-predicate.ts";
+import { plannedRowGroups, scanFiles } from "./file-scan.ts";
+import { selectFresh, type FreshSource } from "./fresh-rows.ts";
+import { loadTableView, type TableView } from "./table-view.ts";
+
+/** Where unqualified names are looked for, in order. */
+const SEARCH_PATH = ["default", "system"] as const;
+
+/** What the catalog of one query works with. */
+export interface LakeCatalogDeps {
+  readonly catalog: CatalogClient;
+  readonly reader: DataReader;
+  /** Undefined: snapshots only. */
+  readonly fresh: FreshSource | undefined;
+  readonly retry: RetryDeps;
+}
+
+/**
+ * Creates the table catalog of one query. Every table is loaded once and all scans of it see one view, so a
+ * self-join joins a table with itself.
+ *
+ * Cost: one catalog call a table (two for an unqualified name in `system`), one call a shard, manifests as the
+ * client's FileIO caches them.
+ */
+export function createLakeCatalog(deps: LakeCatalogDeps): TableCatalog {
+  const sources = new Map<string, Promise<TableSource | undefined>>();
+
+  async function load(candidates: readonly TableIdentifier[]): Promise<TableSource | undefined> {
+    for (const identifier of candidates) {
+      try {
+        return tableSource(await deps.catalog.loadTable(identifier), deps);
+      } catch (error) {
+        if (!isAbsent(error)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  return {
+    findTable(path) {
+      const key = JSON.stringify(path);
+      const known = sources.get(key);
+      if (known !== undefined) return known;
+      const loading = load(candidateNames(path));
+      sources.set(key, loading);
+      return loading;
+    },
+    async tableNames() {
+      const namespaces = await deps.catalog.listNamespaces();
+      const tables = await Promise.all(namespaces.map((namespace) => deps.catalog.listTables(namespace)));
+      return tables.flat().map(tableNameToString);
+    },
+  };
+}
+
+function candidateNames(path: readonly string[]): TableIdentifier[] {
+  const [name, ...rest] = path.toReversed();
+  if (name === undefined) return [];
+  if (rest.length > 0) return [{ namespace: rest.toReversed(), name }];
+  return SEARCH_PATH.map((namespace) => parseTableName(`${namespace}.${name}`));
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof LakeError && (error.code === "table_not_found" || error.code === "namespace_not_found");
+}
+
+function tableSource(table: Table, deps: LakeCatalogDeps): TableSource {
+  const columns = schemaToColumns(table.schema());
+  const name = tableNameToString(table.identifier);
+  let view: Promise<TableView> | undefined;
+  const records = Number(table.currentSnapshot()?.summary["total-records"] ?? (table.currentSnapshot() ? NaN : 0));
+  return {
+    name,
+    columns,
+    ...(Number.isSafeInteger(records) ? { estimatedRows: records } : {}),
+    async planScan(request) {
+      view ??= loadTableView(table, deps.fresh, deps.retry);
+      return planTableScan(name, columns, await view, request, deps);
+    },
+  };
+}
+
+async function planTableScan(
+  name: string,
+  tableColumns: readonly IcebergColumn[],
+  view: TableView,
+  request: ScanRequest,
+  deps: LakeCatalogDeps,
+): Promise<PlannedScan> {
+  const columns = request.columns.map((index) => required(tableColumns[index], `column ${index} of ${name}`));
+  const predicates = request.predicates.map((predicate) => fieldPredicate(tableColumns, predicate));
+  const plan = await view.table.planScan({ predicates });
+  const fresh = selectFresh(view.fresh, columns, predicates);
+  const statistics = initialStatistics(name, plan, fresh.rowCount);
+  const paths = plan.files.map(({ dataFile }) => dataFile.filePath);
+  const { metadata } = view.table;
+  // Field ids and types tell apart columns that share a name across schema changes.
+  const shape = columns.map(({ fieldId, type }) => [fieldId, type]);
+  const identity = await sha256Hex(JSON.stringify([metadata["table-uuid"], shape, paths.toSorted(), fresh.identity]));
+  return {
+    identity,
+    statistics,
+    async *open(signal): AsyncGenerator<Batch, void, undefined> {
+      statistics.rowsScanned += fresh.rowCount;
+      yield* fresh.batches;
+      const files = plan.files.map(({ dataFile }) => dataFile);
+      const { reader } = deps;
+      const { limit } = request;
+      yield* scanFiles({ metadata, files, columns, predicates, limit, statistics, reader, signal });
+    },
+  };
+}
+
+function initialStatistics(table: string, plan: ScanPlan, freshRows: number): ScanStatistics {
+  return {
+    table,
+    filesTotal: plan.filesTotal,
+    filesScanned: 0,
+    rowGroupsTotal: plan.files.reduce((sum, { dataFile }) => sum + plannedRowGroups(dataFile), 0),
+    rowGroupsScanned: 0,
+    bytesTotal: plan.bytesTotal,
+    bytesScanned: 0,
+    rowsScanned: 0,
+    storageReads: 0,
+    freshRows,
+    pruning: plan.skipped.map(({ reason, files }) => ({ reason, files, rowGroups: 0 })),
+  };
+}
+
+function fieldPredicate(columns: readonly IcebergColumn[], predicate: ScanPredicate): FieldPredicate {
+  const { fieldId, name, type } = required(columns[predicate.column], `column ${predicate.column}`);
+  return { fieldId, name, type, operator: predicate.operator, values: predicate.values };
+}

@@ -1,0 +1,80 @@
+// What the query service works with: state that lives as long as the isolate, and what each request brings.
+
+import type { Clock, RandomSource } from "#core";
+import {
+  createByteLru,
+  createResultCache,
+  createSingleFlight,
+  type ByteLru,
+  type KeyValueStore,
+  type ResultCache,
+  type SingleFlight,
+} from "#cache";
+import { createByteCache, type ByteCache, type CatalogClient, type FileIO } from "#iceberg";
+import type { ParquetMetadata } from "#parquet";
+import type { ObjectStore } from "#storage";
+import type { LogSink } from "#telemetry";
+import { createAdmission, type Admission } from "./admission.ts";
+import type { Answer } from "./answer.ts";
+import type { FreshSource } from "./fresh-rows.ts";
+import { MAX_LIMITS } from "./request.ts";
+
+// Shares of the isolate's 128 MB: a query's operators get up to 96 MiB, so what is kept between queries is small.
+const RESULT_BYTES = 12 * 1024 * 1024;
+const RESULT_ENTRY_BYTES = 3 * 1024 * 1024;
+const FOOTER_BYTES = 6 * 1024 * 1024;
+const MANIFEST_BYTES = 6 * 1024 * 1024;
+
+/** One heavy query can fill an isolate; light ones share it while they wait for storage. */
+const MAX_RUNNING = 4;
+const MAX_QUEUED = 64;
+const MAX_QUEUE_MS = 10_000;
+const LEASE_MARGIN_MS = 30_000;
+
+/** What queries of one isolate share. */
+export interface IsolateState {
+  readonly cache: ResultCache;
+  readonly flights: SingleFlight<Answer>;
+  readonly admission: Admission;
+  readonly footers: ByteLru<ParquetMetadata>;
+  readonly manifests: ByteCache;
+}
+
+/** Everything a query needs from its surroundings. */
+export interface QueryDeps extends IsolateState {
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly sleep: (ms: number) => Promise<void>;
+  readonly store: ObjectStore;
+  readonly bucket: string;
+  /** Makes the client of one query, whose metadata reads go through `io` and are counted. */
+  readonly createCatalog: (io: FileIO) => CatalogClient;
+  readonly fresh: FreshSource | undefined;
+  /** Makes the SQL parser ready; called before every query. */
+  readonly initParser: () => Promise<void>;
+  readonly log: LogSink;
+  /** Keeps work running after the answer is sent. */
+  readonly defer: (work: Promise<void>) => void;
+}
+
+/** Creates the state of a fresh isolate. `shared` undefined: results are cached in memory only. */
+export function createIsolateState(clock: Clock, shared: KeyValueStore | undefined): IsolateState {
+  return {
+    cache: createResultCache({
+      clock,
+      shared,
+      maxMemoryBytes: RESULT_BYTES,
+      maxMemoryEntryBytes: RESULT_ENTRY_BYTES,
+    }),
+    flights: createSingleFlight(),
+    admission: createAdmission({
+      maxRunning: MAX_RUNNING,
+      maxQueued: MAX_QUEUED,
+      maxWaitMs: MAX_QUEUE_MS,
+      leaseMs: MAX_LIMITS.timeMs + LEASE_MARGIN_MS,
+      clock,
+    }),
+    footers: createByteLru(FOOTER_BYTES),
+    manifests: createByteCache(MANIFEST_BYTES),
+  };
+}

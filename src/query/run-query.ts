@@ -1,0 +1,231 @@
+// Plans an admitted query, takes its answer from the cache when the plan's inputs are unchanged, else executes it.
+
+import { LakeError, stringifyJson } from "#core";
+import { exactCacheKey, looseCacheKey, type CacheEntry, type CacheTier } from "#cache";
+import { createFileIO } from "#iceberg";
+import { prepareQuery, type PreparedQuery, type ScanStatistics } from "#sql";
+import { createCountingStore } from "#storage";
+import { entryToAnswer, type Answer } from "./answer.ts";
+import { createDataReader } from "./data-reader.ts";
+import { createResultEncoder } from "./encode-result.ts";
+import type { QueryTimings } from "./json-body.ts";
+import { createLakeCatalog } from "./lake-catalog.ts";
+import type { QueryDeps } from "./query-deps.ts";
+import { tooManyRows, type ValidQuery } from "./request.ts";
+import { applyScans, type MutableStats } from "./stats.ts";
+
+/** Life of an exact entry in the shared tier, seconds: a day, so that layouts long gone do not pile up. */
+const EXACT_TTL_SECONDS = 86_400;
+/** The shared tier takes a minute to show a value: answers wanted fresher than that live in memory only, seconds. */
+const MIN_SHARED_AGE_SECONDS = 60;
+
+/** An answer with what may be shown of how it was made. */
+export interface RunOutcome {
+  readonly answer: Answer;
+  readonly timings: QueryTimings;
+  readonly profile: Readonly<Record<string, unknown>>;
+}
+
+/** Where a planned query's answer may be kept. */
+interface CachePolicy {
+  readonly exactKey: string;
+  readonly looseKey: string;
+  /** Equal inputs give the equal answer: the exact key may be used. */
+  readonly exact: boolean;
+  /** Worth the shared tier: files were read, and no fresh rows took part that the next second outdates. */
+  readonly shared: boolean;
+}
+
+/** Runs an admitted query. `stats` holds what was done also when it fails. */
+export async function runQuery(deps: QueryDeps, query: ValidQuery, stats: MutableStats): Promise<RunOutcome> {
+  const { clock } = deps;
+  const startMs = clock.nowMs();
+  const store = createCountingStore(deps.store);
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(timeExceeded(query.limits.timeMs)), query.limits.timeMs);
+  let scans: readonly ScanStatistics[] = [];
+  try {
+    await deps.initParser();
+    const prepared = await prepareQuery(query.sql, {
+      catalog: createLakeCatalog({
+        catalog: deps.createCatalog(createFileIO(store, deps.bucket, deps.manifests)),
+        reader: createDataReader({
+          store,
+          bucket: deps.bucket,
+          footers: deps.footers,
+          maxScannedBytes: query.limits.maxScannedBytes,
+          signal: deadline.signal,
+        }),
+        fresh: deps.fresh,
+        retry: deps,
+      }),
+      params: query.params,
+      clock,
+    });
+    describe(stats, prepared);
+    const boundMs = clock.nowMs();
+    const planned = await prepared.planScans();
+    scans = planned.statistics;
+    const plannedMs = clock.nowMs();
+    stats.plan_ms = plannedMs - startMs;
+
+    const policy = await cachePolicy(query, prepared, planned.identity, scans);
+    const timings: { execute_ms?: number; encode_ms?: number } = {};
+    const execute = async (): Promise<Answer> => {
+      const answer = await collect(deps, query, prepared, { startMs, scans, timings, signal: deadline.signal });
+      keep(deps, query, policy, answer);
+      return answer;
+    };
+    const { answer, cache } = await obtain(deps, query, policy, startMs, execute);
+    stats.cache = cache;
+    const endMs = clock.nowMs();
+    return {
+      answer,
+      timings: {
+        queue_ms: stats.queue_ms,
+        plan_ms: boundMs - startMs,
+        scan_planning_ms: plannedMs - boundMs,
+        cache_lookup_ms: Math.max(0, endMs - plannedMs - (timings.execute_ms ?? 0) - (timings.encode_ms ?? 0)),
+        ...timings,
+        total_ms: endMs - startMs + stats.queue_ms,
+      },
+      profile: { plan: prepared.explain(), operators: prepared.profile(), scans },
+    };
+  } catch (error) {
+    // Whatever an abort interrupted, the reason is what the client must hear.
+    throw deadline.signal.aborted && deadline.signal.reason instanceof LakeError ? deadline.signal.reason : error;
+  } finally {
+    clearTimeout(timer);
+    applyScans(stats, scans);
+    stats.storage_reads = store.counters.reads;
+    stats.exec_ms = clock.nowMs() - startMs - stats.plan_ms;
+  }
+}
+
+async function cachePolicy(
+  query: ValidQuery,
+  prepared: PreparedQuery,
+  scanIdentity: string,
+  scans: readonly ScanStatistics[],
+): Promise<CachePolicy> {
+  const { params, format } = query;
+  const plannedFiles = scans.some((scan) => scan.filesTotal > scan.pruning.reduce((sum, { files }) => sum + files, 0));
+  return {
+    exactKey: await exactCacheKey({ planText: prepared.cacheText, params, scanIdentity, format }),
+    looseKey: await looseCacheKey(query.sql, params, format),
+    exact: query.cache === "use" && !query.explainAnalyze && prepared.isDeterministic,
+    shared: plannedFiles && scans.every((scan) => scan.freshRows === 0),
+  };
+}
+
+async function obtain(
+  deps: QueryDeps,
+  query: ValidQuery,
+  policy: CachePolicy,
+  asOfMs: number,
+  execute: () => Promise<Answer>,
+): Promise<{ readonly answer: Answer; readonly cache: MutableStats["cache"] }> {
+  if (query.cache === "bypass" || query.explainAnalyze) return { answer: await execute(), cache: "bypass" };
+  if (!policy.exact) return { answer: await execute(), cache: "miss" };
+  let tier: CacheTier | undefined;
+  // The limits decide whether an execution fails, so only requests with equal limits share one.
+  const flightKey = `${policy.exactKey} ${stringifyJson(query.limits)}`;
+  const flight = await deps.flights.run(flightKey, query.limits.timeMs / 2, async () => {
+    const hit = await deps.cache.lookup(policy.exactKey);
+    const answer = hit === undefined ? undefined : entryToAnswer(hit.entry);
+    if (hit === undefined || answer === undefined) return execute();
+    tier = hit.tier;
+    // Equal inputs: what was right then is right now.
+    const current = { ...answer, asOfMs };
+    await deps.cache.store(policy.looseKey, answerToEntry(current), { shared: false, ttlSeconds: 0 });
+    return current;
+  });
+  return { answer: flight.value, cache: tier ?? (flight.shared ? "memory" : "miss") };
+}
+
+function keep(deps: QueryDeps, query: ValidQuery, policy: CachePolicy, answer: Answer): void {
+  const entry = answerToEntry(answer);
+  const writes: Promise<void>[] = [];
+  if (policy.exact) {
+    writes.push(deps.cache.store(policy.exactKey, entry, { shared: policy.shared, ttlSeconds: EXACT_TTL_SECONDS }));
+  }
+  if (query.cache === "use" && !query.explainAnalyze) {
+    const shared = query.maxAgeSeconds >= MIN_SHARED_AGE_SECONDS;
+    writes.push(deps.cache.store(policy.looseKey, entry, { shared, ttlSeconds: query.maxAgeSeconds }));
+  }
+  if (writes.length > 0) deps.defer(Promise.all(writes).then(() => {}));
+}
+
+function answerToEntry({ tables, asOfMs, meta, payload }: Answer): CacheEntry {
+  return { tables, asOfMs, meta, payload };
+}
+
+interface Collection {
+  readonly startMs: number;
+  readonly scans: readonly ScanStatistics[];
+  readonly timings: { execute_ms?: number; encode_ms?: number };
+  readonly signal: AbortSignal;
+}
+
+async function collect(
+  deps: QueryDeps,
+  query: ValidQuery,
+  prepared: PreparedQuery,
+  collection: Collection,
+): Promise<Answer> {
+  const { clock } = deps;
+  const { limits } = query;
+  const encoder = createResultEncoder(query.format, prepared.columns, limits.maxResultBytes);
+  const executeStartMs = clock.nowMs();
+  let encodeMs = 0;
+  let rowCount = 0;
+  const batches = prepared.execute({
+    signal: collection.signal,
+    memoryLimitBytes: limits.memoryBytes,
+    timeLimitMs: Math.max(1, limits.timeMs - (executeStartMs - collection.startMs)),
+    clock,
+    profile: query.profile || query.explainAnalyze,
+  });
+  for await (const batch of batches) {
+    collection.signal.throwIfAborted();
+    rowCount += batch.rowCount;
+    if (rowCount > limits.maxRows) throw tooManyRows(limits.maxRows);
+    const encodeStartMs = clock.nowMs();
+    encoder.add(batch);
+    encodeMs += clock.nowMs() - encodeStartMs;
+  }
+  const finishMs = clock.nowMs();
+  const payload = encoder.finish();
+  const endMs = clock.nowMs();
+  collection.timings.execute_ms = finishMs - executeStartMs - encodeMs;
+  collection.timings.encode_ms = encodeMs + endMs - finishMs;
+  const sum = (pick: (scan: ScanStatistics) => number): number =>
+    collection.scans.reduce((total, scan) => total + pick(scan), 0);
+  return {
+    tables: prepared.tables,
+    asOfMs: collection.startMs,
+    payload,
+    meta: {
+      rowCount,
+      pattern: prepared.pattern,
+      fingerprint: prepared.fingerprint,
+      predicates: prepared.predicates,
+      filesTotal: sum((scan) => scan.filesTotal),
+      rowGroupsTotal: sum((scan) => scan.rowGroupsTotal),
+      bytesTotal: sum((scan) => scan.bytesTotal),
+    },
+  };
+}
+
+function describe(stats: MutableStats, prepared: PreparedQuery): void {
+  stats.query_pattern = prepared.pattern;
+  stats.fingerprint = prepared.fingerprint;
+  stats.tables = prepared.tables;
+  stats.predicates = prepared.predicates;
+}
+
+function timeExceeded(timeMs: number): LakeError {
+  return new LakeError("time_limit_exceeded", `The query ran longer than its limit of ${timeMs} ms; it was stopped.`, {
+    details: { time_limit_ms: timeMs },
+  });
+}

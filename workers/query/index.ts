@@ -1,0 +1,105 @@
+// The query Worker: wires bindings to the query service. Reached by service bindings only.
+
+import { WorkerEntrypoint } from "cloudflare:workers";
+import pgQueryWasm from "libpg-query/wasm/libpg-query.wasm";
+import { sleep, systemClock, systemRandom, toRpcResult, type RpcResult } from "#core";
+import { createKvStore, type InvalidationTarget } from "#cache";
+import { createCatalogClient } from "#iceberg";
+import { createShardClient, freshWatermarks, readAllFresh, shardCountFor, shardName } from "#ingest";
+import {
+  createIsolateState,
+  executeQuery,
+  type FreshSource,
+  type IsolateState,
+  type QueryCacheStatistics,
+  type QueryContext,
+  type QueryReply,
+  type QueryRequest,
+} from "#query";
+import { initSqlParser } from "#sql";
+import { createR2Store } from "#storage";
+import { createConsoleSink } from "#telemetry";
+
+/** The catalog's service binding has no network address; only the path matters. */
+const CATALOG_URI = "http://catalog.internal";
+
+let isolate: IsolateState | undefined;
+
+function isolateState(env: QueryEnv): IsolateState {
+  isolate ??= createIsolateState(systemClock, createKvStore(env.RESULT_CACHE));
+  return isolate;
+}
+
+/** Acknowledged rows, read from the ingest shards' Durable Objects. */
+function createFreshSource(env: QueryEnv): FreshSource {
+  const configuredShards = Number(env.INGEST_SHARDS);
+  return {
+    async readFresh(table, metadata) {
+      const watermarks = freshWatermarks(metadata, shardCountFor(table, configuredShards));
+      const shards = await Promise.all(
+        watermarks.map(async (watermark, shardIndex) => {
+          const shard = createShardClient(env.INGEST_SHARD.getByName(shardName(table, shardIndex)));
+          const pages = await readAllFresh(shard, watermark);
+          return pages === undefined ? undefined : { shardIndex, watermark, pages };
+        }),
+      );
+      const complete = shards.filter((shard) => shard !== undefined);
+      return complete.length === shards.length ? complete : undefined;
+    },
+  };
+}
+
+/** SQL over the lake and its result cache. */
+export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
+  /** Nothing is served over HTTP. */
+  override fetch(): Response {
+    return new Response(null, { status: 404 });
+  }
+
+  /** Answers a query; failures are values. */
+  execute(request: QueryRequest, context: QueryContext): Promise<QueryReply> {
+    const { env } = this;
+    return executeQuery(
+      {
+        ...isolateState(env),
+        clock: systemClock,
+        random: systemRandom,
+        sleep,
+        store: createR2Store(env.LAKE),
+        bucket: env.LAKE_BUCKET,
+        createCatalog: (io) =>
+          createCatalogClient({
+            uri: CATALOG_URI,
+            fetch: (input, init) => env.CATALOG.fetch(input, init),
+            io,
+            clock: systemClock,
+            random: systemRandom,
+            sleep,
+          }),
+        fresh: createFreshSource(env),
+        initParser: () => initSqlParser(pgQueryWasm),
+        log: createConsoleSink(),
+        defer: (work) => this.ctx.waitUntil(work),
+      },
+      request,
+      context,
+    );
+  }
+
+  /** What this isolate's caches did. */
+  cacheStatistics(): Promise<RpcResult<QueryCacheStatistics>> {
+    return toRpcResult(() => {
+      const { cache, footers } = isolateState(this.env);
+      const { entries, bytes, maxBytes } = footers.statistics();
+      return Promise.resolve({ ...cache.statistics(), footers: { entries, bytes, max_bytes: maxBytes } });
+    });
+  }
+
+  /** Makes earlier answers unusable, for all tables or one. */
+  cacheInvalidate(target: InvalidationTarget): Promise<RpcResult<{ readonly invalidated_at_ms: number }>> {
+    return toRpcResult(async () => {
+      await isolateState(this.env).cache.invalidate(target);
+      return { invalidated_at_ms: systemClock.nowMs() };
+    });
+  }
+}
