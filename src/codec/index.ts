@@ -23,3 +23,9 @@ export {
   thriftStruct,
   thriftStructs,
 } from "./thrift-fields.ts";
+export { unpackBits } from "./bit-unpack.ts";
+export { decodeHybrid, decodeValidity } from "./hybrid.ts";
+export { decodeDelta32, decodeDelta64 } from "./delta.ts";
+export { snappyDecompress } from "./snappy.ts";
+export { lz4Decompress } from "./lz4.ts";
+export { COMPRESSION_CODEC, decompressPage } from "./page-compression.ts";

@@ -20,3 +20,4 @@ export { decimalToString, stringToDecimal } from "./decimal.ts";
 export { batchToArrowIpc, type ArrowWriteOptions } from "./arrow-write.ts";
 export { arrowIpcToBatches, readArrowIpc, uuidText, type ArrowContents } from "./arrow-read.ts";
 export { wordsToInt64 } from "./int64.ts";
+export { decodeUtf8Block, isAsciiOnly } from "./utf8-block.ts";

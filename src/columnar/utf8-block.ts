@@ -71,25 +71,67 @@ function utf8Length(text: string): number {
 
 /**
  * Decodes `count` strings; malformed UTF-8 becomes U+FFFD. Offsets must ascend within the block.
- * Cost: one decoder call when the block is ASCII, else one for each string.
+ * Cost: one decoder call for the whole block, unless it is malformed or holds U+FFFD.
  */
 export function decodeUtf8Block(bytes: Uint8Array, offsets: Int32Array, count: number): string[] {
-  const strings: string[] = [];
-  if (count === 0) return strings;
+  if (count === 0) return [];
   const base = offsets[0] as number;
   const block = bytes.subarray(base, offsets[count]);
   const text = decoder.decode(block);
-  const isAscii = text.length === block.length && isAsciiOnly(block);
+  if (text.length === block.length && isAsciiOnly(block)) return cutAscii(text, offsets, base, count);
+  return cutUtf8(text, block, offsets, base, count) ?? decodeEach(block, offsets, base, count);
+}
+
+function cutAscii(text: string, offsets: Int32Array, base: number, count: number): string[] {
+  const strings: string[] = [];
   for (let i = 0; i < count; i++) {
-    const start = (offsets[i] as number) - base;
-    const end = (offsets[i + 1] as number) - base;
-    strings.push(isAscii ? text.substring(start, end) : decoder.decode(block.subarray(start, end)));
+    strings.push(text.substring((offsets[i] as number) - base, (offsets[i + 1] as number) - base));
   }
   return strings;
 }
 
-function isAsciiOnly(bytes: Uint8Array): boolean {
+/** Cuts the decoded text by counting UTF-16 units; undefined when a cut would fall inside a character. */
+function cutUtf8(
+  text: string,
+  block: Uint8Array,
+  offsets: Int32Array,
+  base: number,
+  count: number,
+): string[] | undefined {
+  if (text.includes("\ufffd")) return undefined;
+  const strings: string[] = [];
+  let from = 0;
+  for (let i = 0; i < count; i++) {
+    const start = (offsets[i] as number) - base;
+    const end = (offsets[i + 1] as number) - base;
+    if (start < end && ((block[start] as number) & 0xc0) === 0x80) return undefined;
+    let to = from;
+    for (let at = start; at < end; at++) {
+      const byte = block[at] as number;
+      // Continuation bytes add no unit, leads of four bytes stand for two.
+      if ((byte & 0xc0) !== 0x80) to += byte >= 0xf0 ? 2 : 1;
+    }
+    strings.push(text.substring(from, to));
+    from = to;
+  }
+  return strings;
+}
+
+function decodeEach(block: Uint8Array, offsets: Int32Array, base: number, count: number): string[] {
+  const strings: string[] = [];
+  for (let i = 0; i < count; i++) {
+    strings.push(decoder.decode(block.subarray((offsets[i] as number) - base, (offsets[i + 1] as number) - base)));
+  }
+  return strings;
+}
+
+/** Whether every byte is below 0x80. */
+export function isAsciiOnly(bytes: Uint8Array): boolean {
   let any = 0;
-  for (let i = 0; i < bytes.length; i++) any |= bytes[i] as number;
-  return any < 0x80;
+  let i = 0;
+  while (i < bytes.length && ((bytes.byteOffset + i) & 3) !== 0) any |= bytes[i++] as number;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + i, (bytes.length - i) >> 2);
+  for (let w = 0; w < words.length; w++) any |= words[w] as number;
+  for (i += words.length * 4; i < bytes.length; i++) any |= bytes[i] as number;
+  return (any & 0x8080_8080) === 0;
 }

@@ -55,6 +55,9 @@ const TRAILER_BYTES = 8;
 /** Rows looked at to tell whether a column repeats its values. */
 const SAMPLE_ROWS = 2048;
 
+/** 2^32 / φ, odd: its multiples spread evenly. */
+const GOLDEN_RATIO_32 = 0x9e37_79b1;
+
 /** The writer gives up a dictionary beyond this size and stores the rest of the chunk plainly. */
 const DICTIONARY_PAGE_BYTES = 1024 * 1024;
 
@@ -148,11 +151,13 @@ function dictionaryPays(vector: Vector): boolean {
   const isText = TEXT_KINDS.has(vector.type.kind);
   const maxDistinct = vector.length / (isText ? 3 : 20);
   if (vector.encoding === "dictionary") return vector.dictionary.length <= maxDistinct;
-  const step = Math.max(1, Math.floor(vector.length / SAMPLE_ROWS));
   const seen = new Set<unknown>();
   let sampled = 0;
   let length = 0;
-  for (let i = 0; i < vector.length; i += step) {
+  for (let k = 0; k < SAMPLE_ROWS && k < vector.length; k++) {
+    // Scattered positions: a regular stride would be fooled by values that cycle.
+    const row: number = vector.length <= SAMPLE_ROWS ? k : Math.imul(k, GOLDEN_RATIO_32) >>> 0;
+    const i: number = row % vector.length;
     if (vector.validity?.[i] === 0) continue;
     sampled += 1;
     const value = vector.values[i];

@@ -15,3 +15,4 @@ export { columnStatistics, compareBounds, type ColumnTotals } from "./statistics
 export { createParquetWriter, encodeParquet, type ParquetWriter } from "./write.ts";
 export { type ParquetCompression, type ParquetWriteOptions } from "./encode-row-group.ts";
 export { isPromotion, promoteVector } from "./promote.ts";
+export { scanParquet, type ScanBatch, type ScanColumn, type ScanOptions } from "./scan.ts";

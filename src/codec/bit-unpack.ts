@@ -1,0 +1,89 @@
+// Bit-packed integers, least significant bit first: the inner loop of dictionary codes and delta pages.
+
+/** Words a value may straddle are read in whole; the scratch grows to the longest run met and is reused. */
+let scratch = new Uint8Array(4096);
+let scratchWords = new Uint32Array(scratch.buffer);
+
+/**
+ * Unpacks `count` unsigned integers of `width` bits (0 to 32) from bytes[offset…] into out[start…].
+ *
+ * Shapes: reads ceil(count * width / 8) bytes at most, fewer when `available` ends sooner: missing bits are 0.
+ */
+export function unpackBits(
+  bytes: Uint8Array,
+  offset: number,
+  available: number,
+  width: number,
+  out: Int32Array,
+  start: number,
+  count: number,
+): void {
+  const end = start + count;
+  if (width === 0) {
+    out.fill(0, start, end);
+    return;
+  }
+  const byteLength = Math.min(available, Math.ceil((count * width) / 8));
+  if (width === 8) {
+    const direct = Math.min(count, byteLength);
+    for (let i = 0; i < direct; i++) out[start + i] = bytes[offset + i] as number;
+    if (direct < count) out.fill(0, start + direct, end);
+    return;
+  }
+  const words = loadWords(bytes, offset, byteLength);
+  switch (width) {
+    case 1:
+      unpack1(words, out, start, count);
+      return;
+    case 2:
+      unpack2(words, out, start, count);
+      return;
+    case 4:
+      unpack4(words, out, start, count);
+      return;
+    case 16:
+      for (let i = 0; i < count; i++) out[start + i] = ((words[i >> 1] as number) >>> ((i & 1) << 4)) & 0xffff;
+      return;
+    case 32:
+      for (let i = 0; i < count; i++) out[start + i] = words[i] as number;
+      return;
+    default:
+      unpackAny(words, width, out, start, count);
+  }
+}
+
+/** The bytes as little-endian words, with a zero word after them. */
+function loadWords(bytes: Uint8Array, offset: number, length: number): Uint32Array {
+  const padded = (length + 11) & ~3;
+  if (padded > scratch.length) {
+    scratch = new Uint8Array(padded * 2);
+    scratchWords = new Uint32Array(scratch.buffer);
+  }
+  scratch.set(bytes.subarray(offset, offset + length));
+  scratch.fill(0, length, padded);
+  return scratchWords;
+}
+
+function unpack1(words: Uint32Array, out: Int32Array, start: number, count: number): void {
+  for (let i = 0; i < count; i++) out[start + i] = ((words[i >> 5] as number) >>> (i & 31)) & 1;
+}
+
+function unpack2(words: Uint32Array, out: Int32Array, start: number, count: number): void {
+  for (let i = 0; i < count; i++) out[start + i] = ((words[i >> 4] as number) >>> ((i & 15) << 1)) & 3;
+}
+
+function unpack4(words: Uint32Array, out: Int32Array, start: number, count: number): void {
+  for (let i = 0; i < count; i++) out[start + i] = ((words[i >> 3] as number) >>> ((i & 7) << 2)) & 15;
+}
+
+/** Branch-free: the high part is shifted in two steps because a shift by 32 is a shift by 0. */
+function unpackAny(words: Uint32Array, width: number, out: Int32Array, start: number, count: number): void {
+  const mask = -1 >>> (32 - width);
+  let bit = 0;
+  for (let i = start; i < start + count; i++) {
+    const word = bit >>> 5;
+    const shift = bit & 31;
+    out[i] = (((words[word] as number) >>> shift) | (((words[word + 1] as number) << 1) << (31 - shift))) & mask;
+    bit += width;
+  }
+}

@@ -1,0 +1,176 @@
+// Parquet's delta encodings.
+//
+// DELTA_BINARY_PACKED:
+// | part | bytes |
+// |---|---|
+// | header | LEB128 block size, LEB128 miniblocks a block, LEB128 total count, zigzag first value |
+// | block | zigzag minimum delta, one width byte a miniblock, the miniblocks' bit-packed (delta - minimum) |
+//
+// Source: https://github.com/apache/parquet-format/blob/master/Encodings.md
+
+import { unpackBits } from "./bit-unpack.ts";
+import { corruptData, type ByteCursor } from "./byte-cursor.ts";
+
+interface DeltaHeader {
+  readonly miniblocks: number;
+  readonly miniblockValues: number;
+  readonly count: number;
+}
+
+/** Writers use 128 values a block; a block must at least not outgrow what a page can hold. */
+const MAX_BLOCK_VALUES = 1 << 20;
+
+function readHeader(cursor: ByteCursor, expected: number): DeltaHeader {
+  const blockValues = cursor.readVarint32();
+  const miniblocks = cursor.readVarint32();
+  const count = cursor.readVarint32();
+  const miniblockValues = blockValues / miniblocks;
+  if (
+    blockValues === 0 ||
+    blockValues > MAX_BLOCK_VALUES ||
+    !Number.isInteger(miniblockValues) ||
+    miniblockValues % 8 !== 0
+  ) {
+    throw corruptData("a delta header is malformed");
+  }
+  if (count !== expected) throw corruptData("a delta page has another number of values");
+  return { miniblocks, miniblockValues, count };
+}
+
+/**
+ * Decodes exactly `count` 32-bit integers, wrapping as two's complement. The cursor ends after the last miniblock
+ * touched. Errors: `data_invalid`.
+ */
+export function decodeDelta32(cursor: ByteCursor, count: number): Int32Array {
+  const { miniblocks, miniblockValues } = readHeader(cursor, count);
+  const out = new Int32Array(count);
+  let value = Number(BigInt.asIntN(32, BigInt(cursor.readZigzag64())));
+  if (count === 0) return out;
+  out[0] = value;
+  let position = 1;
+  while (position < count) {
+    const minimum = Number(BigInt.asIntN(32, BigInt(cursor.readZigzag64())));
+    const widths = cursor.readBytes(miniblocks);
+    for (let m = 0; m < miniblocks && position < count; m++) {
+      const width = widths[m] as number;
+      if (width > 32) throw corruptData("a delta is too wide");
+      const take = Math.min(miniblockValues, count - position);
+      unpackMiniblock(cursor, width, miniblockValues, take, out, position);
+      for (let i = position; i < position + take; i++) {
+        value = (value + minimum + (out[i] as number)) | 0;
+        out[i] = value;
+      }
+      position += take;
+    }
+  }
+  return out;
+}
+
+function unpackMiniblock(
+  cursor: ByteCursor,
+  width: number,
+  values: number,
+  take: number,
+  out: Int32Array,
+  position: number,
+): void {
+  const available = Math.min((values * width) / 8, cursor.remaining);
+  if (available * 8 < take * width) throw corruptData("a delta miniblock is cut short");
+  unpackBits(cursor.bytes, cursor.position, available, width, out, position, take);
+  cursor.position += available;
+}
+
+/** Deltas of one miniblock; miniblocks hold 32 or 64 values with every writer known, so this rarely grows. */
+let deltas = new Int32Array(256);
+
+/**
+ * Decodes exactly `count` 64-bit integers: as doubles when every value and step stays within ±(2^53 - 1), else
+ * exactly, wrapping as two's complement. Errors: `data_invalid`.
+ */
+export function decodeDelta64(cursor: ByteCursor, count: number): Float64Array | BigInt64Array {
+  const start = cursor.position;
+  const fast = decodeDelta64Safe(cursor, count);
+  if (fast !== undefined) return fast;
+  cursor.position = start;
+  return decodeDelta64Exact(cursor, count);
+}
+
+/** 2^52 */
+const MAX_EXACT_MINIMUM = 4_503_599_627_370_496;
+
+/** Undefined when a value, minimum or delta does not fit a double exactly or is wider than 32 bits. */
+function decodeDelta64Safe(cursor: ByteCursor, count: number): Float64Array | undefined {
+  const { miniblocks, miniblockValues } = readHeader(cursor, count);
+  const first = cursor.readZigzag64();
+  if (typeof first === "bigint") return undefined;
+  const out = new Float64Array(count);
+  if (count === 0) return out;
+  if (miniblockValues > deltas.length) deltas = new Int32Array(miniblockValues);
+  const steps = deltas;
+  out[0] = first;
+  let value = first;
+  let position = 1;
+  while (position < count) {
+    const minimum = cursor.readZigzag64();
+    // Within this bound minimum + step is exact, so a sum is exact unless it leaves the safe range, which shows.
+    if (typeof minimum === "bigint" || Math.abs(minimum) > MAX_EXACT_MINIMUM) return undefined;
+    const widths = cursor.readBytes(miniblocks);
+    for (let m = 0; m < miniblocks && position < count; m++) {
+      const width = widths[m] as number;
+      if (width > 32) return undefined;
+      const take = Math.min(miniblockValues, count - position);
+      unpackMiniblock(cursor, width, miniblockValues, take, steps, 0);
+      for (let i = 0; i < take; i++) {
+        value += minimum + ((steps[i] as number) >>> 0);
+        out[position + i] = value;
+      }
+      position += take;
+    }
+  }
+  for (let i = 0; i < count; i++) {
+    const at = out[i] as number;
+    if (at > Number.MAX_SAFE_INTEGER || at < Number.MIN_SAFE_INTEGER) return undefined;
+  }
+  return out;
+}
+
+function decodeDelta64Exact(cursor: ByteCursor, count: number): BigInt64Array {
+  const { miniblocks, miniblockValues } = readHeader(cursor, count);
+  const out = new BigInt64Array(count);
+  let value = BigInt(cursor.readZigzag64());
+  if (count === 0) return out;
+  out[0] = value;
+  let position = 1;
+  while (position < count) {
+    const minimum = BigInt(cursor.readZigzag64());
+    const widths = cursor.readBytes(miniblocks);
+    for (let m = 0; m < miniblocks && position < count; m++) {
+      const width = widths[m] as number;
+      if (width > 64) throw corruptData("a delta is too wide");
+      const take = Math.min(miniblockValues, count - position);
+      const available = Math.min((miniblockValues * width) / 8, cursor.remaining);
+      if (available * 8 < take * width) throw corruptData("a delta miniblock is cut short");
+      for (let i = 0; i < take; i++) {
+        value = BigInt.asIntN(64, value + minimum + readWideBits(cursor.bytes, cursor.position, i * width, width));
+        out[position + i] = value;
+      }
+      cursor.position += available;
+      position += take;
+    }
+  }
+  return out;
+}
+
+function readWideBits(bytes: Uint8Array, offset: number, bit: number, width: number): bigint {
+  let value = 0n;
+  let taken = 0;
+  while (taken < width) {
+    const at = bit + taken;
+    const inByte = at & 7;
+    const bits = Math.min(8 - inByte, width - taken);
+    const part = ((bytes[offset + (at >> 3)] as number) >> inByte) & ((1 << bits) - 1);
+    value |= BigInt(part) << BigInt(taken);
+    taken += bits;
+  }
+  return value;
+}

@@ -1,0 +1,69 @@
+// Decompression of Parquet pages by Parquet's codec numbers. node:zlib is native in workerd, too.
+
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
+import { LakeError } from "#core";
+import { corruptData } from "./byte-cursor.ts";
+import { lz4Decompress } from "./lz4.ts";
+import { snappyDecompress } from "./snappy.ts";
+
+/** parquet.thrift's CompressionCodec numbers. */
+export const COMPRESSION_CODEC = {
+  uncompressed: 0,
+  snappy: 1,
+  gzip: 2,
+  lzo: 3,
+  brotli: 4,
+  lz4: 5,
+  zstd: 6,
+  lz4Raw: 7,
+} as const;
+
+/** Largest page taken, bytes: a decompressed page must fit an isolate beside everything else. */
+const MAX_PAGE_BYTES = 128 * 1024 * 1024;
+/** Smallest output buffer node:zlib takes. */
+const MIN_CHUNK_BYTES = 64;
+/** Beyond this the output buffer grows as bytes really come. */
+const MAX_CHUNK_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Decompresses one page to exactly `uncompressedBytes`. Ownership: uncompressed pages come back as the view given.
+ * Errors: `data_invalid` when the bytes are malformed, have another size or the codec is LZO or the old LZ4.
+ */
+export function decompressPage(codec: number, bytes: Uint8Array, uncompressedBytes: number): Uint8Array {
+  if (!(uncompressedBytes >= 0 && uncompressedBytes <= MAX_PAGE_BYTES)) throw corruptData("a page's size is false");
+  if (codec === COMPRESSION_CODEC.uncompressed) {
+    if (bytes.length !== uncompressedBytes) throw corruptData("a page has another size");
+    return bytes;
+  }
+  if (uncompressedBytes === 0) return new Uint8Array(0);
+  const out = decompressBytes(codec, bytes, uncompressedBytes);
+  if (out.length !== uncompressedBytes) throw corruptData("a page decompresses to another size");
+  return out;
+}
+
+function decompressBytes(codec: number, bytes: Uint8Array, uncompressedBytes: number): Uint8Array {
+  // One output buffer of the right size spares zlib its growing list of chunks.
+  const options = {
+    maxOutputLength: uncompressedBytes,
+    chunkSize: Math.max(MIN_CHUNK_BYTES, Math.min(uncompressedBytes, MAX_CHUNK_BYTES)),
+  };
+  try {
+    switch (codec) {
+      case COMPRESSION_CODEC.snappy:
+        return snappyDecompress(bytes, uncompressedBytes);
+      case COMPRESSION_CODEC.gzip:
+        return gunzipSync(bytes, options);
+      case COMPRESSION_CODEC.brotli:
+        return brotliDecompressSync(bytes, options);
+      case COMPRESSION_CODEC.zstd:
+        return zstdDecompressSync(bytes, options);
+      case COMPRESSION_CODEC.lz4Raw:
+        return lz4Decompress(bytes, uncompressedBytes);
+      default:
+        throw corruptData(`compression codec ${codec} is not supported`);
+    }
+  } catch (cause) {
+    if (cause instanceof LakeError) throw cause;
+    throw new LakeError("data_invalid", "Corrupt data: a page does not decompress.", { cause });
+  }
+}

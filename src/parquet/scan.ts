@@ -1,0 +1,176 @@
+// Scanning a file: few large reads, dictionary codes kept, rows in batches.
+
+import { invariant } from "#core";
+import { BATCH_ROWS, nullVector, sliceVector, type Batch, type DataType, type Vector } from "#columnar";
+import { ChunkDecoder } from "./chunk-decoder.ts";
+import { readChunks } from "./chunk-reads.ts";
+import type { ParquetColumn, ParquetColumnChunk, ParquetMetadata, ParquetRowGroup, RangeReader } from "./metadata.ts";
+import { readNestedColumn } from "./nested.ts";
+import { promoteVector } from "./promote.ts";
+
+/**
+ * A column wanted of a file: a top-level field by id, or a leaf by its index in `metadata.columns`. `type` is what
+ * it shall be read as (see promoteVector); a field id that the file lacks gives nulls of that type.
+ */
+export type ScanColumn =
+  | { readonly fieldId: number; readonly type?: DataType }
+  | { readonly leafIndex: number; readonly type?: DataType };
+
+/** What to read of a file. */
+export interface ScanOptions {
+  /** Output columns in order; may be empty, then batches only count rows. */
+  readonly columns?: readonly ScanColumn[];
+  /** Short for `columns` by field id with the file's own types; ignored when `columns` is given. */
+  readonly fieldIds?: readonly number[];
+  /** Indices of row groups, read in this order; default all. */
+  readonly rowGroups?: readonly number[];
+  /** Rows a batch has, but the last of a row group; default BATCH_ROWS. */
+  readonly batchRows?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A batch and where it comes from. */
+export interface ScanBatch extends Batch {
+  readonly rowGroup: number;
+  /** Position of the batch's first row in the file. */
+  readonly firstRow: number;
+}
+
+/** How one output column is produced. */
+type ColumnPlan =
+  | { readonly kind: "missing"; readonly type: DataType }
+  | { readonly kind: "flat"; readonly column: ParquetColumn; readonly type: DataType | undefined }
+  | { readonly kind: "nested"; readonly name: string; readonly type: DataType | undefined };
+
+/** A row group's fetched bytes and nested columns. */
+interface FetchedRowGroup {
+  readonly bytesByChunk: ReadonlyMap<ParquetColumnChunk, Uint8Array>;
+  readonly nested: ReadonlyMap<string, Vector>;
+}
+
+/**
+ * Streams the rows of a file. Dictionary-encoded chunks give dictionary vectors that share one dictionary object
+ * over the chunk; where a chunk leaves its dictionary, batches from there on are flat.
+ *
+ * Cost: reads only the needed chunks, neighbours within 64 KiB in one request; the next row group is fetched once
+ * the second batch of the current one is asked for. Holds the compressed bytes of two row groups and one decoded
+ * page a column. Errors: those of the reader, the signal's reason, `data_invalid` for corrupt or unreadable data.
+ */
+export async function* scanParquet(
+  reader: RangeReader,
+  metadata: ParquetMetadata,
+  options: ScanOptions,
+): AsyncGenerator<ScanBatch, void, void> {
+  const { signal } = options;
+  const batchRows = Math.max(1, options.batchRows ?? BATCH_ROWS);
+  const wanted = options.columns ?? (options.fieldIds ?? []).map((fieldId) => ({ fieldId }));
+  const plans = wanted.map((column) => planColumn(metadata, column));
+  const selected = options.rowGroups ?? metadata.rowGroups.map((_, index) => index);
+  const firstRows = firstRowOfEach(metadata);
+  const fetchGroup = (position: number): Promise<FetchedRowGroup> | undefined => {
+    const index = selected[position];
+    if (index === undefined) return undefined;
+    const fetching = fetchRowGroup(reader, rowGroupAt(metadata, index), index, plans);
+    // A failed prefetch surfaces when its row group is reached, or never if the scan ends before.
+    fetching.catch(() => undefined);
+    return fetching;
+  };
+
+  let next: Promise<FetchedRowGroup> | undefined;
+  for (const [position, index] of selected.entries()) {
+    signal?.throwIfAborted();
+    const group = rowGroupAt(metadata, index);
+    const fetched = await (next ?? fetchGroup(position));
+    next = undefined;
+    invariant(fetched !== undefined, "a selected row group is fetched");
+    const readers = plans.map((plan) => columnReader(plan, group, fetched));
+    for (let row = 0; row < group.numRows; row += batchRows) {
+      signal?.throwIfAborted();
+      if (row > 0) next ??= fetchGroup(position + 1);
+      const rowCount = Math.min(batchRows, group.numRows - row);
+      const columns = readers.map((read) => read(rowCount));
+      yield { rowCount, columns, rowGroup: index, firstRow: (firstRows[index] ?? 0) + row };
+    }
+  }
+}
+
+function rowGroupAt(metadata: ParquetMetadata, index: number): ParquetRowGroup {
+  const group = metadata.rowGroups[index];
+  invariant(group !== undefined, `row group ${index} exists`);
+  return group;
+}
+
+function firstRowOfEach(metadata: ParquetMetadata): number[] {
+  let first = 0;
+  return metadata.rowGroups.map((group) => {
+    const start = first;
+    first += group.numRows;
+    return start;
+  });
+}
+
+function planColumn(metadata: ParquetMetadata, wanted: ScanColumn): ColumnPlan {
+  const { type } = wanted;
+  if ("leafIndex" in wanted) {
+    const column = metadata.columns[wanted.leafIndex];
+    invariant(column !== undefined, `leaf ${wanted.leafIndex} exists`);
+    return planFor(column, type);
+  }
+  const column = metadata.columns.find((leaf) => leaf.rootFieldId === wanted.fieldId);
+  return column === undefined ? { kind: "missing", type: type ?? { kind: "null" } } : planFor(column, type);
+}
+
+function planFor(column: ParquetColumn, type: DataType | undefined): ColumnPlan {
+  if (column.path.length > 1 || column.maxRepetitionLevel > 0) {
+    return { kind: "nested", name: column.path[0] ?? "", type };
+  }
+  return { kind: "flat", column, type };
+}
+
+async function fetchRowGroup(
+  reader: RangeReader,
+  group: ParquetRowGroup,
+  index: number,
+  plans: readonly ColumnPlan[],
+): Promise<FetchedRowGroup> {
+  const chunks = new Set<ParquetColumnChunk>();
+  const nestedNames = new Set<string>();
+  for (const plan of plans) {
+    if (plan.kind === "flat") chunks.add(chunkOf(group, plan.column));
+    else if (plan.kind === "nested") nestedNames.add(plan.name);
+  }
+  const bytesByChunk = await readChunks(reader, [...chunks]);
+  const nested = new Map<string, Vector>();
+  for (const name of nestedNames) nested.set(name, await readNestedColumn(reader, name, index));
+  return { bytesByChunk, nested };
+}
+
+function chunkOf(group: ParquetRowGroup, column: ParquetColumn): ParquetColumnChunk {
+  const chunk = group.columns[column.leafIndex];
+  invariant(chunk !== undefined, "a row group has every leaf");
+  return chunk;
+}
+
+function columnReader(plan: ColumnPlan, group: ParquetRowGroup, fetched: FetchedRowGroup): (rows: number) => Vector {
+  switch (plan.kind) {
+    case "missing":
+      return (rows) => nullVector(plan.type, rows);
+    case "flat": {
+      const chunk = chunkOf(group, plan.column);
+      const bytes = fetched.bytesByChunk.get(chunk);
+      invariant(bytes !== undefined, "a needed chunk was read");
+      const decoder = new ChunkDecoder(bytes, chunk, plan.column, plan.type);
+      return (rows) => decoder.read(rows);
+    }
+    case "nested": {
+      const whole = fetched.nested.get(plan.name);
+      invariant(whole !== undefined, "a needed nested column was read");
+      const vector = plan.type === undefined ? whole : promoteVector(whole, plan.type, plan.name);
+      let position = 0;
+      return (rows) => {
+        position += rows;
+        return sliceVector(vector, position - rows, position);
+      };
+    }
+  }
+}
