@@ -1,6 +1,14 @@
 // Sorting a stream of batches of any length in bounded memory: sorted runs, spilled, then merged batch by batch.
 
-import { BATCH_ROWS, batchByteSize, concatBatches, gatherBatch, sliceVector, type Batch } from "#columnar";
+import {
+  BATCH_ROWS,
+  batchByteSize,
+  concatBatches,
+  gatherBatch,
+  sliceBatch,
+  type Batch,
+  type FlatVector,
+} from "#columnar";
 import { compareRows, sortedRowOrder, type SortKey } from "./sort-rows.ts";
 
 /** Where sorted runs wait until they are merged. */
@@ -20,8 +28,8 @@ export interface SortLimits {
   readonly fanIn: number;
 }
 
-/** 24 MiB a run keeps a sort within 64 MiB with the writer's row group. */
-export const DEFAULT_SORT_LIMITS: SortLimits = { runBytes: 24 * 1024 * 1024, fanIn: 16 };
+/** 16 MiB a run, held twice while it is sorted, leaves room for the writer's row group in an isolate of 128 MB. */
+export const DEFAULT_SORT_LIMITS: SortLimits = { runBytes: 16 * 1024 * 1024, fanIn: 16 };
 
 /**
  * The rows of `source`, sorted. Nothing is written when they fit one run.
@@ -39,6 +47,7 @@ export async function* sortBatches(
   let collected: Batch[] = [];
   let collectedBytes = 0;
   let collectedRows = 0;
+  let countedDictionaries = new Set<FlatVector>();
   let rowBytes = 1;
   let nextRunId = 0;
 
@@ -49,6 +58,7 @@ export async function* sortBatches(
     collected = [];
     collectedBytes = 0;
     collectedRows = 0;
+    countedDictionaries = new Set();
     const runId = nextRunId++;
     runIds.push(runId);
     await runs.write(runId, sortRun(batches, keys), rowBytes);
@@ -57,7 +67,7 @@ export async function* sortBatches(
   for await (const batch of source) {
     if (batch.rowCount === 0) continue;
     collected.push(batch);
-    collectedBytes += batchByteSize(batch);
+    collectedBytes += batchByteSize(batch, countedDictionaries);
     collectedRows += batch.rowCount;
     if (collectedBytes >= limits.runBytes) await spill();
   }
@@ -116,7 +126,7 @@ async function* mergeRuns(runs: RunStore, runIds: readonly number[], keys: reado
       const taken: Batch[] = [];
       for (const cursor of cursors) {
         const end = rowsNotAbove(cursor, bound, keys);
-        if (end > cursor.row) taken.push(batchSlice(cursor.batch, cursor.row, end));
+        if (end > cursor.row) taken.push(sliceBatch(cursor.batch, cursor.row, end));
         cursor.row = end;
       }
       yield* taken.length === 1 ? taken : sortRun(taken, keys);
@@ -142,7 +152,7 @@ async function advance(cursors: readonly RunCursor[]): Promise<RunCursor[]> {
 }
 
 function smallestLastRow(cursors: readonly RunCursor[], keys: readonly SortKey[]): RunCursor["batch"] {
-  const lastRows = cursors.map(({ batch }) => batchSlice(batch, batch.rowCount - 1, batch.rowCount));
+  const lastRows = cursors.map(({ batch }) => sliceBatch(batch, batch.rowCount - 1, batch.rowCount));
   return lastRows.reduce((smallest, row) => (compareRows(row, 0, smallest, 0, keys) < 0 ? row : smallest));
 }
 
@@ -156,10 +166,6 @@ function rowsNotAbove(cursor: RunCursor, bound: Batch, keys: readonly SortKey[])
     else high = middle;
   }
   return low;
-}
-
-function batchSlice(batch: Batch, start: number, end: number): Batch {
-  return { rowCount: end - start, columns: batch.columns.map((column) => sliceVector(column, start, end)) };
 }
 
 async function nextNonEmpty(batches: AsyncIterator<Batch>): Promise<Batch | undefined> {

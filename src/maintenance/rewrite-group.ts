@@ -1,0 +1,231 @@
+// Rewriting one group: its files' rows, optionally sorted, into new files of about the target size.
+
+import { LakeError } from "#core";
+import { constantVector, type Batch } from "#columnar";
+import {
+  currentSchema,
+  defaultSpec,
+  schemaToParquetFields,
+  specById,
+  splitByPartition,
+  type DataFile,
+  type IcebergColumn,
+  type Table,
+} from "#iceberg";
+import { createParquetWriter, readParquetMetadata, scanParquet } from "#parquet";
+import type { ObjectStore } from "#storage";
+import { readDataFiles } from "./data-input.ts";
+import { DEFAULT_SORT_LIMITS, sortBatches, type RunStore, type SortLimits } from "./external-sort.ts";
+import type { JobFiles } from "./job-files.ts";
+import { createOutputFiles } from "./output-files.ts";
+import { createObjectOutput } from "./part-buffer.ts";
+import type { RewriteGroup } from "./plan.ts";
+import type { ResolvedSort } from "./resolve.ts";
+import type { SortKey } from "./sort-rows.ts";
+import { createContentTally, requireSameContent } from "./verify.ts";
+
+/** Input consumed since the last report. */
+export interface GroupProgress {
+  readonly files: number;
+  readonly bytes: number;
+  readonly rows: number;
+}
+
+/** What rewriting needs. */
+export interface RewriteDeps {
+  readonly store: ObjectStore;
+  readonly bucket: string;
+  readonly jobFiles: JobFiles;
+  readonly sortLimits?: SortLimits;
+  /** Ends the rewrite early when it aborts. */
+  readonly signal?: AbortSignal;
+  onProgress?(progress: GroupProgress): Promise<void> | void;
+}
+
+/** One group and how to rewrite it. */
+export interface RewriteTask {
+  readonly jobId: string;
+  readonly group: RewriteGroup;
+  readonly targetFileSizeBytes: number;
+  /** Absent for bin-packing, which keeps the order of the inputs. */
+  readonly sort?: ResolvedSort;
+}
+
+/** The files written for a group. */
+export interface RewriteGroupResult {
+  readonly files: readonly DataFile[];
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** Rows may be wider than the inputs' average: a file is closed at this multiple of the target. */
+const MAX_FILE_RATIO = 1.5;
+
+/** Decoded bytes of one block of a sorted run: a block of each run is held while merging. */
+const RUN_BLOCK_BYTES = 1024 * 1024;
+const MIN_RUN_BLOCK_ROWS = 512;
+const MAX_RUN_BLOCK_ROWS = 65_536;
+
+/** The column that carries each row's partition path through a sort; far from any table's field ids. */
+const PARTITION_PATH_FIELD_ID = 2_147_480_000;
+
+/**
+ * Rewrites a group into new files and proves from their footers that they hold the same rows. Nothing is
+ * committed. Deterministic: another attempt writes the same bytes under the same names.
+ *
+ * Cost: memory of one row group, one multipart part and, when sorting, the sort's bound; every input byte is read
+ * once, and sorted rows beyond one run are written and read again. Errors: `data_invalid`,
+ * `storage_unavailable`, `unsupported_operation` for column types that cannot be written.
+ */
+export async function runRewriteGroup(deps: RewriteDeps, table: Table, task: RewriteTask): Promise<RewriteGroupResult> {
+  const { group, jobId, sort } = task;
+  const schema = currentSchema(table.metadata);
+  const columns = schemaToParquetFields(schema);
+  const outputSpec = group.repartition ? defaultSpec(table.metadata) : specById(table.metadata, group.specId);
+  const inputs = createContentTally(columns);
+  const outputs = createContentTally(columns);
+  const output = createOutputFiles(
+    { ...deps, onFile: (_file, metadata) => outputs.add(metadata) },
+    {
+      table,
+      schema,
+      spec: outputSpec,
+      columns,
+      jobId,
+      group: group.index,
+      rowsPerFile: rowsPerFile(group, task.targetFileSizeBytes),
+      maxFileBytes: task.targetFileSizeBytes * MAX_FILE_RATIO,
+      sortOrderId: sort?.sortOrderId,
+    },
+  );
+  const source = readDataFiles(
+    {
+      ...deps,
+      onFile: (_file, metadata) => inputs.add(metadata),
+      onRows: (rows) => deps.onProgress?.({ files: 0, bytes: 0, rows }),
+      onFileDone: (file) => deps.onProgress?.({ files: 1, bytes: file.fileSizeBytes, rows: 0 }),
+    },
+    group.files,
+    columns,
+  );
+  try {
+    const keys = (sort?.keys ?? []).map(({ fieldId, direction, nullOrder }): SortKey => {
+      const column = columns.findIndex((candidate) => candidate.fieldId === fieldId);
+      if (column < 0) throw new LakeError("invalid_option", "A sort column was dropped from the table meanwhile.");
+      return { column, direction, nullOrder };
+    });
+    for await (const batch of arrange(deps, task, source, columns, keys, table)) {
+      deps.signal?.throwIfAborted();
+      await output.write(batch);
+    }
+    const files = await output.close();
+    requireSameContent(inputs, outputs, columns);
+    return { files, rows: outputs.rows, bytes: files.reduce((sum, file) => sum + file.fileSizeBytes, 0) };
+  } catch (error) {
+    await output.abort();
+    throw error;
+  }
+}
+
+/** The source in output order: as it is, sorted, or gathered by the partitions of another spec and sorted there. */
+async function* arrange(
+  deps: RewriteDeps,
+  task: RewriteTask,
+  source: AsyncIterable<Batch>,
+  columns: readonly IcebergColumn[],
+  keys: readonly SortKey[],
+  table: Table,
+): AsyncGenerator<Batch> {
+  const limits = deps.sortLimits ?? DEFAULT_SORT_LIMITS;
+  if (!task.group.repartition) {
+    if (keys.length === 0) yield* source;
+    else yield* sortBatches(source, keys, createParquetRuns(deps, task.group.index, columns), limits);
+    return;
+  }
+  const pathColumn: IcebergColumn = {
+    name: "_partition_path",
+    fieldId: PARTITION_PATH_FIELD_ID,
+    type: { kind: "string" },
+    nullable: false,
+  };
+  const byPartition: SortKey = { column: columns.length, direction: "asc", nullOrder: "nulls-first" };
+  const runs = createParquetRuns(deps, task.group.index, [...columns, pathColumn]);
+  for await (const batch of sortBatches(withPartitionPath(source, table), [byPartition, ...keys], runs, limits)) {
+    yield { rowCount: batch.rowCount, columns: batch.columns.slice(0, columns.length) };
+  }
+}
+
+/** Each batch with its rows' partition paths as one more, dictionary-encoded column. */
+async function* withPartitionPath(source: AsyncIterable<Batch>, table: Table): AsyncGenerator<Batch> {
+  const schema = currentSchema(table.metadata);
+  const spec = defaultSpec(table.metadata);
+  for await (const batch of source) {
+    const parts = splitByPartition(batch, schema, spec);
+    const codes = new Int32Array(batch.rowCount);
+    parts.forEach(({ rows }, code) => {
+      for (const row of rows) codes[row] = code;
+    });
+    const paths = parts.map(({ path }) => path);
+    const type = { kind: "string" } as const;
+    const column =
+      paths.length === 1
+        ? constantVector(type, paths[0] ?? "", batch.rowCount)
+        : ({
+            encoding: "dictionary",
+            type,
+            length: batch.rowCount,
+            codes,
+            dictionary: { encoding: "flat", type, length: paths.length, values: paths, validity: undefined },
+            validity: undefined,
+          } as const);
+    yield { rowCount: batch.rowCount, columns: [...batch.columns, column] };
+  }
+}
+
+/** Sorted runs as Parquet objects among the job's working files. */
+function createParquetRuns(deps: RewriteDeps, group: number, columns: readonly IcebergColumn[]): RunStore {
+  const sizes = new Map<number, number>();
+  const keyOf = (runId: number): string => deps.jobFiles.runKey(group, runId);
+  return {
+    async write(runId, batches, rowBytes) {
+      const object = createObjectOutput(deps.store, keyOf(runId));
+      const blockRows = Math.floor(RUN_BLOCK_BYTES / rowBytes);
+      const writer = createParquetWriter(columns, (bytes) => object.write(bytes), {
+        compression: "zstd",
+        rowGroupRows: Math.max(MIN_RUN_BLOCK_ROWS, Math.min(MAX_RUN_BLOCK_ROWS, blockRows)),
+      });
+      try {
+        for await (const batch of batches) await writer.write(batch);
+        await writer.close();
+        sizes.set(runId, await object.complete());
+      } catch (error) {
+        await object.abort();
+        throw error;
+      }
+    },
+    async *read(runId) {
+      const reader = {
+        sizeBytes: sizes.get(runId) ?? 0,
+        async read(offset: number, length: number): Promise<Uint8Array> {
+          const bytes = await deps.store.getRange(keyOf(runId), offset, length);
+          if (bytes?.length !== length) throw new LakeError("storage_unavailable", "A sorted run could not be read.");
+          return bytes;
+        },
+      };
+      yield* scanParquet(reader, await readParquetMetadata(reader), {
+        columns: columns.map(({ fieldId, type }) => ({ fieldId, type })),
+        ...(deps.signal === undefined ? {} : { signal: deps.signal }),
+      });
+    },
+    delete: (runId) => deps.store.delete([keyOf(runId)]),
+  };
+}
+
+/** Rows a file gets so that the group's files come out even and near the target. */
+function rowsPerFile(group: RewriteGroup, targetFileSizeBytes: number): number {
+  if (group.repartition) {
+    return Math.max(1, Math.ceil((group.rows * targetFileSizeBytes) / Math.max(1, group.bytes)));
+  }
+  const fileCount = Math.max(1, Math.round(group.bytes / targetFileSizeBytes));
+  return Math.max(1, Math.ceil(group.rows / fileCount));
+}

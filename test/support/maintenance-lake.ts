@@ -1,0 +1,306 @@
+// A real table in memory: our catalog over a memory store, real Parquet files, and layout jobs run step by step.
+
+import { LakeError, errorToProblem, required, sleep, systemClock, systemRandom, type Clock } from "#core";
+import { scalarAt, vectorFromScalars, type Batch, type Scalar } from "#columnar";
+import {
+  createCatalogClient,
+  createCatalogHandler,
+  createFileIO,
+  createMemoryPointerStore,
+  dataFileFromParquet,
+  liveDataFiles,
+  newDataFileLocation,
+  schemaToParquetFields,
+  splitByPartition,
+  type CatalogClient,
+  type CreateTableDefinition,
+  type DataFile,
+  type Table,
+} from "#iceberg";
+import {
+  runLayoutJob,
+  type JobCounters,
+  type JobOutcome,
+  type JobReporter,
+  type JobSteps,
+  type LayoutJobDeps,
+  type LayoutRequest,
+} from "#maintenance";
+import { gatherBatch } from "#columnar";
+import { encodeParquet, readParquetMetadata, scanParquet, type RangeReader } from "#parquet";
+import { createMemoryStore, locationToKey, type ObjectStore } from "#storage";
+import { createMemorySink, type LogEvent } from "#telemetry";
+import { loadParquetWasm } from "./parquet-wasm.ts";
+
+export const BUCKET = "lake";
+const DAY_MICROS = 86_400_000_000;
+
+/** Columns of the test table: enough types to catch what a rewrite could break. */
+export type TestRow = {
+  readonly id: number;
+  readonly kind: string | null;
+  readonly at: number;
+  readonly score: number | null;
+};
+
+/** The test table, partitioned by day unless asked otherwise. */
+export function testTableDefinition(partitioned = true): CreateTableDefinition {
+  return {
+    identifier: { namespace: ["default"], name: "events" },
+    schema: {
+      type: "struct",
+      fields: [
+        { id: 1, name: "id", required: true, type: "long" },
+        { id: 2, name: "kind", required: false, type: "string" },
+        { id: 3, name: "at", required: true, type: "timestamptz" },
+        { id: 4, name: "score", required: false, type: "double" },
+      ],
+    },
+    ...(partitioned ? { partitionSpec: { fields: [{ "source-id": 3, name: "at_day", transform: "day" }] } } : {}),
+    properties: { "firn.ingest.watermark.0": "41" },
+  };
+}
+
+/** A lake with one table. */
+export interface MaintenanceLake {
+  readonly store: ObjectStore;
+  readonly catalog: CatalogClient;
+  loadTable(): Promise<Table>;
+  /** Commits one file for each partition among the rows, in one append. */
+  append(rows: readonly TestRow[]): Promise<void>;
+  /** Rows as sorted strings: a multiset that compares. */
+  rows(): Promise<string[]>;
+  files(): Promise<readonly DataFile[]>;
+  /** Keys of all stored objects that are neither metadata nor files of the current snapshot. */
+  strayKeys(): Promise<string[]>;
+}
+
+/** Fetches through the catalog's handler; a test may wrap it to lose requests or answers. */
+export type CatalogFetch = (request: Request) => Promise<Response>;
+
+/**
+ * Creates the lake. `jobStore` and `jobFetch` wrap what the lake's own bookkeeping does not go through, so that
+ * injected faults hit jobs and not the test's own reads.
+ */
+export async function createMaintenanceLake(
+  definition: CreateTableDefinition = testTableDefinition(),
+): Promise<MaintenanceLake & { readonly handler: CatalogFetch }> {
+  loadParquetWasm();
+  const store = createMemoryStore();
+  const handler = createCatalogHandler({
+    pointers: createMemoryPointerStore(),
+    io: createFileIO(store, BUCKET),
+    clock: systemClock,
+    random: systemRandom,
+    sleep,
+    warehouse: `s3://${BUCKET}`,
+    tableConfig: {},
+  });
+  const catalog = createLakeCatalog(store, handler);
+  await catalog.createNamespace(["default"], {}, { ifNotExists: true });
+  await catalog.createTable(definition);
+  const loadTable = (): Promise<Table> => catalog.loadTable(definition.identifier);
+
+  async function files(): Promise<readonly DataFile[]> {
+    return (await liveDataFiles(await loadTable())).map(({ dataFile }) => dataFile);
+  }
+
+  return {
+    store,
+    catalog,
+    handler,
+    loadTable,
+    files,
+    async append(rows) {
+      const table = await loadTable();
+      const added: DataFile[] = [];
+      for (const { partition, path, rows: indices } of splitByPartition(batchOf(rows), table.schema(), table.spec())) {
+        const fields = schemaToParquetFields(table.schema());
+        const { bytes, metadata } = encodeParquet(fields, [gatherBatch(batchOf(rows), indices)]);
+        const location = newDataFileLocation(table.metadata, `in-${systemRandom.uuid()}.parquet`, path);
+        await store.put(locationToKey(location, BUCKET), bytes);
+        added.push(
+          dataFileFromParquet({
+            metadata,
+            location,
+            fileSizeBytes: bytes.length,
+            schema: table.schema(),
+            spec: table.spec(),
+            partition,
+          }),
+        );
+      }
+      const outcome = await table.newAppend().addFiles(added).commit();
+      if (outcome.outcome !== "committed") throw new Error(`the append ended as ${outcome.outcome}`);
+    },
+    async rows() {
+      const table = await loadTable();
+      const rows: string[] = [];
+      for (const file of await files()) {
+        for await (const batch of scanFile(store, table, file)) {
+          for (let row = 0; row < batch.rowCount; row++) {
+            rows.push(JSON.stringify(batch.columns.map((column) => scalarToJson(scalarAt(column, row)))));
+          }
+        }
+      }
+      return rows.toSorted();
+    },
+    async strayKeys() {
+      const live = new Set((await files()).map(({ filePath }) => locationToKey(filePath, BUCKET)));
+      const { objects } = await store.list("");
+      return objects.map(({ key }) => key).filter((key) => !key.includes("/metadata/") && !live.has(key));
+    },
+  };
+}
+
+/** A catalog client over a handler and a store. */
+export function createLakeCatalog(store: ObjectStore, handler: CatalogFetch): CatalogClient {
+  return createCatalogClient({
+    uri: "http://catalog",
+    fetch: (input, init) => handler(new Request(input, init)),
+    io: createFileIO(store, BUCKET),
+    clock: systemClock,
+    random: systemRandom,
+    sleep: () => Promise.resolve(),
+  });
+}
+
+/** Batches of one file in the table's column order. */
+export function scanFile(store: ObjectStore, table: Table, file: DataFile): AsyncIterable<Batch> {
+  async function* scan(): AsyncGenerator<Batch> {
+    const bytes = required(await store.get(locationToKey(file.filePath, BUCKET)), file.filePath);
+    const reader: RangeReader = {
+      sizeBytes: bytes.length,
+      read: (offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)),
+    };
+    yield* scanParquet(reader, await readParquetMetadata(reader), {
+      columns: schemaToParquetFields(table.schema()).map(({ fieldId, type }) => ({ fieldId, type })),
+    });
+  }
+  return scan();
+}
+
+/** `count` rows over `days` days with repeated, null and unusual values; different for each seed. */
+export function testRows(count: number, seed = 0, days = 1): TestRow[] {
+  return Array.from({ length: count }, (_, i) => {
+    const mixed = (i * 7919 + seed * 104_729) % 1_000_003;
+    return {
+      id: seed * 1_000_000 + i,
+      kind: mixed % 11 === 0 ? null : `kind-${mixed % 7}`,
+      at: (mixed % days) * DAY_MICROS + ((mixed * 86_243) % DAY_MICROS),
+      score: mixed % 5 === 0 ? null : mixed / 8,
+    };
+  });
+}
+
+function batchOf(rows: readonly TestRow[]): Batch {
+  return {
+    rowCount: rows.length,
+    columns: [
+      vectorFromScalars(
+        { kind: "int64" },
+        rows.map(({ id }) => id),
+      ),
+      vectorFromScalars(
+        { kind: "string" },
+        rows.map(({ kind }) => kind),
+      ),
+      vectorFromScalars(
+        { kind: "timestamp", utc: true },
+        rows.map(({ at }) => at),
+      ),
+      vectorFromScalars(
+        { kind: "float64" },
+        rows.map(({ score }) => score),
+      ),
+    ],
+  };
+}
+
+function scalarToJson(value: Scalar): unknown {
+  return typeof value === "bigint" ? value.toString() : value;
+}
+
+/** What a job reported. */
+export interface RecordedJob {
+  readonly outcome: JobOutcome;
+  readonly log: readonly LogEvent[];
+  readonly reports: readonly JobCounters[];
+}
+
+/** Thrown by {@link createMemorySteps} to stand for a run that died. */
+export class Crash extends Error {}
+
+/** How the memory engine behaves. */
+export interface MemoryStepsOptions {
+  /** Results by step name; pass the same map again to continue a run that crashed. */
+  readonly journal?: Map<string, string>;
+  /** Throws {@link Crash} after the named step's body ran and before its result is recorded. */
+  readonly crashAfter?: string;
+  readonly attempts?: number;
+  beforeStep?(name: string): Promise<void> | void;
+}
+
+/** Runs steps as the workflow engine does: retries, results as JSON, errors without their class. */
+export function createMemorySteps(options: MemoryStepsOptions = {}): JobSteps {
+  const journal = options.journal ?? new Map<string, string>();
+  return {
+    async run<T>(name: string, body: () => Promise<T>): Promise<T> {
+      const known = journal.get(name);
+      if (known !== undefined) return JSON.parse(known) as T;
+      await options.beforeStep?.(name);
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const text = JSON.stringify(await body());
+          if (options.crashAfter === name) throw new Crash(name);
+          journal.set(name, text);
+          return JSON.parse(text) as T;
+        } catch (error) {
+          if (error instanceof Crash) throw error;
+          const mayPass = !(error instanceof LakeError) || error.retryable;
+          if (!mayPass || attempt >= (options.attempts ?? 3)) throw error;
+        }
+      }
+    },
+    sleep: () => Promise.resolve(),
+  };
+}
+
+/** Runs a job over a lake; `overrides` replace parts of its surroundings. */
+export async function runTestJob(
+  lake: MaintenanceLake,
+  request: LayoutRequest,
+  overrides: Partial<LayoutJobDeps> & {
+    readonly steps?: JobSteps;
+    readonly cancelAfterReports?: number;
+    readonly jobId?: string;
+    readonly clock?: Clock;
+  } = {},
+): Promise<RecordedJob> {
+  const { steps = createMemorySteps(), cancelAfterReports = Infinity, jobId = "job-1", ...deps } = overrides;
+  const log = createMemorySink();
+  const reports: JobCounters[] = [];
+  const reporter: JobReporter = {
+    start: () => Promise.resolve(),
+    progress: (_id, counters) => {
+      reports.push(counters);
+      return Promise.resolve({ cancelRequested: reports.length > cancelAfterReports });
+    },
+    finish: () => Promise.resolve(),
+    markCommitted: () => Promise.resolve(),
+  };
+  const outcome = await runLayoutJob(
+    { catalog: lake.catalog, store: lake.store, bucket: BUCKET, clock: systemClock, reporter, log, ...deps },
+    { id: jobId, request },
+    steps,
+  );
+  return { outcome, log: log.events, reports };
+}
+
+/** The code a job failed with, or its state. */
+export function outcomeCode(outcome: JobOutcome): string {
+  return outcome.state === "failed" ? outcome.problem.code : outcome.state;
+}
+
+/** A problem as jobs record it. */
+export const problemOf = errorToProblem;

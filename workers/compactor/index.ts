@@ -1,0 +1,139 @@
+// The compactor Worker: every change to a table's layout, as jobs with visible progress.
+
+import { WorkerEntrypoint } from "cloudflare:workers";
+import {
+  LakeError,
+  errorToProblem,
+  fromRpcResult,
+  parseTableName,
+  systemClock,
+  systemRandom,
+  tableNameToString,
+  toRpcResult,
+  uuidv7,
+  type RpcResult,
+} from "#core";
+import {
+  describeRequest,
+  isSuspicious,
+  parseCompactOptions,
+  parseRewriteOptions,
+  recoverJob,
+  resolveRequest,
+  type JobFilter,
+  type JobStatus,
+  type LayoutRequest,
+  type RunState,
+} from "#maintenance";
+import { createCatalog, jobLedger } from "./surroundings.ts";
+
+export { JobLedger } from "./job-ledger.ts";
+export { MaintenanceWorkflow } from "./maintenance-workflow.ts";
+
+/** Who asked for a job; kept with its options. */
+export interface JobCaller {
+  readonly userId?: string;
+  readonly requestId?: string;
+}
+
+export default class CompactorWorker extends WorkerEntrypoint<CompactorEnv> {
+  override fetch(): Response {
+    return new Response("The compactor has no HTTP surface; see /admin on the collector.\n", { status: 404 });
+  }
+
+  /** Errors: `invalid_option`, `table_not_found`, `job_conflict` with `job_id`. */
+  startCompact(body: unknown, caller?: JobCaller): Promise<RpcResult<JobStatus>> {
+    return toRpcResult(() => this.#start(parseCompactOptions(body), caller));
+  }
+
+  /** Errors: as {@link startCompact}. */
+  startRewrite(body: unknown, caller?: JobCaller): Promise<RpcResult<JobStatus>> {
+    return toRpcResult(() => this.#start(parseRewriteOptions(body), caller));
+  }
+
+  /** Errors: `job_not_found`. */
+  getJob(id: string): Promise<RpcResult<JobStatus>> {
+    return toRpcResult(() => this.#getRecovered(id));
+  }
+
+  /** Newest first. */
+  listJobs(filter: JobFilter = {}): Promise<RpcResult<readonly JobStatus[]>> {
+    return toRpcResult(async () => {
+      const table = filter.table === undefined ? {} : { table: tableNameToString(parseTableName(filter.table)) };
+      const jobs = await jobLedger(this.env).list({ ...filter, ...table });
+      return Promise.all(jobs.map(async (job) => (isSuspicious(job, systemClock) ? this.#getRecovered(job.id) : job)));
+    });
+  }
+
+  /** Asks a job to stop; it does at its next step or within seconds. Errors: `job_not_found`. */
+  cancelJob(id: string): Promise<RpcResult<JobStatus>> {
+    return toRpcResult(async () => {
+      fromRpcResult(await jobLedger(this.env).requestCancel(id));
+      return this.#getRecovered(id);
+    });
+  }
+
+  async #start(request: LayoutRequest, caller: JobCaller = {}): Promise<JobStatus> {
+    const table = await createCatalog(this.env).loadTable(request.table);
+    resolveRequest(request, table.metadata);
+    const id = uuidv7(systemClock, systemRandom);
+    const registration = {
+      id,
+      kind: request.kind,
+      table: tableNameToString(request.table),
+      options: { ...describeRequest(request), ...(caller.userId === undefined ? {} : { started_by: caller.userId }) },
+    };
+    let begun = await jobLedger(this.env).begin(registration);
+    if (!begun.ok && begun.problem.code === "job_conflict") {
+      // The lock may belong to a run that is gone; looking at that job frees it then.
+      await this.#getRecovered(String(begun.problem["job_id"]));
+      begun = await jobLedger(this.env).begin(registration);
+    }
+    const status = fromRpcResult(begun);
+    try {
+      await this.env.MAINTENANCE.create({ id, params: { job: { id, request }, mode: "run" } });
+    } catch (cause) {
+      const error = new LakeError("upstream_unavailable", "The job could not be started; nothing was done.", { cause });
+      await jobLedger(this.env).finish(id, { state: "failed", problem: errorToProblem(error) });
+      throw error;
+    }
+    return status;
+  }
+
+  async #getRecovered(id: string): Promise<JobStatus> {
+    const job = fromRpcResult(await jobLedger(this.env).get(id));
+    const recovered = await recoverJob(
+      {
+        clock: systemClock,
+        runState: (jobId) => this.#runState(jobId),
+        finish: (jobId, outcome) => jobLedger(this.env).finish(jobId, outcome),
+        startCleanup: (jobId, table) => this.#startCleanup(jobId, table, job.kind),
+      },
+      job,
+    );
+    return recovered ? fromRpcResult(await jobLedger(this.env).get(id)) : job;
+  }
+
+  async #runState(jobId: string): Promise<RunState> {
+    try {
+      const { status } = await (await this.env.MAINTENANCE.get(jobId)).status();
+      return status === "errored" || status === "terminated" || status === "complete" ? "ended" : "alive";
+    } catch (error) {
+      // The engine answers a missing instance with an error of this name; other errors leave the job alone.
+      if (String(error).includes("not_found") || String(error).includes("not found")) return "ended";
+      return "alive";
+    }
+  }
+
+  async #startCleanup(jobId: string, table: string, kind: LayoutRequest["kind"]): Promise<void> {
+    const tableName = parseTableName(table);
+    const request: LayoutRequest =
+      kind === "compact" ? { kind, table: tableName, aggressive: false } : { kind, table: tableName };
+    const id = `${jobId}-cleanup`;
+    try {
+      await this.env.MAINTENANCE.create({ id, params: { job: { id: jobId, request }, mode: "cleanup" } });
+    } catch {
+      // It was started by someone who looked at the same moment, or is started by hand: the files wait.
+    }
+  }
+}
