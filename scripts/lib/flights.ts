@@ -34,7 +34,9 @@ export async function* flightEvents(count: number, batchSize: number): AsyncIter
   const metadata = await readParquetMetadata(reader);
   let batch: FlightEvent[] = [];
   let sent = 0;
-  for await (const rows of scanParquet(reader, metadata, { columns: [0, 1, 2, 3, 4] })) {
+  for await (const rows of scanParquet(reader, metadata, {
+    columns: [0, 1, 2, 3, 4].map((leafIndex) => ({ leafIndex })),
+  })) {
     const [date, delay, distance, origin, destination] = rows.columns;
     if (
       date === undefined ||

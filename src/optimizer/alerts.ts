@@ -1,5 +1,6 @@
 // When a query pattern's latency is an alert, and when it stops being one. Pure: numbers in, decisions out.
 
+import type { AlertCode } from "#telemetry";
 import type { OptimizerConfig } from "./config.ts";
 import type { PatternLatency } from "./latency.ts";
 
@@ -9,22 +10,29 @@ export interface Baseline extends PatternLatency {
   readonly computedAtMs: number;
 }
 
-/** A pattern slower than its baseline allows. Times are milliseconds since the epoch. */
+/** A condition that needs attention. Times are milliseconds since the epoch. */
 export interface Alert {
   readonly id: string;
-  readonly code: "QueryPerformanceDegradation";
-  readonly fingerprint: string;
-  readonly pattern: string;
-  readonly baselineP95Ms: number;
-  /** p95 when it was raised. */
-  readonly raisedP95Ms: number;
-  /** p95 when it was last evaluated. */
-  readonly lastP95Ms: number;
+  readonly code: AlertCode;
+  /** What it is about: a query fingerprint, or a table's qualified name. One alert is active a code and subject. */
+  readonly subject: string;
+  /** The query pattern, or why the table is not repaired. */
+  readonly detail: string;
+  readonly unit: "ms" | "files";
+  /** What the value normally is: the baseline's p95, or the files a compaction would leave. */
+  readonly normal: number;
+  /** The value when it was raised. */
+  readonly raisedValue: number;
+  /** The value when it was last evaluated. */
+  readonly lastValue: number;
   readonly raisedAtMs: number;
   readonly lastSeenAtMs: number;
   readonly resolvedAtMs: number | undefined;
   readonly resolution: "recovered" | "no_traffic" | undefined;
 }
+
+/** A condition found to hold now, before it is an alert. */
+export type Condition = Pick<Alert, "code" | "subject" | "detail" | "unit" | "normal"> & { readonly value: number };
 
 /** What an evaluation changes. */
 export interface AlertDecisions {
@@ -49,23 +57,22 @@ export function evaluateAlerts(input: {
   const { config, nowMs } = input;
   const baselineByFingerprint = new Map(input.baselines.map((baseline) => [baseline.fingerprint, baseline]));
   const currentByFingerprint = new Map(input.current.map((latency) => [latency.fingerprint, latency]));
-  const activeFingerprints = new Set(input.active.map((alert) => alert.fingerprint));
+  const activeFingerprints = new Set(input.active.map((alert) => alert.subject));
   const raised: Alert[] = [];
   const continued: Alert[] = [];
   const resolved: Alert[] = [];
 
   for (const alert of input.active) {
-    const latency = currentByFingerprint.get(alert.fingerprint);
+    const latency = currentByFingerprint.get(alert.subject);
     if (latency === undefined) {
       if (nowMs - alert.lastSeenAtMs >= config.alert_stale_seconds * 1000) {
         resolved.push({ ...alert, resolvedAtMs: nowMs, resolution: "no_traffic" });
       } else continued.push(alert);
       continue;
     }
-    const seen = { ...alert, lastP95Ms: latency.p95, lastSeenAtMs: nowMs };
+    const seen = { ...alert, lastValue: latency.p95, lastSeenAtMs: nowMs };
     const recovered =
-      latency.p95 <= alert.baselineP95Ms * config.resolve_factor ||
-      latency.p95 - alert.baselineP95Ms < config.alert_min_increase_ms;
+      latency.p95 <= alert.normal * config.resolve_factor || latency.p95 - alert.normal < config.alert_min_increase_ms;
     if (recovered) resolved.push({ ...seen, resolvedAtMs: nowMs, resolution: "recovered" });
     else continued.push(seen);
   }
@@ -76,20 +83,53 @@ export function evaluateAlerts(input: {
     const isRegressed =
       latency.p95 > baseline.p95 * config.alert_factor && latency.p95 - baseline.p95 >= config.alert_min_increase_ms;
     if (!isRegressed) continue;
-    raised.push({
-      id: input.newId(),
+    const condition: Condition = {
       code: "QueryPerformanceDegradation",
-      fingerprint: latency.fingerprint,
-      pattern: latency.pattern,
-      baselineP95Ms: baseline.p95,
-      raisedP95Ms: latency.p95,
-      lastP95Ms: latency.p95,
-      raisedAtMs: nowMs,
-      lastSeenAtMs: nowMs,
-      resolvedAtMs: undefined,
-      resolution: undefined,
-    });
+      subject: latency.fingerprint,
+      detail: latency.pattern,
+      unit: "ms",
+      normal: baseline.p95,
+      value: latency.p95,
+    };
+    raised.push(conditionToAlert(condition, input.newId(), nowMs));
   }
+  return { raised, continued, resolved };
+}
+
+function conditionToAlert({ value, ...condition }: Condition, id: string, nowMs: number): Alert {
+  return {
+    ...condition,
+    id,
+    raisedValue: value,
+    lastValue: value,
+    raisedAtMs: nowMs,
+    lastSeenAtMs: nowMs,
+    resolvedAtMs: undefined,
+    resolution: undefined,
+  };
+}
+
+/** Alerts for conditions that either hold or do not: raised when they appear, resolved when they are gone. */
+export function trackConditions(input: {
+  readonly conditions: readonly Condition[];
+  /** Active alerts of the same codes. */
+  readonly active: readonly Alert[];
+  readonly nowMs: number;
+  readonly newId: () => string;
+}): AlertDecisions {
+  const { nowMs } = input;
+  const holds = new Map(input.conditions.map((condition) => [condition.subject, condition]));
+  const active = new Set(input.active.map((alert) => alert.subject));
+  const continued: Alert[] = [];
+  const resolved: Alert[] = [];
+  for (const alert of input.active) {
+    const condition = holds.get(alert.subject);
+    if (condition === undefined) resolved.push({ ...alert, resolvedAtMs: nowMs, resolution: "recovered" });
+    else continued.push({ ...alert, detail: condition.detail, lastValue: condition.value, lastSeenAtMs: nowMs });
+  }
+  const raised = input.conditions
+    .filter((condition) => !active.has(condition.subject))
+    .map((condition) => conditionToAlert(condition, input.newId(), nowMs));
   return { raised, continued, resolved };
 }
 

@@ -1,6 +1,14 @@
 // The self-optimizing loop: observe → judge → alert → propose → apply → measure.
 
-export { evaluateAlerts, refreshBaselines, type Alert, type AlertDecisions, type Baseline } from "./alerts.ts";
+export {
+  evaluateAlerts,
+  refreshBaselines,
+  trackConditions,
+  type Alert,
+  type AlertDecisions,
+  type Baseline,
+  type Condition,
+} from "./alerts.ts";
 export {
   OPTIMIZER_SETTINGS,
   patchOverrides,
@@ -29,3 +37,4 @@ export {
   type Statement,
   type StateValue,
 } from "./state.ts";
+export { actionToView, alertToView, baselineToView } from "./views.ts";

@@ -2,12 +2,20 @@
 // and propose and start new changes within the budget.
 
 import { LakeError, type Clock, type RandomSource } from "#core";
-import { errorToLogFields, logEvent, type LogSink } from "#telemetry";
-import { evaluateAlerts, refreshBaselines, type Alert } from "./alerts.ts";
+import { errorToLogFields, logEvent, type AlertCode, type LogSink } from "#telemetry";
+import {
+  evaluateAlerts,
+  refreshBaselines,
+  trackConditions,
+  type Alert,
+  type AlertDecisions,
+  type Condition,
+} from "./alerts.ts";
 import { resolveConfig, type OptimizerConfig } from "./config.ts";
 import { readPatternLatencies, readTableCost, type RunSql } from "./latency.ts";
 import { checkBudget, detectSmallFiles, type CompactionProposal, type TableFiles } from "./small-files.ts";
 import type { OptimizerAction, OptimizerState } from "./state.ts";
+import { actionToView, alertToView } from "./views.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -90,16 +98,22 @@ export async function runOptimizer(deps: OptimizerDeps): Promise<OptimizerReport
     active: 0,
   });
   const closed = await step("follow_up", () => followUpActions(deps, config), 0);
-  const layout = await step("layout", () => improveLayouts(deps, config), { started: 0, declined: [] });
+  const layout = await step("layout", () => improveLayouts(deps, config), {
+    started: 0,
+    declined: [],
+    raised: 0,
+    resolved: 0,
+    active: 0,
+  });
   await step("prune", () => deps.state.prune(deps.clock.nowMs()), undefined);
 
   const report: OptimizerReport = {
     started_at_ms: startedAtMs,
     patterns_evaluated: latency.evaluated,
     baselines_refreshed: latency.refreshed,
-    alerts_raised: latency.raised,
-    alerts_resolved: latency.resolved,
-    alerts_active: latency.active,
+    alerts_raised: latency.raised + layout.raised,
+    alerts_resolved: latency.resolved + layout.resolved,
+    alerts_active: latency.active + layout.active,
     actions_started: layout.started,
     actions_closed: closed,
     proposals_declined: layout.declined,
@@ -129,14 +143,14 @@ async function judgeLatency(deps: OptimizerDeps, config: OptimizerConfig): Promi
   // Ends just after now: rows are stamped when their query started, and both bounds come from one clock.
   const current = await readPatternLatencies(deps.runSql, { fromMs: evaluationStartMs, toMs: nowMs + 1, minSamples });
   const stored = await deps.state.readBaselines();
-  const active = await deps.state.readAlerts({ activeOnly: true });
+  const active = await readActiveAlerts(deps, "QueryPerformanceDegradation");
 
   const computed = await readPatternLatencies(deps.runSql, {
     fromMs: evaluationStartMs - config.baseline_window_seconds * 1000,
     toMs: evaluationStartMs,
     minSamples,
   });
-  const activeFingerprints = new Set(active.map((alert) => alert.fingerprint));
+  const activeFingerprints = new Set(active.map((alert) => alert.subject));
   const fresh = refreshBaselines({ stored, computed, activeFingerprints, config, nowMs });
   await deps.state.writeBaselines(fresh);
   const baselines = new Map([...stored, ...fresh].map((baseline) => [baseline.fingerprint, baseline]));
@@ -149,9 +163,7 @@ async function judgeLatency(deps: OptimizerDeps, config: OptimizerConfig): Promi
     nowMs,
     newId: () => deps.random.uuid(),
   });
-  await deps.state.writeAlerts([...decisions.raised, ...decisions.continued, ...decisions.resolved]);
-  for (const alert of decisions.raised) await announce(deps, "alert_raised", alert);
-  for (const alert of decisions.resolved) await announce(deps, "alert_resolved", alert);
+  await applyDecisions(deps, decisions);
   return {
     evaluated: current.length,
     refreshed: fresh.length,
@@ -161,19 +173,20 @@ async function judgeLatency(deps: OptimizerDeps, config: OptimizerConfig): Promi
   };
 }
 
-/** The alert is already stored: a webhook that fails is logged and not retried. */
+async function readActiveAlerts(deps: OptimizerDeps, code: AlertCode): Promise<readonly Alert[]> {
+  return (await deps.state.readAlerts({ activeOnly: true })).filter((alert) => alert.code === code);
+}
+
+/** Stores what changed, then tells of it: an alert that nobody heard of is still in the state. */
+async function applyDecisions(deps: OptimizerDeps, decisions: AlertDecisions): Promise<void> {
+  await deps.state.writeAlerts([...decisions.raised, ...decisions.continued, ...decisions.resolved]);
+  for (const alert of decisions.raised) await announce(deps, "alert_raised", alert);
+  for (const alert of decisions.resolved) await announce(deps, "alert_resolved", alert);
+}
+
+/** A webhook that fails is logged and not retried. */
 async function announce(deps: OptimizerDeps, event: "alert_raised" | "alert_resolved", alert: Alert): Promise<void> {
-  logEvent(deps.log, {
-    event,
-    level: event === "alert_raised" ? "warn" : "info",
-    code: alert.code,
-    alert_id: alert.id,
-    fingerprint: alert.fingerprint,
-    query_pattern: alert.pattern,
-    p95_ms: alert.lastP95Ms,
-    baseline_p95_ms: alert.baselineP95Ms,
-    resolution: alert.resolution,
-  });
+  logEvent(deps.log, { event, level: event === "alert_raised" ? "warn" : "info", ...alertToView(alert) });
   try {
     await deps.notify?.(alert);
   } catch (error) {
@@ -198,15 +211,7 @@ async function followUpActions(deps: OptimizerDeps, config: OptimizerConfig): Pr
     logEvent(deps.log, {
       event: "optimizer_action",
       level: next.state === "failed" ? "warn" : "info",
-      action_id: next.id,
-      action: next.kind,
-      table: next.table,
-      state: next.state,
-      expected: next.expected,
-      result: next.result,
-      cost_before: next.costBefore,
-      cost_after: next.costAfter,
-      error: next.error,
+      ...actionToView(next),
     });
   }
   return closed;
@@ -244,6 +249,9 @@ async function measureAction(
 }
 
 interface LayoutOutcome {
+  readonly raised: number;
+  readonly resolved: number;
+  readonly active: number;
   readonly started: number;
   readonly declined: readonly { readonly table: string; readonly reason: string }[];
 }
@@ -252,6 +260,7 @@ async function improveLayouts(deps: OptimizerDeps, config: OptimizerConfig): Pro
   const nowMs = deps.clock.nowMs();
   const actions = [...(await deps.state.readActions(nowMs - DAY_MS))];
   const declined: { table: string; reason: string }[] = [];
+  const unrepaired: Condition[] = [];
   let started = 0;
   for await (const table of deps.listTables()) {
     const proposal = detectSmallFiles(table, config);
@@ -265,6 +274,16 @@ async function improveLayouts(deps: OptimizerDeps, config: OptimizerConfig): Pro
     const decision = checkBudget(proposal, recent, config, nowMs);
     if (!decision.allowed) {
       declined.push({ table: proposal.table, reason: decision.reason });
+      if (decision.needsAttention) {
+        unrepaired.push({
+          code: "TooManySmallFiles",
+          subject: proposal.table,
+          detail: `${proposal.reason}; ${decision.reason}`,
+          unit: "files",
+          normal: proposal.expected.filesAfter,
+          value: proposal.expected.filesBefore,
+        });
+      }
       continue;
     }
     const outcome = await startAction(deps, config, proposal);
@@ -274,7 +293,20 @@ async function improveLayouts(deps: OptimizerDeps, config: OptimizerConfig): Pro
       started += 1;
     }
   }
-  return { started, declined };
+  const decisions = trackConditions({
+    conditions: unrepaired,
+    active: await readActiveAlerts(deps, "TooManySmallFiles"),
+    nowMs,
+    newId: () => deps.random.uuid(),
+  });
+  await applyDecisions(deps, decisions);
+  return {
+    started,
+    declined,
+    raised: decisions.raised.length,
+    resolved: decisions.resolved.length,
+    active: decisions.raised.length + decisions.continued.length,
+  };
 }
 
 /** Starts the job and records the action; a reason when a job already runs on the table. */
@@ -316,13 +348,7 @@ async function startAction(
   await deps.state.writeAction(action);
   logEvent(deps.log, {
     event: "optimizer_action",
-    action_id: action.id,
-    action: action.kind,
-    table: action.table,
-    state: action.state,
-    job_id: job.id,
-    reason: action.reason,
-    expected: action.expected,
+    ...actionToView(action),
   });
   return action;
 }

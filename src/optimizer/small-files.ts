@@ -77,8 +77,13 @@ export interface RecentAction {
   readonly isOpen: boolean;
 }
 
-/** Whether a proposal may run now; a refusal says why. */
-export type BudgetDecision = { readonly allowed: true } | { readonly allowed: false; readonly reason: string };
+/**
+ * Whether a proposal may run now. A refusal says why, and whether a person should know: waiting for a running job or
+ * a cooldown passes by itself.
+ */
+export type BudgetDecision =
+  | { readonly allowed: true }
+  | { readonly allowed: false; readonly reason: string; readonly needsAttention: boolean };
 
 /** Checks a proposal against the kill switch, the table's cooldown and the daily budgets. */
 export function checkBudget(
@@ -87,19 +92,28 @@ export function checkBudget(
   config: OptimizerConfig,
   nowMs: number,
 ): BudgetDecision {
-  if (!config.enabled) return { allowed: false, reason: "the optimizer is disabled" };
+  if (!config.enabled) return { allowed: false, reason: "the optimizer is disabled", needsAttention: true };
   if (recent.length >= config.budget_actions_per_day) {
-    return { allowed: false, reason: `${recent.length} actions in 24 hours reach budget_actions_per_day` };
+    return {
+      allowed: false,
+      reason: `${recent.length} actions in 24 hours reach budget_actions_per_day`,
+      needsAttention: true,
+    };
   }
   const spent = recent.reduce((sum, action) => sum + action.bytesRewritten, 0);
   if (spent + proposal.expected.bytesRewritten > config.budget_bytes_per_day) {
-    return { allowed: false, reason: `${spent} bytes rewritten in 24 hours leave too little of budget_bytes_per_day` };
+    return {
+      allowed: false,
+      reason: `${spent} bytes rewritten in 24 hours leave too little of budget_bytes_per_day`,
+      needsAttention: true,
+    };
   }
   for (const action of recent) {
     if (action.table !== proposal.table) continue;
-    if (action.isOpen) return { allowed: false, reason: "an action on this table is still open" };
+    if (action.isOpen)
+      return { allowed: false, reason: "an action on this table is still open", needsAttention: false };
     if (nowMs - action.startedAtMs < config.table_cooldown_seconds * 1000) {
-      return { allowed: false, reason: "the table is in its cooldown" };
+      return { allowed: false, reason: "the table is in its cooldown", needsAttention: false };
     }
   }
   return { allowed: true };

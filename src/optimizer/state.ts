@@ -44,10 +44,10 @@ const SCHEMA: readonly string[] = [
      fingerprint TEXT PRIMARY KEY, pattern TEXT NOT NULL, samples INTEGER NOT NULL,
      p50 REAL NOT NULL, p95 REAL NOT NULL, p99 REAL NOT NULL, computed_at_ms INTEGER NOT NULL)`,
   `CREATE TABLE IF NOT EXISTS alerts (
-     id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, raised_at_ms INTEGER NOT NULL, resolved_at_ms INTEGER,
+     id TEXT PRIMARY KEY, code TEXT NOT NULL, subject TEXT NOT NULL, raised_at_ms INTEGER NOT NULL, resolved_at_ms INTEGER,
      alert TEXT NOT NULL)`,
-  // At most one active alert a pattern, even if two cron runs overlap.
-  "CREATE UNIQUE INDEX IF NOT EXISTS active_alert ON alerts (fingerprint) WHERE resolved_at_ms IS NULL",
+  // At most one active alert a code and subject, even if two cron runs overlap.
+  "CREATE UNIQUE INDEX IF NOT EXISTS active_alert ON alerts (code, subject) WHERE resolved_at_ms IS NULL",
   `CREATE TABLE IF NOT EXISTS actions (
      id TEXT PRIMARY KEY, state TEXT NOT NULL, started_at_ms INTEGER NOT NULL, action TEXT NOT NULL)`,
   "CREATE INDEX IF NOT EXISTS actions_by_time ON actions (started_at_ms)",
@@ -64,7 +64,7 @@ export interface OptimizerState {
   writeBaselines(baselines: readonly Baseline[]): Promise<void>;
   /** Newest first. */
   readAlerts(filter: { readonly activeOnly: boolean }): Promise<readonly Alert[]>;
-  /** Inserts or replaces by id; an alert for a pattern that has an active one already is dropped. */
+  /** Inserts or replaces by id; an alert whose code and subject have an active one is dropped. */
   writeAlerts(alerts: readonly Alert[]): Promise<void>;
   /** Newest first. */
   readActions(sinceMs: number): Promise<readonly OptimizerAction[]>;
@@ -137,10 +137,17 @@ export function createOptimizerState(database: StateDatabase): OptimizerState {
     writeAlerts: (alerts) =>
       write(
         alerts.map((alert) => ({
-          sql: `INSERT INTO alerts VALUES (?, ?, ?, ?, ?)
+          sql: `INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?)
                 ON CONFLICT (id) DO UPDATE SET resolved_at_ms = excluded.resolved_at_ms, alert = excluded.alert
                 ON CONFLICT DO NOTHING`,
-          bindings: [alert.id, alert.fingerprint, alert.raisedAtMs, alert.resolvedAtMs ?? null, JSON.stringify(alert)],
+          bindings: [
+            alert.id,
+            alert.code,
+            alert.subject,
+            alert.raisedAtMs,
+            alert.resolvedAtMs ?? null,
+            JSON.stringify(alert),
+          ],
         })),
       ),
     readActions: (sinceMs) => actions("started_at_ms >= ?", sinceMs),

@@ -259,14 +259,14 @@ describe("optimizer", () => {
       await firn.client.flush();
     }
     await firn.tick();
-    type Action = { table: string; state: string; expected: { filesBefore: number; filesAfter: number } };
+    type Action = { table: string; state: string; expected: { files_before: number; files_after: number } };
     const readAction = async (): Promise<Action | undefined> => {
-      const actions = await firn.client.request<Action[] | { actions: Action[] }>(
+      const { actions } = await firn.client.request<{ actions: Action[] }>(
         "GET",
         "/admin/optimizer/actions",
         "ADMIN_TOKEN",
       );
-      return (Array.isArray(actions) ? actions : actions.actions).find((action) => action.table === "default.events");
+      return actions.find((action) => action.table === "default.events");
     };
     expect(await readAction()).toMatchObject({ state: "running" });
     for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
@@ -276,7 +276,7 @@ describe("optimizer", () => {
     }
     const action = await readAction();
     expect(action).toMatchObject({ state: "measured" });
-    expect(action?.expected.filesAfter).toBeLessThan(action?.expected.filesBefore ?? 0);
+    expect(action?.expected.files_after).toBeLessThan(action?.expected.files_before ?? 0);
     expect(await countEvents("event_id LIKE 'cron-%'")).toBe(120);
   });
 });

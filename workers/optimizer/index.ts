@@ -4,13 +4,13 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { toRpcResult, type RpcResult } from "#core";
 import {
   OPTIMIZER_SETTINGS,
+  actionToView,
+  alertToView,
+  baselineToView,
   patchOverrides,
   readConfig,
   resolveConfig,
   runOptimizer,
-  type Alert,
-  type Baseline,
-  type OptimizerAction,
   type OptimizerConfig,
   type OptimizerReport,
 } from "#optimizer";
@@ -29,10 +29,13 @@ export interface ConfigView {
 /** One look at the optimizer. */
 export interface OptimizerStatus {
   readonly enabled: boolean;
-  readonly activeAlerts: number;
-  readonly openActions: number;
+  readonly active_alerts: number;
+  readonly open_actions: number;
   readonly baselines: number;
 }
+
+/** An alert, baseline or action as JSON. */
+type View = Readonly<Record<string, unknown>>;
 
 export default class OptimizerWorker extends WorkerEntrypoint<OptimizerEnv> {
   private readonly deps = createOptimizerDeps(this.env);
@@ -60,23 +63,29 @@ export default class OptimizerWorker extends WorkerEntrypoint<OptimizerEnv> {
       ]);
       return {
         enabled: config.enabled,
-        activeAlerts: alerts.length,
-        openActions: actions.length,
+        active_alerts: alerts.length,
+        open_actions: actions.length,
         baselines: baselines.length,
       };
     });
   }
 
-  alerts(filter: { readonly active?: boolean } = {}): Promise<RpcResult<readonly Alert[]>> {
-    return toRpcResult(() => this.deps.state.readAlerts({ activeOnly: filter.active ?? false }));
+  alerts(filter: { readonly active?: boolean } = {}): Promise<RpcResult<{ readonly alerts: readonly View[] }>> {
+    return toRpcResult(async () => {
+      const alerts = await this.deps.state.readAlerts({ activeOnly: filter.active ?? false });
+      return { alerts: alerts.map(alertToView) };
+    });
   }
 
-  baselines(): Promise<RpcResult<readonly Baseline[]>> {
-    return toRpcResult(() => this.deps.state.readBaselines());
+  baselines(): Promise<RpcResult<{ readonly baselines: readonly View[] }>> {
+    return toRpcResult(async () => ({ baselines: (await this.deps.state.readBaselines()).map(baselineToView) }));
   }
 
-  actions(): Promise<RpcResult<readonly OptimizerAction[]>> {
-    return toRpcResult(() => this.deps.state.readActions(this.deps.clock.nowMs() - ACTION_HISTORY_MS));
+  actions(): Promise<RpcResult<{ readonly actions: readonly View[] }>> {
+    return toRpcResult(async () => {
+      const actions = await this.deps.state.readActions(this.deps.clock.nowMs() - ACTION_HISTORY_MS);
+      return { actions: actions.map(actionToView) };
+    });
   }
 
   getConfig(): Promise<RpcResult<ConfigView>> {

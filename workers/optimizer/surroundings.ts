@@ -12,7 +12,14 @@ import {
   systemRandom,
 } from "#core";
 import { createCatalogClient, createFileIO, liveDataFiles, type CatalogClient } from "#iceberg";
-import { createOptimizerState, type Alert, type OptimizerDeps, type RunSql, type TableFiles } from "#optimizer";
+import {
+  alertToView,
+  createOptimizerState,
+  type Alert,
+  type OptimizerDeps,
+  type RunSql,
+  type TableFiles,
+} from "#optimizer";
 import { createR2Store } from "#storage";
 import { createConsoleSink } from "#telemetry";
 import { createD1State } from "./d1-state.ts";
@@ -40,7 +47,7 @@ export function createOptimizerDeps(env: OptimizerEnv): OptimizerDeps {
     startCompaction: async (table, { minFileSize, targetFileSize }) =>
       fromRpcResult(await env.COMPACTOR.startCompact({ table, aggressive: true, minFileSize, targetFileSize })),
     async getJob(id) {
-      const result = await env.COMPACTOR.getJob(id);
+      const result: RpcResult<JobView> = await env.COMPACTOR.getJob(id);
       if (!result.ok && result.problem.code === "job_not_found") return undefined;
       return fromRpcResult(result);
     },
@@ -88,7 +95,7 @@ async function postAlert(url: string, alert: Alert): Promise<void> {
   const response = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ status: alert.resolvedAtMs === undefined ? "firing" : "resolved", ...alert }),
+    body: JSON.stringify(alertToView(alert)),
     signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
   });
   if (!response.ok) throw new LakeError("upstream_unavailable", `The alert webhook answered ${response.status}.`);

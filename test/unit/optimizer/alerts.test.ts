@@ -34,7 +34,7 @@ describe("raising", () => {
   test("p95 above twice the baseline raises one alert with both numbers", () => {
     const { raised } = evaluate([latency("q", 201)], [baseline("q", 100)], []);
     expect(raised).toMatchObject([
-      { code: "QueryPerformanceDegradation", fingerprint: "q", baselineP95Ms: 100, raisedP95Ms: 201 },
+      { code: "QueryPerformanceDegradation", subject: "q", normal: 100, raisedValue: 201 },
     ]);
   });
 
@@ -53,14 +53,14 @@ describe("raising", () => {
   test("I91 a pattern with an active alert gets no second one", () => {
     const decisions = evaluate([latency("q", 900)], [baseline("q", 100)], [raisedAlert()]);
     expect(decisions.raised).toEqual([]);
-    expect(decisions.continued).toMatchObject([{ lastP95Ms: 900, raisedP95Ms: 500 }]);
+    expect(decisions.continued).toMatchObject([{ lastValue: 900, raisedValue: 500 }]);
   });
 });
 
 describe("resolving", () => {
   test("p95 back within the resolve factor resolves as recovered", () => {
     const { resolved, continued } = evaluate([latency("q", 150)], [baseline("q", 100)], [raisedAlert()], 5000);
-    expect(resolved).toMatchObject([{ resolvedAtMs: 5000, resolution: "recovered", lastP95Ms: 150 }]);
+    expect(resolved).toMatchObject([{ resolvedAtMs: 5000, resolution: "recovered", lastValue: 150 }]);
     expect(continued).toEqual([]);
   });
 
@@ -83,7 +83,7 @@ test("every active alert is either continued or resolved, and none is both", () 
       fc.subarray(fingerprints),
       fc.integer({ min: 0, max: 1e8 }),
       (currentP95, activeFor, nowMs) => {
-        const active = activeFor.map((fingerprint) => ({ ...raisedAlert(), id: fingerprint, fingerprint }));
+        const active = activeFor.map((fingerprint) => ({ ...raisedAlert(), id: fingerprint, subject: fingerprint }));
         const decisions = evaluate(
           Object.entries(currentP95).map(([fingerprint, p95]) => latency(fingerprint, p95)),
           fingerprints.map((fingerprint) => baseline(fingerprint, 100)),
@@ -92,7 +92,7 @@ test("every active alert is either continued or resolved, and none is both", () 
         );
         const after = [...decisions.continued, ...decisions.resolved].map((alert) => alert.id);
         expect(after.toSorted()).toEqual(activeFor.toSorted());
-        expect(decisions.raised.filter((alert) => activeFor.includes(alert.fingerprint))).toEqual([]);
+        expect(decisions.raised.filter((alert) => activeFor.includes(alert.subject))).toEqual([]);
       },
     ),
   );

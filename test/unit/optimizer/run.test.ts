@@ -105,9 +105,7 @@ describe("latency alerts", () => {
     world.query(450, 30);
     expect(await world.run()).toMatchObject({ alerts_raised: 1, alerts_active: 1 });
     expect(await world.run()).toMatchObject({ alerts_raised: 0, alerts_active: 1 });
-    expect(await world.state.readAlerts({ activeOnly: true })).toMatchObject([
-      { baselineP95Ms: 100, raisedP95Ms: 450 },
-    ]);
+    expect(await world.state.readAlerts({ activeOnly: true })).toMatchObject([{ normal: 100, raisedValue: 450 }]);
 
     world.advance(20 * MINUTE_MS);
     world.query(110, 30);
@@ -195,6 +193,19 @@ describe("layout actions", () => {
     expect(await world.run()).toMatchObject({ actions_started: 0 });
     expect(world.jobs.size).toBe(0);
   });
+});
+
+test("small files that nobody may repair raise TooManySmallFiles until they are gone", async () => {
+  const world = createWorld();
+  world.tables.push(smallFiles(40));
+  await world.configure({ budget_actions_per_day: 0 });
+  expect(await world.run()).toMatchObject({ alerts_raised: 1, alerts_active: 1 });
+  expect(await world.run()).toMatchObject({ alerts_raised: 0, alerts_active: 1 });
+  expect(await world.state.readAlerts({ activeOnly: true })).toMatchObject([
+    { code: "TooManySmallFiles", subject: "default.events", lastValue: 40, normal: 1 },
+  ]);
+  world.tables.length = 0;
+  expect(await world.run()).toMatchObject({ alerts_resolved: 1, alerts_active: 0 });
 });
 
 test("I93 one failing step is reported and the others still run", async () => {
