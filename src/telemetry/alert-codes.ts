@@ -17,15 +17,7 @@ export const ALERT_CODES = {
   },
   TooManySmallFiles: {
     severity: "ticket",
-    summary: "A table has many files far below the target size.",
-  },
-  IngestBacklog: {
-    severity: "page",
-    summary: "Acknowledged events wait too long to reach their table.",
-  },
-  MaintenanceJobFailed: {
-    severity: "ticket",
-    summary: "A maintenance job ended without changing its table.",
+    summary: "A table has many files far below the target size and the optimizer may not merge them.",
   },
 } as const satisfies Record<string, AlertCodeEntry>;
 
