@@ -33,7 +33,7 @@ type CountsJson = Readonly<Record<string, number>>;
 type BoundsJson = Readonly<Record<string, string>>;
 
 /** A scalar in plain JSON: values JSON lacks are wrapped in one-key objects. */
-type ScalarJson =
+export type ScalarJson =
   | null
   | boolean
   | number
@@ -116,7 +116,8 @@ function boundsFromJson(json: BoundsJson): Map<number, Uint8Array> {
   return new Map(Object.entries(json).map(([id, text]) => [Number(id), base64ToBytes(text)]));
 }
 
-function scalarToJson(value: Scalar): ScalarJson {
+/** A partition value in plain JSON; equal values give equal JSON. Errors: `metadata_invalid` for nested values. */
+export function scalarToJson(value: Scalar): ScalarJson {
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
   if (typeof value === "bigint") return { int64: value.toString() };
   if (typeof value === "number") {

@@ -1,5 +1,22 @@
 // Apache Iceberg: table metadata, manifests, scan planning, commits, the REST catalog's client and server.
 
+export { createCatalogClient, liveDataFiles, type CatalogClientOptions } from "./catalog-client.ts";
+export type { CatalogServerDeps } from "./catalog-server/catalog-deps.ts";
+export { createCatalogHandler } from "./catalog-server/handler.ts";
+export { createMemoryPointerStore } from "./catalog-server/memory-pointers.ts";
+export type { Namespace, NamespaceChange, PointerStore } from "./catalog-server/pointer-store.ts";
+export { dataFileFromParquet, type ParquetDataFile } from "./data-file-metrics.ts";
+export { createByteCache, createFileIO, type ByteCache, type FileIO } from "./file-io.ts";
+export { decodeManifest, decodeManifestList } from "./manifest-read.ts";
+export type { ManifestEntry, ManifestFile } from "./manifest.ts";
+export { readTableMetadata } from "./metadata-file.ts";
+export { encodeTableMetadata, parseTableMetadata } from "./metadata-json.ts";
+export { newDataFileLocation, partitionPath, splitByPartition, type BatchPartition } from "./partition-batch.ts";
+export { partitionKey } from "./snapshot-summary.ts";
+export { specTuple } from "./spec-tuple.ts";
+export { scalarToSingleValue, singleValueToScalar } from "./single-value.ts";
+export { partitionFieldName } from "./table-changes.ts";
+export { applyTransform, canTransform, parseTransform, transformResultType, type Transform } from "./transform.ts";
 export { dataFileFromJson, dataFileToJson, type DataFile, type DataFileJson } from "./data-file.ts";
 export {
   childFields,

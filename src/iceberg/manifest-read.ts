@@ -12,8 +12,7 @@ import {
   type ManifestFile,
   type PartitionFieldSummary,
 } from "./manifest.ts";
-import { partitionTuple, sanitizeAvroName, type PartitionTupleField } from "./manifest-schema.ts";
-import type { IcebergSchema } from "./schema.ts";
+import { sanitizeAvroName, type PartitionTupleField } from "./manifest-schema.ts";
 import { bytesToBigint, bytesToUuid } from "./single-value.ts";
 import type { PartitionSpec } from "./table-metadata.ts";
 import { parseDecimalType } from "./type-conversion.ts";
@@ -69,8 +68,7 @@ function bytesOrUndefined(value: unknown): Uint8Array | undefined {
 }
 
 /**
- * Decodes a manifest of data files; null ids and numbers are filled in from the manifest list's line. The schema may
- * be any that has the spec's source columns.
+ * Decodes a manifest of data files; null ids and numbers are filled in from the manifest list's line.
  *
  * Errors: `metadata_invalid`; `unsupported_operation` for a manifest of delete files.
  */
@@ -78,13 +76,13 @@ export function decodeManifest(
   bytes: Uint8Array,
   manifest: ManifestFile,
   spec: PartitionSpec,
-  schema: IcebergSchema,
+  tuple: readonly PartitionTupleField[],
 ): ManifestEntry[] {
   if (manifest.content === "deletes") {
     throw new LakeError("unsupported_operation", "The table has delete files, which cannot be read here.");
   }
   const file = readAvroFile(bytes);
-  const columns = partitionColumns(file.schema, partitionTuple(spec, schema));
+  const columns = partitionColumns(file.schema, tuple);
   return file.records.map((record) => recordToEntry(record as AvroRecordValue, manifest, spec, columns));
 }
 

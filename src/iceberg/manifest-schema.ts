@@ -3,7 +3,7 @@
 
 import { LakeError } from "#core";
 import type { AvroField, AvroSchema } from "#codec";
-import { fieldsById, type IcebergSchema, type IcebergType } from "./schema.ts";
+import type { IcebergType, LocatedField } from "./schema.ts";
 import type { PartitionSpec } from "./table-metadata.ts";
 import { parseTransform, transformResultType } from "./transform.ts";
 import { parseDecimalType, parseFixedType } from "./type-conversion.ts";
@@ -16,11 +16,10 @@ export interface PartitionTupleField {
 }
 
 /**
- * The tuple type of a spec against a schema. A source column that was dropped leaves values whose type is unknown:
- * `string` for identity then, which only void can make right, so such fields are read and never pruned by.
+ * The tuple type of a spec. `fields` should hold dropped columns too: values of a source that is not there are taken
+ * for strings.
  */
-export function partitionTuple(spec: PartitionSpec, schema: IcebergSchema): PartitionTupleField[] {
-  const fields = fieldsById(schema);
+export function partitionTuple(spec: PartitionSpec, fields: ReadonlyMap<number, LocatedField>): PartitionTupleField[] {
   return spec.fields.map((field) => ({
     fieldId: field["field-id"],
     name: field.name,

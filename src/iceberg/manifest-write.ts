@@ -17,7 +17,6 @@ import {
   MANIFEST_LIST_SCHEMA,
   decimalByteLength,
   manifestEntrySchema,
-  partitionTuple,
   sanitizeAvroName,
   type PartitionTupleField,
 } from "./manifest-schema.ts";
@@ -32,6 +31,8 @@ export interface ManifestDraft {
   readonly path: string;
   readonly schema: IcebergSchema;
   readonly spec: PartitionSpec;
+  /** Types of the spec's partition values. */
+  readonly tuple: readonly PartitionTupleField[];
   readonly entries: readonly ManifestEntry[];
   /** The snapshot being made. */
   readonly snapshotId: bigint;
@@ -60,7 +61,7 @@ export function sequenceManifest(manifest: UnsequencedManifest, sequenceNumber: 
  * Errors: `metadata_invalid` for an entry of another spec, or an existing or deleted one without its numbers.
  */
 export function encodeManifest(draft: ManifestDraft): EncodedManifest {
-  const tuple = partitionTuple(draft.spec, draft.schema);
+  const { tuple } = draft;
   const records = draft.entries.map((entry) => entryToRecord(entry, draft.spec, tuple));
   const metadata = new Map(
     Object.entries({
@@ -73,7 +74,7 @@ export function encodeManifest(draft: ManifestDraft): EncodedManifest {
     }).map(([key, value]) => [key, stringToUtf8(value)] as const),
   );
   const bytes = writeAvroFile(manifestEntrySchema(tuple), metadata, records, "deflate");
-  return { bytes, file: summarize(draft, tuple, bytes.length) };
+  return { bytes, file: summarize(draft, bytes.length) };
 }
 
 function entryToRecord(
@@ -142,11 +143,7 @@ function partitionValueToAvro(field: PartitionTupleField, value: Scalar): unknow
   return value;
 }
 
-function summarize(
-  draft: ManifestDraft,
-  tuple: readonly PartitionTupleField[],
-  lengthBytes: number,
-): UnsequencedManifest {
+function summarize(draft: ManifestDraft, lengthBytes: number): UnsequencedManifest {
   const files = [0, 0, 0];
   const rows = [0, 0, 0];
   let minSequenceNumber: bigint | undefined;
@@ -169,7 +166,7 @@ function summarize(
     addedRows: rows[STATUS_ADDED] as number,
     existingRows: rows[STATUS_EXISTING] as number,
     deletedRows: rows[STATUS_DELETED] as number,
-    partitions: tuple.map((field, index) =>
+    partitions: draft.tuple.map((field, index) =>
       summarizeField(
         field.type as string,
         draft.entries.map((entry) => entry.dataFile.partition[index] ?? null),

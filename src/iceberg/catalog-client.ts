@@ -1,0 +1,187 @@
+// The catalog as every part of Firn uses it: Iceberg's REST protocol through iceberg-js, whoever serves it.
+
+import { LakeError, parseTableName, type Clock, type RandomSource, type TableIdentifier } from "#core";
+import { IcebergRestCatalog, type CommitTableRequest, type CreateTableRequest } from "iceberg-js";
+import { createAppend } from "./append-files.ts";
+import { catalogError, createExactFetch, toExactJson } from "./catalog-transport.ts";
+import type { CommitAttempt } from "./commit-loop.ts";
+import type { FileIO } from "./file-io.ts";
+import { parseTableMetadata } from "./metadata-json.ts";
+import { createRewrite } from "./rewrite-files.ts";
+import { planTableScan } from "./scan-plan.ts";
+import { createReplaceSortOrder, createUpdateProperties, createUpdateSpec } from "./table-changes.ts";
+import type { TableDeps } from "./table-deps.ts";
+import { currentSchema, currentSnapshot, defaultSortOrder, defaultSpec, type TableMetadata } from "./table-metadata.ts";
+import type { CatalogClient, CreateTableDefinition, LiveDataFile, Table } from "./table.ts";
+
+/** Where the catalog is and how to reach it. */
+export interface CatalogClientOptions {
+  /** Base of the REST endpoints, without /v1. */
+  readonly uri: string;
+  readonly fetch: typeof fetch;
+  readonly token?: string;
+  /** Sent to /v1/config by catalogs with several warehouses; ours has one and needs none. */
+  readonly warehouse?: string;
+  readonly io: FileIO;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+/** Creates a client. Cost: no request until a method is called. Errors of all methods: see catalogError. */
+export function createCatalogClient(options: CatalogClientOptions): CatalogClient {
+  const rest = new IcebergRestCatalog({
+    baseUrl: options.uri,
+    fetch: createExactFetch(options.fetch),
+    ...(options.warehouse === undefined ? {} : { warehouse: options.warehouse }),
+    ...(options.token === undefined ? {} : { auth: { type: "bearer", token: options.token } }),
+  });
+  const deps: TableDeps = {
+    io: options.io,
+    clock: options.clock,
+    random: options.random,
+    commitDeps: (identifier) => ({
+      ...options,
+      reload: () => loadTable(identifier),
+      async send(attempt) {
+        const reply = await rest.commitTable(toRestIdentifier(identifier), commitBody(attempt));
+        return createTable(deps, identifier, reply);
+      },
+    }),
+    reload: (identifier) => loadTable(identifier),
+  };
+
+  async function loadTable(identifier: TableIdentifier): Promise<Table> {
+    const reply = await guard(rest.loadTableResult(toRestIdentifier(identifier)));
+    if (reply === null) throw new LakeError("upstream_unavailable", "The catalog did not send the table.");
+    return createTable(deps, identifier, reply);
+  }
+
+  async function childNamespaces(parent: readonly string[]): Promise<string[][]> {
+    const found: string[][] = [];
+    let pageToken: string | undefined;
+    do {
+      const page = await guard(
+        rest.listNamespaces({
+          ...(parent.length === 0 ? {} : { parent: { namespace: [...parent] } }),
+          ...(pageToken === undefined ? {} : { pageToken }),
+        }),
+      );
+      found.push(...page.namespaces.map(({ namespace }) => namespace));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== undefined);
+    return found;
+  }
+
+  return {
+    async listNamespaces() {
+      const all = await childNamespaces([]);
+      // The list grows while it is walked: children follow their parents.
+      for (const namespace of all) all.push(...(await childNamespaces(namespace)));
+      return all;
+    },
+    async createNamespace(namespace, properties = {}, { ifNotExists = false } = {}) {
+      try {
+        await guard(rest.createNamespace({ namespace: [...namespace] }, { properties: { ...properties } }));
+      } catch (error) {
+        if (!(ifNotExists && isAlreadyExists(error))) throw error;
+      }
+    },
+    async listTables(namespace) {
+      const found: TableIdentifier[] = [];
+      let pageToken: string | undefined;
+      do {
+        const page = await guard(
+          rest.listTables({ namespace: [...namespace] }, pageToken === undefined ? {} : { pageToken }),
+        );
+        found.push(...page.identifiers.map(({ namespace: levels, name }) => ({ namespace: levels, name })));
+        pageToken = page.nextPageToken;
+      } while (pageToken !== undefined);
+      return found;
+    },
+    loadTable: (table) => loadTable(toIdentifier(table)),
+    async createTable(definition, { ifNotExists = false } = {}) {
+      const { identifier } = definition;
+      try {
+        const reply = await guard(
+          rest.createTableResult({ namespace: [...identifier.namespace] }, createBody(definition)),
+        );
+        return createTable(deps, identifier, reply);
+      } catch (error) {
+        if (ifNotExists && isAlreadyExists(error)) return loadTable(identifier);
+        throw error;
+      }
+    },
+    async dropTable(table, { purge = false } = {}) {
+      await guard(rest.dropTable(toRestIdentifier(toIdentifier(table)), { purge }));
+    },
+    tableExists: (table) => guard(rest.tableExists(toRestIdentifier(toIdentifier(table)))),
+  };
+}
+
+async function guard<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw catalogError(error);
+  }
+}
+
+function isAlreadyExists(error: unknown): boolean {
+  return error instanceof LakeError && error.code === "already_exists";
+}
+
+function toIdentifier(table: TableIdentifier | string): TableIdentifier {
+  return typeof table === "string" ? parseTableName(table) : table;
+}
+
+function toRestIdentifier({ namespace, name }: TableIdentifier): { namespace: string[]; name: string } {
+  return { namespace: [...namespace], name };
+}
+
+/** The library types ids as number; raw JSON numbers keep them exact on the wire. */
+function commitBody(attempt: CommitAttempt): CommitTableRequest {
+  return toExactJson({ requirements: attempt.requirements, updates: attempt.updates }) as CommitTableRequest;
+}
+
+function createBody(definition: CreateTableDefinition): CreateTableRequest {
+  return toExactJson({
+    name: definition.identifier.name,
+    schema: { "schema-id": 0, ...definition.schema },
+    ...(definition.partitionSpec === undefined ? {} : { "partition-spec": definition.partitionSpec }),
+    ...(definition.sortOrder === undefined ? {} : { "write-order": definition.sortOrder }),
+    ...(definition.properties === undefined ? {} : { properties: definition.properties }),
+  }) as CreateTableRequest;
+}
+
+/** A table of a reply that carries its metadata. */
+function createTable(
+  deps: TableDeps,
+  identifier: TableIdentifier,
+  reply: { readonly metadata: unknown; readonly "metadata-location"?: string },
+): Table {
+  const metadata: TableMetadata = parseTableMetadata(reply.metadata);
+  const table: Table = {
+    identifier,
+    metadata,
+    metadataLocation: reply["metadata-location"] ?? "",
+    schema: () => currentSchema(metadata),
+    spec: () => defaultSpec(metadata),
+    sortOrder: () => defaultSortOrder(metadata),
+    currentSnapshot: () => currentSnapshot(metadata),
+    refresh: () => deps.reload(identifier),
+    newAppend: () => createAppend(deps, table),
+    newRewrite: () => createRewrite(deps, table),
+    updateProperties: () => createUpdateProperties(deps, table),
+    updateSpec: () => createUpdateSpec(deps, table),
+    replaceSortOrder: () => createReplaceSortOrder(deps, table),
+    planScan: (options) => planTableScan(deps.io, metadata, options),
+  };
+  return table;
+}
+
+/** Every live data file of a snapshot, the current one by default. Errors: as Table.planScan. */
+export async function liveDataFiles(table: Table, snapshotId?: bigint): Promise<readonly LiveDataFile[]> {
+  const plan = await table.planScan(snapshotId === undefined ? {} : { snapshotId });
+  return plan.files;
+}

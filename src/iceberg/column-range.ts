@@ -1,0 +1,89 @@
+// What is known of a set of values, and whether a predicate could match any of them. The one place where pruning is
+// decided, for partition values, partition summaries and column bounds alike.
+
+import type { Scalar } from "#columnar";
+import { truncateString } from "./bound-truncation.ts";
+import { compareScalars } from "./compare.ts";
+import type { IcebergPredicate } from "./table.ts";
+
+/** Values somewhere between two bounds. An undefined bound means nothing is known on that side. */
+export interface ColumnRange {
+  readonly lower: Scalar | undefined;
+  readonly upper: Scalar | undefined;
+  readonly mayHaveNull: boolean;
+  readonly mayHaveValue: boolean;
+  /** NaN is outside the bounds and, as in PostgreSQL, above every number. */
+  readonly mayHaveNan: boolean;
+}
+
+/** A range of which nothing is known. */
+export const UNKNOWN_RANGE: ColumnRange = {
+  lower: undefined,
+  upper: undefined,
+  mayHaveNull: true,
+  mayHaveValue: true,
+  mayHaveNan: true,
+};
+
+/** The range of exactly one value. */
+export function rangeOfValue(value: Scalar): ColumnRange {
+  if (value === null) return { ...UNKNOWN_RANGE, mayHaveValue: false, mayHaveNan: false };
+  if (typeof value === "number" && Number.isNaN(value)) return { ...UNKNOWN_RANGE, mayHaveNull: false };
+  return { lower: value, upper: value, mayHaveNull: false, mayHaveValue: true, mayHaveNan: false };
+}
+
+/** Whether a row with a value in the range might fulfil the predicate. May be wrong only by saying yes. */
+export function mightMatch(range: ColumnRange, predicate: Pick<IcebergPredicate, "operator" | "values">): boolean {
+  const { operator, values } = predicate;
+  if (operator === "is_null") return range.mayHaveNull;
+  if (!range.mayHaveValue) return false;
+  if (operator === "is_not_null" || values.length === 0 || values.some(isNan)) return true;
+  if (operator === "in") return values.some((value) => value !== null && mightEqual(range, value));
+  const value = values[0] ?? null;
+  // A comparison with NULL is never true.
+  if (value === null) return false;
+  switch (operator) {
+    case "=":
+      return mightEqual(range, value);
+    case "<>":
+      return range.mayHaveNan || !isOnly(range, value);
+    case "<":
+      return range.lower === undefined || compareScalars(range.lower, value) < 0;
+    case "<=":
+      return range.lower === undefined || compareScalars(range.lower, value) <= 0;
+    case ">":
+      return range.mayHaveNan || range.upper === undefined || compareScalars(range.upper, value) > 0;
+    case ">=":
+      return range.mayHaveNan || range.upper === undefined || compareScalars(range.upper, value) >= 0;
+    case "starts_with":
+      return typeof value !== "string" || mightStartWith(range, value);
+  }
+}
+
+function isNan(value: Scalar): boolean {
+  return typeof value === "number" && Number.isNaN(value);
+}
+
+function mightEqual(range: ColumnRange, value: Scalar): boolean {
+  return (
+    (range.lower === undefined || compareScalars(range.lower, value) <= 0) &&
+    (range.upper === undefined || compareScalars(range.upper, value) >= 0)
+  );
+}
+
+function isOnly(range: ColumnRange, value: Scalar): boolean {
+  return (
+    range.lower !== undefined &&
+    range.upper !== undefined &&
+    compareScalars(range.lower, value) === 0 &&
+    compareScalars(range.upper, value) === 0
+  );
+}
+
+/** Strings with the prefix are at or above it, and below every string whose own prefix is greater. */
+function mightStartWith(range: ColumnRange, prefix: string): boolean {
+  const { lower, upper } = range;
+  const length = Array.from(prefix).length;
+  if (typeof lower === "string" && compareScalars(truncateString(lower, length), prefix) > 0) return false;
+  return typeof upper !== "string" || compareScalars(upper, prefix) >= 0;
+}

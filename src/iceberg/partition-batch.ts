@@ -1,0 +1,122 @@
+// Dividing rows among partitions, and where their files go.
+
+import { stringifyJson } from "#core";
+import { scalarAt, type Batch, type Scalar } from "#columnar";
+import { scalarToJson } from "./data-file.ts";
+import type { IcebergSchema } from "./schema.ts";
+import { fieldsById } from "./schema.ts";
+import type { PartitionSpec, TableMetadata } from "./table-metadata.ts";
+import { applyTransform, parseTransform, partitionValueToText, transformResultType } from "./transform.ts";
+
+/** Rows of one batch that belong to one partition. */
+export interface BatchPartition {
+  /** One value for each field of the spec. */
+  readonly partition: readonly Scalar[];
+  /** Folder such as timestamp_day=2024-01-15, without slashes around it; empty when unpartitioned. */
+  readonly path: string;
+  /** Row numbers in ascending order. */
+  readonly rows: Int32Array<ArrayBuffer>;
+}
+
+/** Values of one partition field: a code for every row, and what the codes mean. */
+interface FieldCodes {
+  readonly codes: Int32Array;
+  readonly values: readonly Scalar[];
+}
+
+/**
+ * Divides a batch whose columns are the schema's, in order. Partitions come in order of their first row; together
+ * their rows are all rows of the batch.
+ *
+ * Cost: one pass for each partition field; the transform runs once for each distinct value.
+ * Errors: `unsupported_operation` for transforms that are not known.
+ */
+export function splitByPartition(batch: Batch, schema: IcebergSchema, spec: PartitionSpec): BatchPartition[] {
+  if (batch.rowCount === 0) return [];
+  const fields = spec.fields.map((field) => fieldCodes(batch, schema, field["source-id"], field.transform));
+  const rowsByKey = new Map<number | string, number[]>();
+  for (let row = 0; row < batch.rowCount; row++) {
+    const key = rowKey(fields, row);
+    const rows = rowsByKey.get(key);
+    if (rows === undefined) rowsByKey.set(key, [row]);
+    else rows.push(row);
+  }
+  return [...rowsByKey.values()].map((rows) => {
+    const first = rows[0] as number;
+    const partition = fields.map(({ codes, values }) => values[codes[first] as number] ?? null);
+    return { partition, path: partitionPath(schema, spec, partition), rows: Int32Array.from(rows) };
+  });
+}
+
+function rowKey(fields: readonly FieldCodes[], row: number): number | string {
+  if (fields.length === 0) return 0;
+  if (fields.length === 1) return (fields[0] as FieldCodes).codes[row] as number;
+  return fields.map(({ codes }) => codes[row]).join(",");
+}
+
+function fieldCodes(batch: Batch, schema: IcebergSchema, sourceId: number, transformName: string): FieldCodes {
+  const index = schema.fields.findIndex((field) => field.id === sourceId);
+  const column = batch.columns[index];
+  const field = schema.fields[index];
+  const codes = new Int32Array(batch.rowCount);
+  // A void field may outlive its column.
+  if (column === undefined || field === undefined) return { codes, values: [null] };
+  const transform = parseTransform(transformName);
+  const values: Scalar[] = [];
+  const codeByValue = new Map<unknown, number>();
+  const codeBySource = new Map<unknown, number>();
+  for (let row = 0; row < batch.rowCount; row++) {
+    const source = scalarAt(column, row);
+    const sourceKey = scalarKey(source);
+    let code = codeBySource.get(sourceKey);
+    if (code === undefined) {
+      const value = applyTransform(transform, field.type, source);
+      const valueKey = scalarKey(value);
+      code = codeByValue.get(valueKey);
+      if (code === undefined) {
+        code = values.length;
+        values.push(value);
+        codeByValue.set(valueKey, code);
+      }
+      rememberSource(codeBySource, sourceKey, code);
+    }
+    codes[row] = code;
+  }
+  return { codes, values };
+}
+
+/** Distinct source values remembered; a column of all different values should not be held twice. */
+const MAX_REMEMBERED = 65_536;
+
+function rememberSource(codeBySource: Map<unknown, number>, key: unknown, code: number): void {
+  if (codeBySource.size >= MAX_REMEMBERED) codeBySource.clear();
+  codeBySource.set(key, code);
+}
+
+/** Equal for equal values, as a Map key. */
+function scalarKey(value: Scalar): unknown {
+  return typeof value === "object" && value !== null ? stringifyJson(scalarToJson(value)) : value;
+}
+
+/** The folder of a partition, names and values percent-encoded as Iceberg's engines do. */
+export function partitionPath(schema: IcebergSchema, spec: PartitionSpec, partition: readonly Scalar[]): string {
+  const fields = fieldsById(schema);
+  return spec.fields
+    .map((field, index) => {
+      const transform = parseTransform(field.transform);
+      const type = transformResultType(transform, fields.get(field["source-id"])?.field.type ?? "string");
+      const text = partitionValueToText(transform, type, partition[index] ?? null);
+      return `${encodeURIComponent(field.name)}=${encodeURIComponent(text)}`;
+    })
+    .join("/");
+}
+
+/** Where a new data file goes: under write.data.path or the table's data folder. */
+export function newDataFileLocation(
+  metadata: Pick<TableMetadata, "location" | "properties">,
+  fileName: string,
+  path: string,
+): string {
+  const folder = (metadata.properties["write.data.path"] ?? `${metadata.location}/data`).replace(/\/+$/, "");
+  return path === "" ? `${folder}/${fileName}` : `${folder}/${path}/${fileName}`;
+}

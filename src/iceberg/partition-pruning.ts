@@ -1,0 +1,132 @@
+// Skipping manifests by their partition summaries, and files by their partition values and column bounds.
+
+import type { Scalar } from "#columnar";
+import { UNKNOWN_RANGE, mightMatch, rangeOfValue, type ColumnRange } from "./column-range.ts";
+import type { DataFile } from "./data-file.ts";
+import type { PartitionTupleField } from "./manifest-schema.ts";
+import type { ManifestFile, PartitionFieldSummary } from "./manifest.ts";
+import { projectCondition } from "./projection.ts";
+import type { LocatedField } from "./schema.ts";
+import { singleValueToScalar } from "./single-value.ts";
+import type { PartitionSpec } from "./table-metadata.ts";
+import type { IcebergPredicate } from "./table.ts";
+import { parseTransform } from "./transform.ts";
+
+type Condition = Pick<IcebergPredicate, "operator" | "values">;
+
+/** Conditions on one field of a partition tuple. */
+interface PartitionFilter {
+  readonly index: number;
+  readonly name: string;
+  readonly type: string;
+  readonly conditions: readonly Condition[];
+}
+
+/** Conditions on the partition values of one spec, made once and applied to all its files. */
+export type SpecFilter = readonly PartitionFilter[];
+
+/** Projects the predicates through a spec's transforms. */
+export function createSpecFilter(
+  spec: PartitionSpec,
+  tuple: readonly PartitionTupleField[],
+  fields: ReadonlyMap<number, LocatedField>,
+  predicates: readonly IcebergPredicate[],
+): SpecFilter {
+  return spec.fields.flatMap((field, index): PartitionFilter[] => {
+    const source = fields.get(field["source-id"]);
+    const type = tuple[index]?.type;
+    if (source === undefined || typeof type !== "string") return [];
+    const transform = parseTransform(field.transform);
+    const conditions = predicates
+      .filter((predicate) => predicate.fieldId === field["source-id"])
+      .map((predicate) => projectCondition(predicate, transform, source.field.type))
+      .filter((condition) => condition !== undefined);
+    return conditions.length === 0 ? [] : [{ index, name: field.name, type, conditions }];
+  });
+}
+
+/** Whether a manifest might list a matching file. May be wrong only by saying yes. */
+export function mightMatchManifest(filter: SpecFilter, manifest: ManifestFile): boolean {
+  return filter.every(({ index, type, conditions }) => {
+    const summary = manifest.partitions[index];
+    if (summary === undefined) return true;
+    const range = summaryToRange(summary, type);
+    return conditions.every((condition) => mightMatch(range, condition));
+  });
+}
+
+const FLOAT_TYPES = new Set(["float", "double"]);
+
+function summaryToRange(summary: PartitionFieldSummary, type: string): ColumnRange {
+  const isFloat = FLOAT_TYPES.has(type);
+  const mayHaveNan = isFloat && summary.containsNan !== false;
+  const hasBounds = summary.lowerBound !== undefined || summary.upperBound !== undefined;
+  // Without bounds all values are null, unless it is a type bounds say nothing of or NaN hides from them.
+  return {
+    lower: summary.lowerBound === undefined ? undefined : singleValueToScalar(type, summary.lowerBound),
+    upper: summary.upperBound === undefined ? undefined : singleValueToScalar(type, summary.upperBound),
+    mayHaveNull: summary.containsNull,
+    mayHaveValue: hasBounds || mayHaveNan || !summary.containsNull,
+    mayHaveNan,
+  };
+}
+
+/** Whether a manifest might list a file of exactly that partition. May be wrong only by saying yes. */
+export function mightHoldPartition(
+  manifest: ManifestFile,
+  tuple: readonly PartitionTupleField[],
+  partition: readonly Scalar[],
+): boolean {
+  return tuple.every((field, index) => {
+    const summary = manifest.partitions[index];
+    if (summary === undefined || typeof field.type !== "string") return true;
+    const value = partition[index] ?? null;
+    const condition: Condition =
+      value === null ? { operator: "is_null", values: [] } : { operator: "=", values: [value] };
+    return mightMatch(summaryToRange(summary, field.type), condition);
+  });
+}
+
+/** The name of the partition field that rules the file out, or undefined when none does. */
+export function excludingPartitionField(filter: SpecFilter, file: DataFile): string | undefined {
+  return filter.find(({ index, conditions }) => {
+    const range = rangeOfValue(file.partition[index] ?? null);
+    return conditions.some((condition) => !mightMatch(range, condition));
+  })?.name;
+}
+
+/** The column whose bounds or counts rule the file out, or undefined when none does. */
+export function excludingColumn(
+  file: DataFile,
+  fields: ReadonlyMap<number, LocatedField>,
+  predicates: readonly IcebergPredicate[],
+): string | undefined {
+  const failed = predicates.find((predicate) => {
+    const located = fields.get(predicate.fieldId);
+    return located !== undefined && !mightMatch(columnRange(file, predicate.fieldId, located), predicate);
+  });
+  return failed === undefined ? undefined : fields.get(failed.fieldId)?.path;
+}
+
+/** Types whose bounds other writers order differently: Java compared uuids as signed pairs for years. */
+const UNORDERED_TYPES = new Set(["uuid"]);
+
+function columnRange(file: DataFile, fieldId: number, { field, repeated }: LocatedField): ColumnRange {
+  if (repeated || typeof field.type !== "string") return UNKNOWN_RANGE;
+  const nulls = file.nullValueCounts.get(fieldId);
+  const values = file.valueCounts.get(fieldId);
+  const useBounds = !UNORDERED_TYPES.has(field.type);
+  return {
+    lower: useBounds ? decodeBound(field.type, file.lowerBounds.get(fieldId)) : undefined,
+    upper: useBounds ? decodeBound(field.type, file.upperBounds.get(fieldId)) : undefined,
+    mayHaveNull: nulls !== 0,
+    mayHaveValue: nulls === undefined || values === undefined || nulls < values,
+    mayHaveNan: FLOAT_TYPES.has(field.type) && file.nanValueCounts.get(fieldId) !== 0,
+  };
+}
+
+/** A bound that is NaN comes from a writer that erred: it says nothing. */
+function decodeBound(type: string, bytes: Uint8Array | undefined): Scalar | undefined {
+  const value = bytes === undefined ? undefined : singleValueToScalar(type, bytes);
+  return typeof value === "number" && Number.isNaN(value) ? undefined : value;
+}
