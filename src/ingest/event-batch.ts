@@ -34,7 +34,9 @@ export function createShardBatch(table: IngestTable, shardIndex: number): ShardB
   return {
     shardIndex,
     add(index, eventId, row, isGenerated) {
-      for (const [position, cell] of row.cells.entries()) columns[position]?.push(cell);
+      for (let position = 0; position < columns.length; position++) {
+        (columns[position] as Cell[]).push(row.cells[position] as Cell);
+      }
       eventIds.push(eventId);
       indexes.push(index);
       hasGeneratedIds ||= isGenerated;
