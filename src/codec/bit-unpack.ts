@@ -52,15 +52,33 @@ export function unpackBits(
   }
 }
 
+/** Runs up to this long are copied by hand: a typed array view costs more than the copy. */
+const SHORT_RUN_BYTES = 512;
+
 /** The bytes as little-endian words, with a zero word after them. */
 function loadWords(bytes: Uint8Array, offset: number, length: number): Uint32Array {
-  const padded = (length + 11) & ~3;
+  const padded = (length + 15) & ~3;
   if (padded > scratch.length) {
     scratch = new Uint8Array(padded * 2);
     scratchWords = new Uint32Array(scratch.buffer);
   }
-  scratch.set(bytes.subarray(offset, offset + length));
-  scratch.fill(0, length, padded);
+  if (length > SHORT_RUN_BYTES) {
+    scratch.set(bytes.subarray(offset, offset + length));
+    scratch.fill(0, length, padded);
+    return scratchWords;
+  }
+  const words = length >> 2;
+  let from = offset;
+  for (let w = 0; w < words; w++, from += 4) {
+    scratchWords[w] =
+      (bytes[from] as number) |
+      ((bytes[from + 1] as number) << 8) |
+      ((bytes[from + 2] as number) << 16) |
+      ((bytes[from + 3] as number) << 24);
+  }
+  scratchWords[words] = 0;
+  scratchWords[words + 1] = 0;
+  for (let i = words * 4; i < length; i++) scratch[i] = bytes[offset + i] as number;
   return scratchWords;
 }
 
@@ -84,6 +102,34 @@ function unpackAny(words: Uint32Array, width: number, out: Int32Array, start: nu
     const word = bit >>> 5;
     const shift = bit & 31;
     out[i] = (((words[word] as number) >>> shift) | (((words[word + 1] as number) << 1) << (31 - shift))) & mask;
+    bit += width;
+  }
+}
+
+/** 2^32 */
+const WORD = 4_294_967_296;
+
+/**
+ * Unpacks `count` unsigned integers of 33 to 52 bits into doubles, exactly; otherwise as {@link unpackBits}.
+ */
+export function unpackWideBits(
+  bytes: Uint8Array,
+  offset: number,
+  available: number,
+  width: number,
+  out: Float64Array,
+  count: number,
+): void {
+  const words = loadWords(bytes, offset, Math.min(available, Math.ceil((count * width) / 8)));
+  const highMask = -1 >>> (64 - width);
+  let bit = 0;
+  for (let i = 0; i < count; i++) {
+    const word = bit >>> 5;
+    const shift = bit & 31;
+    const middle = words[word + 1] as number;
+    const low = ((words[word] as number) >>> shift) | ((middle << 1) << (31 - shift));
+    const high = ((middle >>> shift) | (((words[word + 2] as number) << 1) << (31 - shift))) & highMask;
+    out[i] = high * WORD + (low >>> 0);
     bit += width;
   }
 }

@@ -8,7 +8,7 @@
 //
 // Source: https://github.com/apache/parquet-format/blob/master/Encodings.md
 
-import { unpackBits } from "./bit-unpack.ts";
+import { unpackBits, unpackWideBits } from "./bit-unpack.ts";
 import { corruptData, type ByteCursor } from "./byte-cursor.ts";
 
 interface DeltaHeader {
@@ -66,6 +66,13 @@ export function decodeDelta32(cursor: ByteCursor, count: number): Int32Array {
   return out;
 }
 
+/** Bytes of the miniblock at the cursor; the last one's padding may be cut off. */
+function miniblockBytes(cursor: ByteCursor, width: number, values: number, take: number): number {
+  const available = Math.min((values * width) / 8, cursor.remaining);
+  if (available * 8 < take * width) throw corruptData("a delta miniblock is cut short");
+  return available;
+}
+
 function unpackMiniblock(
   cursor: ByteCursor,
   width: number,
@@ -74,14 +81,14 @@ function unpackMiniblock(
   out: Int32Array,
   position: number,
 ): void {
-  const available = Math.min((values * width) / 8, cursor.remaining);
-  if (available * 8 < take * width) throw corruptData("a delta miniblock is cut short");
+  const available = miniblockBytes(cursor, width, values, take);
   unpackBits(cursor.bytes, cursor.position, available, width, out, position, take);
   cursor.position += available;
 }
 
 /** Deltas of one miniblock; miniblocks hold 32 or 64 values with every writer known, so this rarely grows. */
 let deltas = new Int32Array(256);
+let wideDeltas = new Float64Array(256);
 
 /**
  * Decodes exactly `count` 64-bit integers: as doubles when every value and step stays within ±(2^53 - 1), else
@@ -97,16 +104,21 @@ export function decodeDelta64(cursor: ByteCursor, count: number): Float64Array |
 
 /** 2^52 */
 const MAX_EXACT_MINIMUM = 4_503_599_627_370_496;
+const MAX_EXACT_WIDTH = 52;
 
-/** Undefined when a value, minimum or delta does not fit a double exactly or is wider than 32 bits. */
+/** Undefined when a value, minimum or delta does not fit a double exactly. */
 function decodeDelta64Safe(cursor: ByteCursor, count: number): Float64Array | undefined {
   const { miniblocks, miniblockValues } = readHeader(cursor, count);
   const first = cursor.readZigzag64();
   if (typeof first === "bigint") return undefined;
   const out = new Float64Array(count);
   if (count === 0) return out;
-  if (miniblockValues > deltas.length) deltas = new Int32Array(miniblockValues);
+  if (miniblockValues > deltas.length) {
+    deltas = new Int32Array(miniblockValues);
+    wideDeltas = new Float64Array(miniblockValues);
+  }
   const steps = deltas;
+  const wideSteps = wideDeltas;
   out[0] = first;
   let value = first;
   let position = 1;
@@ -117,13 +129,24 @@ function decodeDelta64Safe(cursor: ByteCursor, count: number): Float64Array | un
     const widths = cursor.readBytes(miniblocks);
     for (let m = 0; m < miniblocks && position < count; m++) {
       const width = widths[m] as number;
-      if (width > 32) return undefined;
       const take = Math.min(miniblockValues, count - position);
-      unpackMiniblock(cursor, width, miniblockValues, take, steps, 0);
-      for (let i = 0; i < take; i++) {
-        value += minimum + ((steps[i] as number) >>> 0);
-        out[position + i] = value;
-      }
+      if (width === 0) {
+        for (let i = position; i < position + take; i++) out[i] = value += minimum;
+      } else if (width <= 32) {
+        unpackMiniblock(cursor, width, miniblockValues, take, steps, 0);
+        for (let i = 0; i < take; i++) {
+          value += minimum + ((steps[i] as number) >>> 0);
+          out[position + i] = value;
+        }
+      } else if (width <= MAX_EXACT_WIDTH) {
+        const available = miniblockBytes(cursor, width, miniblockValues, take);
+        unpackWideBits(cursor.bytes, cursor.position, available, width, wideSteps, take);
+        cursor.position += available;
+        for (let i = 0; i < take; i++) {
+          value += minimum + (wideSteps[i] as number);
+          out[position + i] = value;
+        }
+      } else return undefined;
       position += take;
     }
   }
@@ -148,8 +171,7 @@ function decodeDelta64Exact(cursor: ByteCursor, count: number): BigInt64Array {
       const width = widths[m] as number;
       if (width > 64) throw corruptData("a delta is too wide");
       const take = Math.min(miniblockValues, count - position);
-      const available = Math.min((miniblockValues * width) / 8, cursor.remaining);
-      if (available * 8 < take * width) throw corruptData("a delta miniblock is cut short");
+      const available = miniblockBytes(cursor, width, miniblockValues, take);
       for (let i = 0; i < take; i++) {
         value = BigInt.asIntN(64, value + minimum + readWideBits(cursor.bytes, cursor.position, i * width, width));
         out[position + i] = value;

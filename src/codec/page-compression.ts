@@ -52,11 +52,11 @@ function decompressBytes(codec: number, bytes: Uint8Array, uncompressedBytes: nu
       case COMPRESSION_CODEC.snappy:
         return snappyDecompress(bytes, uncompressedBytes);
       case COMPRESSION_CODEC.gzip:
-        return gunzipSync(bytes, options);
+        return plainView(gunzipSync(bytes, options));
       case COMPRESSION_CODEC.brotli:
-        return brotliDecompressSync(bytes, options);
+        return plainView(brotliDecompressSync(bytes, options));
       case COMPRESSION_CODEC.zstd:
-        return zstdDecompressSync(bytes, options);
+        return plainView(zstdDecompressSync(bytes, options));
       case COMPRESSION_CODEC.lz4Raw:
         return lz4Decompress(bytes, uncompressedBytes);
       default:
@@ -66,4 +66,9 @@ function decompressBytes(codec: number, bytes: Uint8Array, uncompressedBytes: nu
     if (cause instanceof LakeError) throw cause;
     throw new LakeError("data_invalid", "Corrupt data: a page does not decompress.", { cause });
   }
+}
+
+/** A Buffer's `slice` is a view where a Uint8Array's is a copy: nothing past here may meet a Buffer. */
+function plainView(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }

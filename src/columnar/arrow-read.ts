@@ -24,7 +24,7 @@ export interface ArrowContents {
  */
 export function readArrowIpc(bytes: Uint8Array): ArrowContents {
   try {
-    const table = arrow.tableFromIPC(bytes);
+    const table = arrow.tableFromIPC(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
     const columns = table.schema.fields.map((field) => ({
       name: field.name,
       type: arrowFieldToDataType(field),

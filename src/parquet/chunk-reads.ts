@@ -41,8 +41,9 @@ export async function readChunks(
       const bytes = length === 0 ? new Uint8Array(0) : await reader.read(range.start, length);
       if (bytes.length !== length) throw new LakeError("data_invalid", "A read returned another number of bytes.");
       for (const chunk of range.chunks) {
-        const start = chunk.offset - range.start;
-        bytesByChunk.set(chunk, bytes.subarray(start, start + chunk.compressedBytes));
+        // Not `subarray`: of a Buffer that would be a Buffer, whose `slice` does not copy.
+        const start = bytes.byteOffset + chunk.offset - range.start;
+        bytesByChunk.set(chunk, new Uint8Array(bytes.buffer, start, chunk.compressedBytes));
       }
     }),
   );

@@ -1,5 +1,6 @@
 // One row group through parquet-wasm: Arrow in, column chunks and their thrift out.
 
+import { zstdCompressSync } from "node:zlib";
 import { Compression, Encoding, Table, WriterPropertiesBuilder, writeParquet } from "parquet-wasm/esm/parquet_wasm.js";
 import { LakeError } from "#core";
 import {
@@ -55,6 +56,9 @@ const TRAILER_BYTES = 8;
 /** Rows looked at to tell whether a column repeats its values. */
 const SAMPLE_ROWS = 2048;
 
+/** Compressed size over plain size above which compression is not worth its time. */
+const MIN_SHRINKAGE = 0.9;
+
 /** 2^32 / φ, odd: its multiples spread evenly. */
 const GOLDEN_RATIO_32 = 0x9e37_79b1;
 
@@ -91,7 +95,9 @@ export function encodeRowGroup(
     if (DELTA_KINDS.has(field.type.kind)) {
       properties = properties.setColumnEncoding(field.name, Encoding.DELTA_BINARY_PACKED);
     }
-    if (!dictionaryPays(column)) properties = properties.setColumnDictionaryEnabled(field.name, false);
+    if (dictionaryPays(column)) continue;
+    properties = properties.setColumnDictionaryEnabled(field.name, false);
+    if (looksRandom(column)) properties = properties.setColumnCompression(field.name, Compression.UNCOMPRESSED);
   }
   const bytes = runWriter(ipc, properties);
   const footerBytes = footerLength(bytes, bytes.length);
@@ -169,6 +175,20 @@ function dictionaryPays(vector: Vector): boolean {
   if (repeats === 0) return false;
   const distinct = Math.max(seen.size, (sampled * sampled) / (2 * repeats));
   return distinct <= maxDistinct && (distinct * length) / sampled <= DICTIONARY_PAGE_BYTES;
+}
+
+/**
+ * Whether a sample of floating point values hardly shrinks. Such a column is stored as it is: noise that shrinks
+ * by a twentieth decompresses ten times slower than it copies.
+ */
+function looksRandom(vector: Vector): boolean {
+  if (vector.encoding !== "flat" || !(vector.values instanceof Float64Array)) return false;
+  if (vector.type.kind !== "float64" && vector.type.kind !== "float32") return false;
+  const middle = vector.values.length >> 1;
+  const sample = vector.values.slice(middle, middle + SAMPLE_ROWS);
+  const values = vector.type.kind === "float32" ? Float32Array.from(sample) : sample;
+  if (values.length < SAMPLE_ROWS) return false;
+  return zstdCompressSync(new Uint8Array(values.buffer)).length > values.byteLength * MIN_SHRINKAGE;
 }
 
 function countNans(vector: Vector): number | undefined {

@@ -50,7 +50,8 @@ export async function readParquetMetadata(reader: RangeReader): Promise<ParquetM
   const needed = footerBytes + TRAILER_BYTES;
   if (needed > tail.length) tail = await reader.read(sizeBytes - needed, needed);
   if (tail.length < needed) throw corruptData("a read returned too few bytes");
-  return parseFooter(tail.subarray(tail.length - needed, tail.length - TRAILER_BYTES), sizeBytes).metadata;
+  const footer = new Uint8Array(tail.buffer, tail.byteOffset + tail.length - needed, footerBytes);
+  return parseFooter(footer, sizeBytes).metadata;
 }
 
 /** Length of the footer that ends in these bytes. Errors: as {@link readParquetMetadata}. */
