@@ -12,6 +12,7 @@ export {
   type LedgerValue,
 } from "./job-ledger.ts";
 export { isSuspicious, recoverJob, type RecoveryDeps, type RunState } from "./job-recovery.ts";
+export { STEP_ATTEMPTS, createJobSteps, type StepEngine } from "./job-steps.ts";
 export {
   isActive,
   type JobCounters,

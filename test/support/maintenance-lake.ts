@@ -1,6 +1,6 @@
 // A real table in memory: our catalog over a memory store, real Parquet files, and layout jobs run step by step.
 
-import { LakeError, errorToProblem, required, sleep, systemClock, systemRandom, type Clock } from "#core";
+import { required, sleep, systemClock, systemRandom, type Clock } from "#core";
 import { scalarAt, vectorFromScalars, type Batch, type Scalar } from "#columnar";
 import {
   createCatalogClient,
@@ -18,6 +18,9 @@ import {
   type Table,
 } from "#iceberg";
 import {
+  STEP_ATTEMPTS,
+  createJobSteps,
+  recordCleanUp,
   runLayoutJob,
   type JobCounters,
   type JobOutcome,
@@ -25,6 +28,7 @@ import {
   type JobSteps,
   type LayoutJobDeps,
   type LayoutRequest,
+  type StepEngine,
 } from "#maintenance";
 import { gatherBatch } from "#columnar";
 import { encodeParquet, readParquetMetadata, scanParquet, type RangeReader } from "#parquet";
@@ -237,33 +241,40 @@ export interface MemoryStepsOptions {
   readonly journal?: Map<string, string>;
   /** Throws {@link Crash} after the named step's body ran and before its result is recorded. */
   readonly crashAfter?: string;
-  readonly attempts?: number;
   beforeStep?(name: string): Promise<void> | void;
 }
 
-/** Runs steps as the workflow engine does: retries, results as JSON, errors without their class. */
+/** Runs steps as the workflow engine does, but without waiting. */
 export function createMemorySteps(options: MemoryStepsOptions = {}): JobSteps {
   const journal = options.journal ?? new Map<string, string>();
-  return {
-    async run<T>(name: string, body: () => Promise<T>): Promise<T> {
+  let dead = false;
+  const engine: StepEngine = {
+    async run(name, body) {
+      // A run that died runs no further step, not even its clean-up.
+      if (dead) throw new Crash(name);
       const known = journal.get(name);
-      if (known !== undefined) return JSON.parse(known) as T;
+      if (known !== undefined) return known;
       await options.beforeStep?.(name);
       for (let attempt = 1; ; attempt++) {
         try {
-          const text = JSON.stringify(await body());
+          const text = await body(attempt);
           if (options.crashAfter === name) throw new Crash(name);
           journal.set(name, text);
-          return JSON.parse(text) as T;
+          return text;
         } catch (error) {
-          if (error instanceof Crash) throw error;
-          const mayPass = !(error instanceof LakeError) || error.retryable;
-          if (!mayPass || attempt >= (options.attempts ?? 3)) throw error;
+          dead = hasCrashed(error);
+          if (dead || attempt >= STEP_ATTEMPTS) throw error;
         }
       }
     },
     sleep: () => Promise.resolve(),
   };
+  return createJobSteps(engine, createMemorySink(), "job");
+}
+
+/** Whether the run died here; the code under test may have wrapped it. */
+function hasCrashed(error: unknown): boolean {
+  return error instanceof Crash || (error instanceof Error && hasCrashed(error.cause));
 }
 
 /** Runs a job over a lake; `overrides` replace parts of its surroundings. */
@@ -297,10 +308,20 @@ export async function runTestJob(
   return { outcome, log: log.events, reports };
 }
 
+/** What recovery does once a job's run is lost. */
+export async function cleanUpTestJob(lake: MaintenanceLake, request: LayoutRequest, jobId = "job-1"): Promise<void> {
+  const reporter: JobReporter = {
+    start: () => Promise.resolve(),
+    progress: () => Promise.resolve({ cancelRequested: false }),
+    finish: () => Promise.resolve(),
+    markCommitted: () => Promise.resolve(),
+  };
+  const { catalog, store } = lake;
+  const deps = { catalog, store, bucket: BUCKET, clock: systemClock, reporter, log: createMemorySink() };
+  await recordCleanUp(deps, { id: jobId, request }, createMemorySteps());
+}
+
 /** The code a job failed with, or its state. */
 export function outcomeCode(outcome: JobOutcome): string {
   return outcome.state === "failed" ? outcome.problem.code : outcome.state;
 }
-
-/** A problem as jobs record it. */
-export const problemOf = errorToProblem;
