@@ -2,6 +2,7 @@
 // protocol's own error model, which its clients parse.
 
 import { LakeError, errorToProblem, stringifyJson, type ProblemDetails } from "#core";
+import { REQUEST_ID_HEADER } from "./request-id.ts";
 import { bearerChallenge } from "./tokens.ts";
 
 /** How a path reports errors. */
@@ -91,7 +92,7 @@ export interface FailedRequest {
 
 /** The response for problem details, with WWW-Authenticate, Retry-After and Allow where they apply. */
 export function problemResponse(problem: ProblemDetails, request: FailedRequest): Response {
-  const headers = new Headers({ "cache-control": "no-store" });
+  const headers = new Headers({ "cache-control": "no-store", [REQUEST_ID_HEADER]: request.requestId });
   const retryAfter = retryAfterSeconds(problem);
   if (retryAfter !== undefined) headers.set("retry-after", String(retryAfter));
   if (problem.status === 401) headers.set("www-authenticate", bearerChallenge(request.sentToken));

@@ -96,6 +96,41 @@ test("documented statuses are the ones that unauthenticated and malformed reques
   }
 });
 
+test("replies have every member that their schemas require, and no undocumented status", async () => {
+  const { request, document } = await loadDocument();
+  interface JsonSchema {
+    readonly $ref?: string;
+    readonly required?: readonly string[];
+  }
+  const resolve = (schema: JsonSchema | undefined): JsonSchema =>
+    schema?.$ref === undefined
+      ? (schema ?? {})
+      : (document.components.schemas[schema.$ref.split("/").at(-1) ?? ""] as JsonSchema);
+  for (const [method, path, target, body] of [
+    ["post", "/v1/events", "/v1/events", "[]"],
+    ["get", "/v1/tables", "/v1/tables"],
+    ["get", "/v1/tables/{namespace}/{table}", "/v1/tables/default/events"],
+    ["post", "/admin/tables/{table}/sort-order", "/admin/tables/events/sort-order", '{"sort":[]}'],
+    ["post", "/admin/compact", "/admin/compact", "{}"],
+    ["get", "/admin/jobs/{id}", "/admin/jobs/job-1"],
+    ["get", "/admin/jobs/{id}", "/admin/jobs/other"],
+    ["post", "/admin/flush", "/admin/flush", "{}"],
+    ["get", "/healthz", "/healthz"],
+  ] as const) {
+    const response = await request(method.toUpperCase(), target, {
+      token: TOKENS.ADMIN_TOKEN,
+      ...(body === undefined ? {} : { body }),
+    });
+    const documented = document.paths[path]?.[method]?.responses[response.status] as
+      | { readonly content: Readonly<Record<string, { readonly schema: JsonSchema }>> }
+      | undefined;
+    const contentType = response.headers.get("content-type") ?? "";
+    const { required } = resolve(documented?.content[contentType]?.schema);
+    expect([target, required?.length ?? 0]).not.toEqual([target, 0]);
+    expect(Object.keys(await response.json<object>())).toEqual(expect.arrayContaining([...(required ?? [])]));
+  }
+});
+
 test("the page is self-contained and escapes what it shows", async () => {
   const { request } = await createFakeApp();
   const response = await request("GET", "/docs");
