@@ -75,6 +75,8 @@ export interface IngestWorld {
   readonly clock: TestClock;
   readonly deps: IngestDeps;
   readonly log: ReturnType<typeof createMemorySink>;
+  /** Every data file location that was ever written. */
+  readonly written: ReadonlySet<string>;
   /** Called at every step of storage and network; throw {@link Crash} to crash there. */
   onStep: (step: string) => void;
   committer: CommitterClient;
@@ -103,6 +105,7 @@ export async function createIngestWorld(options: WorldOptions): Promise<IngestWo
   const random = createTestRandom();
   const store = createMemoryStore();
   const log = createMemorySink();
+  const written = new Set<string>();
   let generation = 0;
 
   const io = options.io ?? {
@@ -184,6 +187,7 @@ export async function createIngestWorld(options: WorldOptions): Promise<IngestWo
         async write(location, bytes) {
           await step("file:before");
           await io.write(location, bytes);
+          written.add(location);
           await step("file:after");
         },
       },
@@ -242,6 +246,7 @@ export async function createIngestWorld(options: WorldOptions): Promise<IngestWo
     clock,
     deps,
     log,
+    written,
     onStep: () => undefined,
     committer: undefined as unknown as CommitterClient,
     shard: (index) => seatOf(index).core,
