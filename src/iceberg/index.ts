@@ -5,6 +5,7 @@ export type { CatalogServerDeps } from "./catalog-server/catalog-deps.ts";
 export { createCatalogHandler } from "./catalog-server/handler.ts";
 export { createMemoryPointerStore } from "./catalog-server/memory-pointers.ts";
 export type { Namespace, NamespaceChange, PointerStore } from "./catalog-server/pointer-store.ts";
+export { createSqlPointerStore, type SqlQuery } from "./catalog-server/sql-pointers.ts";
 export { dataFileFromParquet, type ParquetDataFile } from "./data-file-metrics.ts";
 export { createByteCache, createFileIO, type ByteCache, type FileIO } from "./file-io.ts";
 export { decodeManifest, decodeManifestList } from "./manifest-read.ts";
