@@ -161,7 +161,7 @@ test("tables are described with 64-bit ids as strings", async () => {
 test("the runbook's table changes: day partition, bloom filters, sort order", async () => {
   const { request, tableCalls } = await createFakeApp();
   for (const [path, body] of [
-    ["/admin/tables/events/spec", { add: [{ column: "timestamp", transform: "day" }], remove: ["old_partition"] }],
+    ["/admin/tables/events/spec", { add: [{ column: "timestamp", transform: "hour" }], remove: ["old_partition"] }],
     ["/admin/tables/default.events/properties", { set: { "write.parquet.bloom-filter-enabled.column.user_id": true } }],
     ["/admin/tables/events/sort-order", { sort: ["timestamp", { column: "event_type", direction: "desc" }] }],
   ] as const) {
@@ -170,11 +170,22 @@ test("the runbook's table changes: day partition, bloom filters, sort order", as
   }
   expect(tableCalls).toEqual([
     ["removeField", "old_partition"],
-    ["addField", "timestamp", "day", undefined],
+    ["addField", "timestamp", "hour", undefined],
     ["set", "write.parquet.bloom-filter-enabled.column.user_id", "true"],
     ["asc", "timestamp", undefined],
     ["desc", "event_type", undefined],
   ]);
+});
+
+test("a partition field that is there already is no change, unless it is being replaced", async () => {
+  const { request, tableCalls } = await createFakeApp();
+  const add = [{ column: "timestamp", transform: "day" }];
+  const again = await request("POST", "/admin/tables/events/spec", { token: admin, body: JSON.stringify({ add }) });
+  expect(again.status).toBe(200);
+  expect(tableCalls).toEqual([]);
+  const body = JSON.stringify({ add, remove: ["timestamp_day"] });
+  expect((await request("POST", "/admin/tables/events/spec", { token: admin, body })).status).toBe(200);
+  expect(tableCalls.map(([name]) => name)).toEqual(["removeField", "addField"]);
 });
 
 test("C3 ingest's watermarks cannot be set or removed over HTTP", async () => {

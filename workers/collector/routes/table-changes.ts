@@ -69,16 +69,36 @@ function refuseWatermarks(names: readonly string[]): void {
   });
 }
 
+/** Whether the table is already partitioned so, by a field that is not about to be removed. */
+function hasField(
+  table: Table,
+  wanted: { readonly column: string; readonly transform: string; readonly name?: string | undefined },
+  removed: readonly string[],
+): boolean {
+  const source = table.schema().fields.find(({ name }) => name === wanted.column);
+  return table
+    .spec()
+    .fields.some(
+      (field) =>
+        field["source-id"] === source?.id &&
+        field.transform === wanted.transform &&
+        field.name === (wanted.name ?? field.name) &&
+        !removed.includes(field.name),
+    );
+}
+
 /** `POST /admin/tables/{table}/{spec,sort-order,properties}`. */
 export const tableChangeRoutes: RouteModule = (app, { catalog, log }) => {
   const change = async (
     name: string,
     what: string,
     c: HttpContext,
-    prepare: (table: Table) => PendingCommit,
+    prepare: (table: Table) => PendingCommit | undefined,
   ): Promise<Response> => {
     const table = await catalog.client.loadTable(parseTableName(name));
-    const result = await prepare(table).commit();
+    const pending = prepare(table);
+    if (pending === undefined) return jsonResponse(describeTable(table));
+    const result = await pending.commit();
     c.set("operation", { event: "table_commit", table: name, change: what, outcome: result.outcome });
     switch (result.outcome) {
       case "committed":
@@ -116,13 +136,17 @@ export const tableChangeRoutes: RouteModule = (app, { catalog, log }) => {
       path: "/admin/tables/{table}/spec",
       operationId: "changePartitionSpec",
       summary: "Change how future files are partitioned",
+      description:
+        "Adding a field that the table already has changes nothing, so that a runbook can be followed twice.",
       body: { schema: SpecChangeSchema, maxBytes: MAX_BODY_BYTES },
     },
     ({ params, body }, c) =>
       change(params.table, "spec", c, (table) => {
+        const missing = body.add.filter((field) => !hasField(table, field, body.remove));
+        if (missing.length + body.remove.length === 0) return undefined;
         let update = table.updateSpec();
         for (const name of body.remove) update = update.removeField(name);
-        for (const field of body.add) update = update.addField(field.column, field.transform, field.name);
+        for (const field of missing) update = update.addField(field.column, field.transform, field.name);
         return update;
       }),
   );
