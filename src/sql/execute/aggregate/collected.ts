@@ -1,0 +1,213 @@
+// Aggregates that need every value of a group: percentiles, mode, string_agg, array_agg and the JSON ones. Rows are
+// kept by batch and sorted once at the end, by group and then by the call's own order.
+
+import { LakeError } from "#core";
+import {
+  concatVectors,
+  vectorFromScalars,
+  vectorByteSize,
+  type DataType,
+  type Interval,
+  type Scalar,
+  type Vector,
+} from "#columnar";
+import { scalarToJson } from "../../functions/miscellany.ts";
+import { addIntervals, multiplyInterval, subtractIntervals } from "../../values/interval.ts";
+import { rowReader } from "../build.ts";
+import { sortRows } from "../sort-rows.ts";
+import type { Accumulator } from "./accumulator.ts";
+
+/** How a sort argument of the call is ordered. */
+export interface CollectedOrder {
+  /** Position among the arguments given to `update`. */
+  readonly argument: number;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/** Result of one group from its rows in order: each row as the arguments' readers. */
+export type CollectedResult = (rows: Int32Array, readers: readonly ((row: number) => Scalar)[]) => Scalar;
+
+/** What to keep, in which order, and what to make of it. */
+export interface CollectedOptions {
+  readonly type: DataType;
+  readonly argTypes: readonly DataType[];
+  readonly order: readonly CollectedOrder[];
+  /** Rows whose first argument is null are not kept. */
+  readonly skipNulls: boolean;
+  readonly result: CollectedResult;
+}
+
+/** Keeps rows and computes at the end. */
+export class CollectedAccumulator implements Accumulator {
+  private readonly options: CollectedOptions;
+  private readonly groups: Int32Array[] = [];
+  private readonly columns: Vector[][];
+  private bytes = 0;
+  private rowCount = 0;
+
+  constructor(options: CollectedOptions) {
+    this.options = options;
+    this.columns = options.argTypes.map(() => []);
+  }
+
+  get byteSize(): number {
+    return this.bytes;
+  }
+
+  // State is by row, not by group.
+  reserve(): void {}
+
+  update(groups: Int32Array | undefined, args: readonly Vector[], rowCount: number): void {
+    const own = groups === undefined ? new Int32Array(rowCount) : groups.slice(0, rowCount);
+    this.groups.push(own);
+    this.rowCount += rowCount;
+    this.bytes += own.byteLength;
+    for (const [i, column] of this.columns.entries()) {
+      const vector = args[i] as Vector;
+      column.push(vector);
+      this.bytes += vector.encoding === "dictionary" ? vector.codes.byteLength : vectorByteSize(vector);
+    }
+  }
+
+  finish(groupCount: number): Vector {
+    const { type, order, result, skipNulls } = this.options;
+    const results: Scalar[] = Array.from({ length: groupCount }, () => null);
+    if (this.rowCount > 0) {
+      const groups = new Float64Array(this.rowCount);
+      let at = 0;
+      for (const part of this.groups) {
+        groups.set(part, at);
+        at += part.length;
+      }
+      const columns = this.columns.map((parts) => concatVectors(parts));
+      const readers = columns.map((column) => rowReader(column));
+      const groupVector: Vector = {
+        encoding: "flat",
+        type: { kind: "float64" },
+        length: this.rowCount,
+        values: groups,
+        validity: undefined,
+      };
+      const keys = [
+        { vector: groupVector, descending: false, nullsFirst: false },
+        ...order.map(({ argument, descending, nullsFirst }) => ({
+          vector: columns[argument] as Vector,
+          descending,
+          nullsFirst,
+        })),
+      ];
+      let rows = sortRows(keys, this.rowCount);
+      const [first] = readers;
+      if (skipNulls && first !== undefined) rows = rows.filter((row) => first(row) !== null);
+      for (let start = 0; start < rows.length;) {
+        const group = groups[rows[start] as number] as number;
+        let end = start + 1;
+        while (end < rows.length && groups[rows[end] as number] === group) end++;
+        results[group] = result(rows.subarray(start, end), readers);
+        start = end;
+      }
+    }
+    return vectorFromScalars(type, results);
+  }
+}
+
+/** Checks a percentile's fraction. Errors: numeric_out_of_range. */
+function checkFraction(fraction: Scalar): number | null {
+  if (fraction === null) return null;
+  const value = Number(fraction);
+  if (!(value >= 0 && value <= 1)) {
+    throw new LakeError("numeric_out_of_range", `percentile value ${value} is not between 0 and 1`);
+  }
+  return value;
+}
+
+function eachFraction(fraction: Scalar, one: (fraction: number) => Scalar): Scalar {
+  if (Array.isArray(fraction)) {
+    return (fraction as readonly Scalar[]).map((item) => {
+      const checked = checkFraction(item);
+      return checked === null ? null : one(checked);
+    });
+  }
+  const checked = checkFraction(fraction);
+  return checked === null ? null : one(checked);
+}
+
+function interpolate(low: Scalar, high: Scalar, part: number): Scalar {
+  if (typeof low === "number" && typeof high === "number") return part === 0 ? low : low + (high - low) * part;
+  const from = low as Interval;
+  return addIntervals(from, multiplyInterval(subtractIntervals(high as Interval, from), part));
+}
+
+/** percentile_cont: interpolates between neighbours. */
+export function percentileCont(fraction: Scalar): CollectedResult {
+  eachFraction(fraction, () => null);
+  return (rows, [read]) =>
+    eachFraction(fraction, (value) => {
+      const position = value * (rows.length - 1);
+      const below = Math.floor(position);
+      const low = read?.(rows[below] as number) ?? null;
+      if (position === below) return low;
+      return interpolate(low, read?.(rows[below + 1] as number) ?? null, position - below);
+    });
+}
+
+/** percentile_disc: the first value whose place reaches the fraction. */
+export function percentileDisc(fraction: Scalar): CollectedResult {
+  eachFraction(fraction, () => null);
+  return (rows, [read]) =>
+    eachFraction(fraction, (value) => read?.(rows[Math.max(Math.ceil(value * rows.length), 1) - 1] as number) ?? null);
+}
+
+/** mode: the most frequent value, the first in order of equals. */
+export function modeResult(equal: (a: Scalar, b: Scalar) => boolean): CollectedResult {
+  return (rows, [read]) => {
+    let best: Scalar = null;
+    let bestCount = 0;
+    let current: Scalar = null;
+    let count = 0;
+    for (const row of rows) {
+      const value = read?.(row) ?? null;
+      if (count > 0 && equal(value, current)) count++;
+      else {
+        current = value;
+        count = 1;
+      }
+      if (count > bestCount) {
+        best = current;
+        bestCount = count;
+      }
+    }
+    return best;
+  };
+}
+
+/** string_agg: each row's delimiter stands before its text, but for the first. */
+export const joinTexts: CollectedResult = (rows, [read, readDelimiter]) => {
+  const parts: string[] = [];
+  for (const row of rows) {
+    if (parts.length > 0) parts.push((readDelimiter?.(row) ?? "") as string);
+    parts.push((read?.(row) ?? "") as string);
+  }
+  return parts.join("");
+};
+
+/** array_agg. */
+export const listValues: CollectedResult = (rows, [read]) => Array.from(rows, (row) => read?.(row) ?? null);
+
+/** json_agg. */
+export function jsonList(type: DataType): CollectedResult {
+  return (rows, [read]) => `[${Array.from(rows, (row) => scalarToJson(read?.(row) ?? null, type)).join(", ")}]`;
+}
+
+/** json_object_agg. Errors: sql_runtime_error for a null key. */
+export function jsonObject(type: DataType): CollectedResult {
+  return (rows, [readKey, readValue]) => {
+    const members = Array.from(rows, (row) => {
+      const key = readKey?.(row) ?? null;
+      if (key === null) throw new LakeError("sql_runtime_error", "field name must not be null");
+      return `${JSON.stringify(key)}: ${scalarToJson(readValue?.(row) ?? null, type)}`;
+    });
+    return `{${members.join(", ")}}`;
+  };
+}

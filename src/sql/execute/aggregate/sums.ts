@@ -1,0 +1,251 @@
+// sum and avg. Integers are exact: a double while the sum is below 2^52, a bigint beyond.
+
+import { vectorFromScalars, type DataType, type Decimal, type Interval, type Scalar, type Vector } from "#columnar";
+import { addDecimals, divideDecimals, integerToDecimal } from "../../values/decimal.ts";
+import { addIntervals, divideInterval } from "../../values/interval.ts";
+import { bigintToInt64 } from "../../values/number-text.ts";
+import { rowReader } from "../build.ts";
+import { denseNumbers, grownFloats, groupsOrZero, type Accumulator } from "./accumulator.ts";
+
+/** Sums stay exact doubles below this; a rounded result below it is the true one. */
+const EXACT_LIMIT = 2 ** 52;
+
+/** Exact integer sums by group. */
+export class IntegerSums {
+  sums: Float64Array = new Float64Array(16);
+  counts: Float64Array = new Float64Array(16);
+  private readonly spilled = new Map<number, bigint>();
+
+  /** Bytes held. */
+  get byteSize(): number {
+    return this.sums.byteLength * 2 + this.spilled.size * 64;
+  }
+
+  /** Makes room for groups. */
+  reserve(groupCount: number): void {
+    this.sums = grownFloats(this.sums, groupCount);
+    this.counts = grownFloats(this.counts, groupCount);
+  }
+
+  /** Adds one value that may be anything from the int64 range. */
+  add(group: number, value: number | bigint): void {
+    this.counts[group] = (this.counts[group] as number) + 1;
+    const total = (this.sums[group] as number) + Number(value);
+    if (typeof value === "number" && total < EXACT_LIMIT && total > -EXACT_LIMIT) this.sums[group] = total;
+    else this.spill(group, BigInt(value));
+  }
+
+  private spill(group: number, value: bigint): void {
+    const exact = BigInt(this.sums[group] as number) + value;
+    this.spilled.set(group, (this.spilled.get(group) ?? 0n) + exact);
+    this.sums[group] = 0;
+  }
+
+  /** Adds rows of integers. */
+  update(groups: Int32Array | undefined, vector: Vector, rowCount: number): void {
+    const dense = denseNumbers(vector);
+    if (dense === undefined) {
+      const read = rowReader(vector);
+      for (let i = 0; i < rowCount; i++) {
+        const value = read(i);
+        if (value !== null) this.add(groups?.[i] ?? 0, value as number | bigint);
+      }
+      return;
+    }
+    const { values, validity } = dense;
+    if (groups === undefined && validity === undefined) this.updateSingle(values, rowCount);
+    else this.updateGroups(groupsOrZero(groups, rowCount), values, validity, rowCount);
+  }
+
+  private updateSingle(values: Float64Array | Int32Array | Uint8Array, rowCount: number): void {
+    let total = this.sums[0] as number;
+    for (let i = 0; i < rowCount; i++) {
+      const next = total + (values[i] as number);
+      if (next < EXACT_LIMIT && next > -EXACT_LIMIT) total = next;
+      else {
+        this.sums[0] = total;
+        this.spill(0, BigInt(values[i] as number));
+        total = 0;
+      }
+    }
+    this.sums[0] = total;
+    this.counts[0] = (this.counts[0] as number) + rowCount;
+  }
+
+  private updateGroups(
+    groups: Int32Array,
+    values: Float64Array | Int32Array | Uint8Array,
+    validity: Uint8Array | undefined,
+    rowCount: number,
+  ): void {
+    const { sums, counts } = this;
+    for (let i = 0; i < rowCount; i++) {
+      if (validity !== undefined && validity[i] === 0) continue;
+      const g = groups[i] as number;
+      const next = (sums[g] as number) + (values[i] as number);
+      if (next < EXACT_LIMIT && next > -EXACT_LIMIT) sums[g] = next;
+      else this.spill(g, BigInt(values[i] as number));
+      counts[g] = (counts[g] as number) + 1;
+    }
+  }
+
+  /** The exact sum of a group. */
+  sumOf(group: number): number | bigint {
+    const rest = this.spilled.get(group);
+    return rest === undefined ? (this.sums[group] as number) : rest + BigInt(this.sums[group] as number);
+  }
+}
+
+/** sum or avg of integers: int8 or numeric. */
+export class IntegerSumAccumulator implements Accumulator {
+  private readonly state = new IntegerSums();
+  private readonly type: DataType;
+  private readonly average: boolean;
+
+  constructor(type: DataType, average: boolean) {
+    this.type = type;
+    this.average = average;
+  }
+
+  get byteSize(): number {
+    return this.state.byteSize;
+  }
+
+  reserve(groupCount: number): void {
+    this.state.reserve(groupCount);
+  }
+
+  update(groups: Int32Array | undefined, [vector]: readonly Vector[], rowCount: number): void {
+    if (vector !== undefined) this.state.update(groups, vector, rowCount);
+  }
+
+  finish(groupCount: number): Vector {
+    const { state } = this;
+    const results: Scalar[] = [];
+    for (let g = 0; g < groupCount; g++) {
+      const count = state.counts[g] as number;
+      if (count === 0) {
+        results.push(null);
+        continue;
+      }
+      const sum = state.sumOf(g);
+      if (this.average) results.push(divideDecimals(integerToDecimal(sum), integerToDecimal(count)));
+      else results.push(this.type.kind === "decimal" ? integerToDecimal(sum) : bigintToInt64(BigInt(sum)));
+    }
+    return vectorFromScalars(this.type, results);
+  }
+}
+
+/** sum or avg of floats. */
+export class FloatSumAccumulator implements Accumulator {
+  private sums: Float64Array = new Float64Array(16);
+  private counts: Float64Array = new Float64Array(16);
+  private readonly type: DataType;
+  private readonly average: boolean;
+
+  constructor(type: DataType, average: boolean) {
+    this.type = type;
+    this.average = average;
+  }
+
+  get byteSize(): number {
+    return this.sums.byteLength * 2;
+  }
+
+  reserve(groupCount: number): void {
+    this.sums = grownFloats(this.sums, groupCount);
+    this.counts = grownFloats(this.counts, groupCount);
+  }
+
+  update(groups: Int32Array | undefined, [vector]: readonly Vector[], rowCount: number): void {
+    const dense = vector === undefined ? undefined : denseNumbers(vector);
+    if (dense === undefined) return;
+    const { values, validity } = dense;
+    const { sums, counts } = this;
+    if (groups === undefined && validity === undefined) {
+      let total = sums[0] as number;
+      for (let i = 0; i < rowCount; i++) total += values[i] as number;
+      sums[0] = total;
+      counts[0] = (counts[0] as number) + rowCount;
+      return;
+    }
+    const of = groupsOrZero(groups, rowCount);
+    for (let i = 0; i < rowCount; i++) {
+      if (validity !== undefined && validity[i] === 0) continue;
+      const g = of[i] as number;
+      sums[g] = (sums[g] as number) + (values[i] as number);
+      counts[g] = (counts[g] as number) + 1;
+    }
+  }
+
+  finish(groupCount: number): Vector {
+    const values = new Float64Array(groupCount);
+    const validity = new Uint8Array(groupCount).fill(1);
+    for (let g = 0; g < groupCount; g++) {
+      const count = this.counts[g] as number;
+      const sum = this.sums[g] as number;
+      if (count === 0) validity[g] = 0;
+      else if (this.average) values[g] = sum / count;
+      else values[g] = this.type.kind === "float32" ? Math.fround(sum) : sum;
+    }
+    return { encoding: "flat", type: this.type, length: groupCount, values, validity };
+  }
+}
+
+/** A sum of values that only their own type can add: numeric and interval. */
+export class ObjectSumAccumulator<T extends Decimal | Interval> implements Accumulator {
+  private readonly sums: (T | undefined)[] = [];
+  private counts: Float64Array = new Float64Array(16);
+  private readonly type: DataType;
+  private readonly add: (a: T, b: T) => T;
+  private readonly divide: ((sum: T, count: number) => T) | undefined;
+
+  constructor(type: DataType, add: (a: T, b: T) => T, divide: ((sum: T, count: number) => T) | undefined) {
+    this.type = type;
+    this.add = add;
+    this.divide = divide;
+  }
+
+  get byteSize(): number {
+    return this.sums.length * 96 + this.counts.byteLength;
+  }
+
+  reserve(groupCount: number): void {
+    this.counts = grownFloats(this.counts, groupCount);
+    while (this.sums.length < groupCount) this.sums.push(undefined);
+  }
+
+  update(groups: Int32Array | undefined, [vector]: readonly Vector[], rowCount: number): void {
+    if (vector === undefined) return;
+    const read = rowReader(vector);
+    for (let i = 0; i < rowCount; i++) {
+      const value = read(i);
+      if (value === null) continue;
+      const g = groups?.[i] ?? 0;
+      const sum = this.sums[g];
+      this.sums[g] = sum === undefined ? (value as T) : this.add(sum, value as T);
+      this.counts[g] = (this.counts[g] as number) + 1;
+    }
+  }
+
+  finish(groupCount: number): Vector {
+    const results: Scalar[] = [];
+    for (let g = 0; g < groupCount; g++) {
+      const sum = this.sums[g];
+      if (sum === undefined) results.push(null);
+      else results.push(this.divide === undefined ? sum : this.divide(sum, this.counts[g] as number));
+    }
+    return vectorFromScalars(this.type, results);
+  }
+}
+
+/** sum or avg of numeric. */
+export function createDecimalSum(type: DataType, average: boolean): Accumulator {
+  const divide = (sum: Decimal, count: number): Decimal => divideDecimals(sum, integerToDecimal(count));
+  return new ObjectSumAccumulator<Decimal>(type, addDecimals, average ? divide : undefined);
+}
+
+/** sum or avg of intervals. */
+export function createIntervalSum(type: DataType, average: boolean): Accumulator {
+  return new ObjectSumAccumulator<Interval>(type, addIntervals, average ? divideInterval : undefined);
+}

@@ -1,0 +1,268 @@
+// Dense ids for the values of one column, across batches and whatever their encoding. Equal values share an id as
+// SQL's grouping sees equality: NULL equals NULL, NaN equals NaN, 1.0 equals 1.00.
+
+import { vectorFromScalars, type DataType, type FlatVector, type Scalar, type Vector } from "#columnar";
+import { scalarKey } from "../values/index.ts";
+import { rowReader } from "./build.ts";
+import { NumberTable } from "./hash-table.ts";
+
+/** Gives the rows of one column dense ids. */
+export interface ColumnEncoder {
+  /** Number of ids given. */
+  readonly count: number;
+  /** The id of NULL; -1 while none was seen. */
+  readonly nullId: number;
+  readonly byteSize: number;
+  /** Writes each row's id; -1 for unknown values when `insert` is false. */
+  encode(vector: Vector, rowCount: number, insert: boolean, out: Int32Array): void;
+  /** The values of the given ids, as a column. */
+  decode(ids: Int32Array): Vector;
+}
+
+/** Estimated bytes of a Map entry with its key. */
+const MAP_ENTRY_BYTES = 64;
+const UNKNOWN = -2;
+
+/** What the two encoders share: dictionaries are translated once, code by code. */
+abstract class BaseEncoder implements ColumnEncoder {
+  nullId = -1;
+  protected readonly type: DataType;
+  private readonly translations = new WeakMap<FlatVector, Int32Array>();
+
+  constructor(type: DataType) {
+    this.type = type;
+  }
+
+  abstract readonly count: number;
+  abstract readonly byteSize: number;
+  abstract decode(ids: Int32Array): Vector;
+  protected abstract idOfScalar(value: Exclude<Scalar, null>, insert: boolean): number;
+  protected abstract newNullId(): number;
+  protected abstract encodeFlat(vector: FlatVector, rowCount: number, insert: boolean, out: Int32Array): void;
+
+  protected idOfNull(insert: boolean): number {
+    if (this.nullId < 0 && insert) this.nullId = this.newNullId();
+    return this.nullId;
+  }
+
+  protected idOf(value: Scalar, insert: boolean): number {
+    return value === null ? this.idOfNull(insert) : this.idOfScalar(value, insert);
+  }
+
+  encode(vector: Vector, rowCount: number, insert: boolean, out: Int32Array): void {
+    if (vector.encoding === "constant" || vector.type.kind === "null") {
+      if (rowCount > 0) out.fill(this.idOf(vector.encoding === "constant" ? vector.value : null, insert), 0, rowCount);
+      return;
+    }
+    if (vector.encoding === "flat") {
+      this.encodeFlat(vector, rowCount, insert, out);
+      return;
+    }
+    const { dictionary, codes, validity } = vector;
+    let ids = this.translations.get(dictionary);
+    if (ids === undefined) this.translations.set(dictionary, (ids = new Int32Array(dictionary.length).fill(UNKNOWN)));
+    const read = rowReader(dictionary);
+    if (validity === undefined) {
+      for (let i = 0; i < rowCount; i++) {
+        const code = codes[i] as number;
+        let id = ids[code] as number;
+        if (id < 0) {
+          id = this.idOf(read(code), insert);
+          if (id >= 0) ids[code] = id;
+        }
+        out[i] = id;
+      }
+      return;
+    }
+    for (let i = 0; i < rowCount; i++) {
+      if (validity[i] === 0) {
+        out[i] = this.idOfNull(insert);
+        continue;
+      }
+      const code = codes[i] as number;
+      let id = ids[code] as number;
+      if (id < 0) {
+        id = this.idOf(read(code), insert);
+        if (id >= 0) ids[code] = id;
+      }
+      out[i] = id;
+    }
+  }
+}
+
+/** Numbers, times and booleans. */
+class NumberEncoder extends BaseEncoder {
+  private readonly table = new NumberTable();
+  private readonly bigIds = new Map<bigint, number>();
+  private readonly bigValues = new Map<number, bigint>();
+
+  get count(): number {
+    return this.table.count;
+  }
+
+  get byteSize(): number {
+    return this.table.byteSize + this.bigIds.size * MAP_ENTRY_BYTES * 2;
+  }
+
+  protected newNullId(): number {
+    return this.table.addPhantom();
+  }
+
+  protected idOfScalar(value: Exclude<Scalar, null>, insert: boolean): number {
+    if (typeof value === "bigint") {
+      const known = this.bigIds.get(value);
+      if (known !== undefined) return known;
+      if (!insert) return -1;
+      const id = this.table.addPhantom();
+      this.bigIds.set(value, id);
+      this.bigValues.set(id, value);
+      return id;
+    }
+    return this.table.idOf(Number(value), insert);
+  }
+
+  protected encodeFlat(vector: FlatVector, rowCount: number, insert: boolean, out: Int32Array): void {
+    const { values, validity } = vector;
+    if (values instanceof BigInt64Array) {
+      const read = rowReader(vector);
+      for (let i = 0; i < rowCount; i++) out[i] = this.idOf(read(i), insert);
+      return;
+    }
+    if (validity !== undefined) {
+      this.encodeNullable(values as Float64Array | Int32Array, validity, rowCount, insert, out);
+    } else if (values instanceof Float64Array) {
+      encodeDoubles(this.table, values, rowCount, insert, out);
+    } else {
+      encodeIntegers(this.table, values as Int32Array, rowCount, insert, out);
+    }
+  }
+
+  private encodeNullable(
+    values: Float64Array | Int32Array,
+    validity: Uint8Array,
+    rowCount: number,
+    insert: boolean,
+    out: Int32Array,
+  ): void {
+    for (let i = 0; i < rowCount; i++) {
+      out[i] = validity[i] === 0 ? this.idOfNull(insert) : this.table.idOf(values[i] as number, insert);
+    }
+  }
+
+  decode(ids: Int32Array): Vector {
+    const { keys } = this.table;
+    const { kind } = this.type;
+    const isBoolean = kind === "boolean";
+    const scalars: Scalar[] = [];
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i] as number;
+      if (id === this.nullId) scalars.push(null);
+      else if (isBoolean) scalars.push(keys[id] === 1);
+      else scalars.push(this.bigValues.get(id) ?? (keys[id] as number));
+    }
+    return vectorFromScalars(this.type, scalars);
+  }
+}
+
+/** Strings and everything else with a scalar key. */
+class KeyEncoder extends BaseEncoder {
+  private readonly ids = new Map<unknown, number>();
+  private readonly values: Scalar[] = [];
+  private valueBytes = 0;
+
+  get count(): number {
+    return this.values.length;
+  }
+
+  get byteSize(): number {
+    return this.values.length * MAP_ENTRY_BYTES + this.valueBytes;
+  }
+
+  protected newNullId(): number {
+    this.values.push(null);
+    return this.values.length - 1;
+  }
+
+  protected idOfScalar(value: Exclude<Scalar, null>, insert: boolean): number {
+    const key = scalarKey(this.type, value);
+    const known = this.ids.get(key);
+    if (known !== undefined) return known;
+    if (!insert) return -1;
+    const id = this.values.length;
+    this.ids.set(key, id);
+    this.values.push(value);
+    this.valueBytes += typeof value === "string" ? value.length : MAP_ENTRY_BYTES;
+    return id;
+  }
+
+  protected encodeFlat(vector: FlatVector, rowCount: number, insert: boolean, out: Int32Array): void {
+    const read = rowReader(vector);
+    let last: Scalar = null;
+    let lastId = -1;
+    for (let i = 0; i < rowCount; i++) {
+      const value = read(i);
+      if (value !== null && value === last && lastId >= 0) {
+        out[i] = lastId;
+        continue;
+      }
+      const id = this.idOf(value, insert);
+      out[i] = id;
+      last = value;
+      lastId = id;
+    }
+  }
+
+  decode(ids: Int32Array): Vector {
+    const scalars: Scalar[] = [];
+    for (let i = 0; i < ids.length; i++) scalars.push(this.values[ids[i] as number] ?? null);
+    return vectorFromScalars(this.type, scalars);
+  }
+}
+
+function encodeDoubles(
+  table: NumberTable,
+  values: Float64Array,
+  rowCount: number,
+  insert: boolean,
+  out: Int32Array,
+): void {
+  for (let i = 0; i < rowCount; i++) out[i] = table.idOf(values[i] as number, insert);
+}
+
+/** A loop of its own, so that each stays monomorphic. */
+function encodeIntegers(
+  table: NumberTable,
+  values: Int32Array,
+  rowCount: number,
+  insert: boolean,
+  out: Int32Array,
+): void {
+  for (let i = 0; i < rowCount; i++) out[i] = table.idOf(values[i] as number, insert);
+}
+
+/** An encoder for columns of a type. */
+export function createColumnEncoder(type: DataType): ColumnEncoder {
+  switch (type.kind) {
+    case "boolean":
+    case "int16":
+    case "int32":
+    case "int64":
+    case "float32":
+    case "float64":
+    case "date":
+    case "time":
+    case "timestamp":
+      return new NumberEncoder(type);
+    case "null":
+    case "decimal":
+    case "string":
+    case "json":
+    case "uuid":
+    case "binary":
+    case "interval":
+    case "list":
+    case "struct":
+    case "map":
+      return new KeyEncoder(type);
+  }
+}

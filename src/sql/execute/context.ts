@@ -1,0 +1,107 @@
+// What executing a plan needs from outside: planned scans, cancellation, budgets, a place for the profile.
+
+import { LakeError, type Clock } from "#core";
+import type { EvaluationEnvironment } from "../functions/index.ts";
+import type { PlanNode } from "../plan.ts";
+import type { PlannedScan } from "../table-source.ts";
+
+/** A scan node of a plan. */
+export type ScanNode = Extract<PlanNode, { kind: "scan" }>;
+
+/** Bytes that one operator holds. */
+export interface MemoryAccount {
+  /** States the bytes now held. Errors: memory_limit_exceeded naming the operator. */
+  resize(bytes: number): void;
+  close(): void;
+}
+
+/** The memory all operators of a query share. */
+export interface MemoryBudget {
+  readonly limitBytes: number;
+  readonly usedBytes: number;
+  readonly peakBytes: number;
+  open(operator: string): MemoryAccount;
+}
+
+/** A budget of a fixed size. */
+export function createMemoryBudget(limitBytes: number): MemoryBudget {
+  let used = 0;
+  let peak = 0;
+  return {
+    limitBytes,
+    get usedBytes() {
+      return used;
+    },
+    get peakBytes() {
+      return peak;
+    },
+    open(operator) {
+      let held = 0;
+      return {
+        resize(bytes) {
+          used += bytes - held;
+          held = bytes;
+          if (used > peak) peak = used;
+          if (used <= limitBytes) return;
+          const message = `${operator} needs more than the query's memory budget of ${limitBytes} bytes`;
+          throw new LakeError("memory_limit_exceeded", message, {
+            details: { operator, limit_bytes: limitBytes, used_bytes: used },
+          });
+        },
+        close() {
+          used -= held;
+          held = 0;
+        },
+      };
+    },
+  };
+}
+
+/** What one operator did; grows while batches flow. */
+export interface OperatorProfile {
+  rows: number;
+  batches: number;
+  /** Wall time spent in this operator and its inputs, milliseconds. */
+  elapsedMs: number;
+}
+
+/** Where operators report. */
+export interface ProfileSink {
+  readonly clock: Clock;
+  /** The record of a node, made on first use. */
+  operator(node: PlanNode): OperatorProfile;
+}
+
+/** A sink that keeps one record for each node. */
+export function createProfileSink(clock: Clock): ProfileSink {
+  const records = new Map<PlanNode, OperatorProfile>();
+  return {
+    clock,
+    operator(node) {
+      let record = records.get(node);
+      if (record === undefined) records.set(node, (record = { rows: 0, batches: 0, elapsedMs: 0 }));
+      return record;
+    },
+  };
+}
+
+/** What a plan runs with. */
+export interface ExecutionContext extends EvaluationEnvironment {
+  /** The scan of a node, already planned. */
+  planScan(node: ScanNode): PlannedScan;
+  readonly signal: AbortSignal;
+  readonly memory: MemoryBudget;
+  /** When the query must end, on the given clock. */
+  readonly deadline?: { readonly clock: Clock; readonly atMs: number; readonly limitMs: number };
+  readonly profile?: ProfileSink;
+}
+
+/** Ends the query when it was cancelled or ran out of time; called between batches. */
+export function checkpoint({ signal, deadline }: ExecutionContext): void {
+  signal.throwIfAborted();
+  if (deadline !== undefined && deadline.clock.nowMs() > deadline.atMs) {
+    throw new LakeError("time_limit_exceeded", `the query ran longer than its limit of ${deadline.limitMs} ms`, {
+      details: { limit_ms: deadline.limitMs },
+    });
+  }
+}

@@ -1,0 +1,206 @@
+// Open-addressing tables that give dense ids to doubles and to pairs of ids. Ids count up from 0 in order of first
+// appearance, which grouping, DISTINCT and set operations rely on.
+
+const MIN_SLOTS = 1024;
+/** Slots are doubled when more than half are taken. */
+const MAX_LOAD = 0.5;
+
+const doubleBits = new Float64Array(1);
+const wordBits = new Int32Array(doubleBits.buffer);
+
+function hashDouble(key: number): number {
+  doubleBits[0] = key;
+  let h = Math.imul(wordBits[0] as number, 0x9e37_79b1) ^ Math.imul(wordBits[1] as number, 0x85eb_ca6b);
+  h ^= h >>> 15;
+  h = Math.imul(h, 0x2c1b_3c6d);
+  return h ^ (h >>> 13);
+}
+
+/** Doubles to dense ids. -0 is 0; NaN has one id. */
+export class NumberTable {
+  /** Key of each id; NaN where the id stands for something that is no number. */
+  keys: Float64Array = new Float64Array(MIN_SLOTS >> 1);
+  count = 0;
+  private slots: Int32Array = new Int32Array(MIN_SLOTS).fill(-1);
+  private nanId = -1;
+  private lastKey = Number.NaN;
+  private lastId = -1;
+
+  /** Bytes held. */
+  get byteSize(): number {
+    return this.keys.byteLength + this.slots.byteLength;
+  }
+
+  /** An id for something outside the doubles. */
+  addPhantom(): number {
+    const id = this.count++;
+    if (id >= this.keys.length) this.grow();
+    this.keys[id] = Number.NaN;
+    return id;
+  }
+
+  /** The id of a key, new if needed; -1 for an unknown one when `insert` is false. */
+  idOf(key: number, insert: boolean): number {
+    if (key === this.lastKey) return this.lastId;
+    const { slots } = this;
+    const mask = slots.length - 1;
+    if (key !== key) {
+      if (this.nanId < 0 && insert) this.nanId = this.addPhantom();
+      return this.nanId;
+    }
+    let slot = hashDouble(key + 0) & mask;
+    for (;;) {
+      const id = slots[slot] as number;
+      if (id < 0) break;
+      if (this.keys[id] === key) {
+        this.lastKey = key;
+        this.lastId = id;
+        return id;
+      }
+      slot = (slot + 1) & mask;
+    }
+    if (!insert) return -1;
+    const id = this.count++;
+    if (id >= this.keys.length) this.grow();
+    this.keys[id] = key + 0;
+    if (this.count > this.slots.length * MAX_LOAD) this.rehash();
+    else slots[slot] = id;
+    this.lastKey = key;
+    this.lastId = id;
+    return id;
+  }
+
+  private grow(): void {
+    const grown = new Float64Array(this.keys.length * 2);
+    grown.set(this.keys);
+    this.keys = grown;
+  }
+
+  private rehash(): void {
+    const slots = new Int32Array(this.slots.length * 2).fill(-1);
+    const mask = slots.length - 1;
+    for (let id = 0; id < this.count; id++) {
+      const key = this.keys[id] as number;
+      if (key !== key) continue;
+      let slot = hashDouble(key) & mask;
+      while ((slots[slot] as number) >= 0) slot = (slot + 1) & mask;
+      slots[slot] = id;
+    }
+    this.slots = slots;
+  }
+}
+
+/** Cells of the direct map of a pair table before it becomes a hash table: 4 MiB. */
+const MAX_DIRECT_CELLS = 1 << 20;
+const MIN_STRIDE = 64;
+/** Ids stay below this, so that a pair packs exactly into a double. */
+const PAIR_BASE = 2 ** 26;
+
+/** Pairs of dense ids to dense ids: a flat two-dimensional map while the ids are few, else a hash table. */
+export class PairTable {
+  lefts: Int32Array = new Int32Array(MIN_SLOTS);
+  rights: Int32Array = new Int32Array(MIN_SLOTS);
+  count = 0;
+  private direct: Int32Array | undefined = new Int32Array(MIN_STRIDE * MIN_STRIDE).fill(-1);
+  private stride = MIN_STRIDE;
+  private leftCapacity = MIN_STRIDE;
+  private table: NumberTable | undefined;
+
+  /** Bytes held. */
+  get byteSize(): number {
+    const own = this.lefts.byteLength + this.rights.byteLength;
+    return own + (this.direct?.byteLength ?? 0) + (this.table?.byteSize ?? 0);
+  }
+
+  /**
+   * Gives each row's pair its id in `out`, which may be one of the inputs. Without `insert`, unknown pairs and rows
+   * with a negative id give -1. `leftLimit` and `rightLimit` bound the ids (exclusive).
+   */
+  encode(
+    left: Int32Array,
+    right: Int32Array,
+    rowCount: number,
+    leftLimit: number,
+    rightLimit: number,
+    insert: boolean,
+    out: Int32Array,
+  ): void {
+    if (insert) this.reserve(leftLimit, rightLimit);
+    const { direct, stride } = this;
+    if (direct === undefined) {
+      this.encodeHashed(left, right, rowCount, insert, out);
+      return;
+    }
+    const { leftCapacity } = this;
+    for (let i = 0; i < rowCount; i++) {
+      const a = left[i] as number;
+      const b = right[i] as number;
+      if (!insert && (a < 0 || b < 0 || a >= leftCapacity || b >= stride)) {
+        out[i] = -1;
+        continue;
+      }
+      const cell = a * stride + b;
+      let id = direct[cell] as number;
+      if (id < 0 && insert) {
+        id = this.append(a, b);
+        direct[cell] = id;
+      }
+      out[i] = id;
+    }
+  }
+
+  private encodeHashed(left: Int32Array, right: Int32Array, rowCount: number, insert: boolean, out: Int32Array): void {
+    const table = this.table as NumberTable;
+    for (let i = 0; i < rowCount; i++) {
+      const a = left[i] as number;
+      const b = right[i] as number;
+      if (a < 0 || b < 0) {
+        out[i] = -1;
+        continue;
+      }
+      const id = table.idOf(a * PAIR_BASE + b, insert);
+      if (id === this.count) this.append(a, b);
+      out[i] = id;
+    }
+  }
+
+  private append(left: number, right: number): number {
+    const id = this.count++;
+    if (id >= this.lefts.length) {
+      this.lefts = doubled(this.lefts);
+      this.rights = doubled(this.rights);
+    }
+    this.lefts[id] = left;
+    this.rights[id] = right;
+    return id;
+  }
+
+  private reserve(leftLimit: number, rightLimit: number): void {
+    if (this.direct === undefined || (leftLimit <= this.leftCapacity && rightLimit <= this.stride)) return;
+    let { stride, leftCapacity } = this;
+    while (stride < rightLimit) stride *= 2;
+    while (leftCapacity < leftLimit) leftCapacity *= 2;
+    this.stride = stride;
+    this.leftCapacity = leftCapacity;
+    if (stride * leftCapacity <= MAX_DIRECT_CELLS) {
+      const direct = new Int32Array(stride * leftCapacity).fill(-1);
+      for (let id = 0; id < this.count; id++) {
+        direct[(this.lefts[id] as number) * stride + (this.rights[id] as number)] = id;
+      }
+      this.direct = direct;
+      return;
+    }
+    this.direct = undefined;
+    this.table = new NumberTable();
+    for (let id = 0; id < this.count; id++) {
+      this.table.idOf((this.lefts[id] as number) * PAIR_BASE + (this.rights[id] as number), true);
+    }
+  }
+}
+
+/** A copy with twice the room. */
+export function doubled(array: Int32Array): Int32Array {
+  const grown = new Int32Array(array.length * 2);
+  grown.set(array);
+  return grown;
+}

@@ -1,0 +1,271 @@
+// Conditions compiled to row selections: comparisons with constants run straight over the column's array, AND
+// narrows step by step, everything else goes through a boolean vector.
+
+import type { Batch, Vector } from "#columnar";
+import type { EvaluationEnvironment } from "../functions/index.ts";
+import type { Expr } from "../plan.ts";
+import { columnsUsed } from "./columns-used.ts";
+import { compileExpr, gatherColumns, isSafe, withSpan } from "./expression.ts";
+import { TRUE, triStates } from "./tri-state.ts";
+
+/** Row numbers in ascending order; undefined stands for every row of the batch. */
+export type Selection = Int32Array | undefined;
+
+/** Narrows a selection of a batch to the rows where the condition is true. */
+export type CompiledSelection = (batch: Batch, rows: Selection) => Selection;
+
+type Numbers = Float64Array | Int32Array | Uint8Array;
+
+/** Writes the rows that pass to `out` and returns how many. */
+type RangeKernel = (
+  out: Int32Array,
+  values: Numbers,
+  rows: Selection,
+  count: number,
+  low: number,
+  high: number,
+) => number;
+
+function selectBetween(
+  out: Int32Array,
+  values: Numbers,
+  rows: Selection,
+  count: number,
+  low: number,
+  high: number,
+): number {
+  let n = 0;
+  if (rows === undefined) {
+    for (let i = 0; i < count; i++) {
+      const v = values[i] as number;
+      out[n] = i;
+      if (v >= low && v <= high) n++;
+    }
+    return n;
+  }
+  for (let k = 0; k < count; k++) {
+    const row = rows[k] as number;
+    const v = values[row] as number;
+    out[n] = row;
+    if (v >= low && v <= high) n++;
+  }
+  return n;
+}
+
+/** NaN is above every number, so it passes a lower bound. */
+function selectFrom(out: Int32Array, values: Numbers, rows: Selection, count: number, low: number): number {
+  let n = 0;
+  if (rows === undefined) {
+    for (let i = 0; i < count; i++) {
+      out[n] = i;
+      if (!((values[i] as number) < low)) n++;
+    }
+    return n;
+  }
+  for (let k = 0; k < count; k++) {
+    const row = rows[k] as number;
+    out[n] = row;
+    if (!((values[row] as number) < low)) n++;
+  }
+  return n;
+}
+
+function selectAbove(out: Int32Array, values: Numbers, rows: Selection, count: number, low: number): number {
+  let n = 0;
+  if (rows === undefined) {
+    for (let i = 0; i < count; i++) {
+      out[n] = i;
+      if (!((values[i] as number) <= low)) n++;
+    }
+    return n;
+  }
+  for (let k = 0; k < count; k++) {
+    const row = rows[k] as number;
+    out[n] = row;
+    if (!((values[row] as number) <= low)) n++;
+  }
+  return n;
+}
+
+function selectBelow(out: Int32Array, values: Numbers, rows: Selection, count: number, high: number): number {
+  let n = 0;
+  if (rows === undefined) {
+    for (let i = 0; i < count; i++) {
+      out[n] = i;
+      if ((values[i] as number) < high) n++;
+    }
+    return n;
+  }
+  for (let k = 0; k < count; k++) {
+    const row = rows[k] as number;
+    out[n] = row;
+    if ((values[row] as number) < high) n++;
+  }
+  return n;
+}
+
+function selectUpTo(out: Int32Array, values: Numbers, rows: Selection, count: number, high: number): number {
+  let n = 0;
+  if (rows === undefined) {
+    for (let i = 0; i < count; i++) {
+      out[n] = i;
+      if ((values[i] as number) <= high) n++;
+    }
+    return n;
+  }
+  for (let k = 0; k < count; k++) {
+    const row = rows[k] as number;
+    out[n] = row;
+    if ((values[row] as number) <= high) n++;
+  }
+  return n;
+}
+
+function selectUnequal(out: Int32Array, values: Numbers, rows: Selection, count: number, constant: number): number {
+  let n = 0;
+  if (rows === undefined) {
+    for (let i = 0; i < count; i++) {
+      out[n] = i;
+      if ((values[i] as number) !== constant) n++;
+    }
+    return n;
+  }
+  for (let k = 0; k < count; k++) {
+    const row = rows[k] as number;
+    out[n] = row;
+    if ((values[row] as number) !== constant) n++;
+  }
+  return n;
+}
+
+const RANGE_KERNELS: Readonly<Record<string, RangeKernel>> = {
+  "=": (out, values, rows, count, constant) => selectBetween(out, values, rows, count, constant, constant),
+  "<>": selectUnequal,
+  "<": selectBelow,
+  "<=": selectUpTo,
+  ">": selectAbove,
+  ">=": selectFrom,
+};
+const MIRRORED: Readonly<Record<string, string>> = { "=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<=" };
+
+function dropNulls(rows: Int32Array, count: number, validity: Uint8Array): number {
+  let n = 0;
+  for (let k = 0; k < count; k++) {
+    const row = rows[k] as number;
+    rows[n] = row;
+    if (validity[row] !== 0) n++;
+  }
+  return n;
+}
+
+/** Rows where a boolean vector over the whole batch is true. */
+function selectTrue(vector: Vector, batchRows: number, rows: Selection): Selection {
+  const count = rows === undefined ? batchRows : rows.length;
+  if (vector.encoding === "constant") return vector.value === true ? rows : new Int32Array(0);
+  const out = new Int32Array(count);
+  let n = 0;
+  if (vector.encoding === "dictionary") {
+    const entries = triStates(vector.dictionary, vector.dictionary.length);
+    const { codes, validity } = vector;
+    if (rows === undefined) {
+      for (let i = 0; i < count; i++) {
+        out[n] = i;
+        if (entries[codes[i] as number] === TRUE) n++;
+      }
+    } else {
+      for (let k = 0; k < count; k++) {
+        const row = rows[k] as number;
+        out[n] = row;
+        if (entries[codes[row] as number] === TRUE) n++;
+      }
+    }
+    if (validity !== undefined) n = dropNulls(out, n, validity);
+  } else {
+    const states = triStates(vector, batchRows);
+    if (rows === undefined) {
+      for (let i = 0; i < count; i++) {
+        out[n] = i;
+        if (states[i] === TRUE) n++;
+      }
+    } else {
+      for (let k = 0; k < count; k++) {
+        const row = rows[k] as number;
+        out[n] = row;
+        if (states[row] === TRUE) n++;
+      }
+    }
+  }
+  return n === count ? rows : out.subarray(0, n);
+}
+
+/** A selection must be this much smaller than the batch before gathering its columns pays. */
+const GATHER_BELOW_FRACTION = 0.5;
+
+function compileGeneral(expr: Expr, env: EvaluationEnvironment): CompiledSelection {
+  const compiled = compileExpr(expr, env);
+  const used = columnsUsed(expr);
+  const safe = isSafe(expr, env);
+  return (batch, rows) => {
+    if (rows === undefined || (safe && rows.length > batch.rowCount * GATHER_BELOW_FRACTION)) {
+      return selectTrue(compiled(batch), batch.rowCount, rows);
+    }
+    if (rows.length === 0) return rows;
+    const kept = selectTrue(compiled(gatherColumns(batch, rows, used)), rows.length, undefined);
+    if (kept === undefined) return rows;
+    const out = new Int32Array(kept.length);
+    for (let k = 0; k < kept.length; k++) out[k] = rows[kept[k] as number] as number;
+    return out;
+  };
+}
+
+/** `column op constant` on numbers and times; undefined when the condition is of another shape. */
+function compileComparison(expr: Expr, env: EvaluationEnvironment): CompiledSelection | undefined {
+  if (expr.kind !== "call") return undefined;
+  const [left, right] = expr.args;
+  if (left === undefined || right === undefined || expr.args.length !== 2) return undefined;
+  const mirrored = MIRRORED[expr.function];
+  if (mirrored === undefined) return undefined;
+  const columnFirst = left.kind === "column" && right.kind === "literal";
+  if (!columnFirst && !(right.kind === "column" && left.kind === "literal")) return undefined;
+  const [column, literal] = columnFirst ? [left, right] : [right, left];
+  if (column.kind !== "column" || literal.kind !== "literal") return undefined;
+  const constant = literal.value;
+  if (typeof constant !== "number" || Number.isNaN(constant)) return undefined;
+  const kernel = RANGE_KERNELS[columnFirst ? expr.function : mirrored];
+  if (kernel === undefined) return undefined;
+  const general = compileGeneral(expr, env);
+  const { index } = column;
+  return (batch, rows) => {
+    const vector = batch.columns[index];
+    if (
+      vector?.encoding !== "flat" ||
+      !(vector.values instanceof Float64Array || vector.values instanceof Int32Array)
+    ) {
+      return general(batch, rows);
+    }
+    const count = rows === undefined ? batch.rowCount : rows.length;
+    const out = new Int32Array(count);
+    let n = kernel(out, vector.values, rows, count, constant, constant);
+    if (vector.validity !== undefined) n = dropNulls(out, n, vector.validity);
+    return n === count ? rows : out.subarray(0, n);
+  };
+}
+
+/** Compiles a condition. Conjuncts run in the order written, each only on the rows the earlier ones left. */
+export function compileSelection(expr: Expr, env: EvaluationEnvironment): CompiledSelection {
+  if (expr.kind === "literal") return (_batch, rows) => (expr.value === true ? rows : new Int32Array(0));
+  if (expr.kind === "and") {
+    const parts = expr.args.map((arg) => compileSelection(arg, env));
+    return (batch, rows) => {
+      let current = rows;
+      for (const part of parts) {
+        if (current?.length === 0) return current;
+        current = part(batch, current);
+      }
+      return current;
+    };
+  }
+  const compared = compileComparison(expr, env);
+  if (compared === undefined) return compileGeneral(expr, env);
+  return expr.kind === "call" ? (batch, rows) => withSpan(expr.span, () => compared(batch, rows)) : compared;
+}

@@ -1,0 +1,196 @@
+// Set-returning functions in FROM.
+
+import { LakeError } from "#core";
+import {
+  BATCH_ROWS,
+  vectorFromScalars,
+  type Batch,
+  type DataType,
+  type Decimal,
+  type Interval,
+  type Scalar,
+} from "#columnar";
+import { addIntervalToTimestamp } from "../functions/arithmetic.ts";
+import { chooseOverload } from "../functions/resolve.ts";
+import { parseSignature, type Signature } from "../functions/definition.ts";
+import { postgresRegExp } from "../functions/pattern.ts";
+import type { PlanNode } from "../plan.ts";
+import { addDecimals, compareDecimals, integerToDecimal } from "../values/decimal.ts";
+import { intervalToMicros } from "../values/interval.ts";
+import { jsonToPlainText, jsonToText, textToJson } from "../values/json-text.ts";
+import { bigintToInt64 } from "../values/number-text.ts";
+import { checkpoint, type ExecutionContext } from "./context.ts";
+import { evaluateConstant } from "./expression.ts";
+
+type FunctionScanNode = Extract<PlanNode, { kind: "function_scan" }>;
+type RowsOf = (args: readonly Scalar[]) => Iterable<readonly Scalar[]>;
+
+function zeroStep(): LakeError {
+  return new LakeError("sql_runtime_error", "step size cannot equal zero");
+}
+
+function* integerSeries([start, stop, step = 1]: readonly Scalar[]): Iterable<readonly Scalar[]> {
+  const by = BigInt(step as number | bigint);
+  const end = BigInt(stop as number | bigint);
+  if (by === 0n) throw zeroStep();
+  for (let value = BigInt(start as number | bigint); by > 0n ? value <= end : value >= end; value += by) {
+    yield [bigintToInt64(value)];
+  }
+}
+
+function* decimalSeries([start, stop, step]: readonly Scalar[]): Iterable<readonly Scalar[]> {
+  const by = (step ?? integerToDecimal(1)) as Decimal;
+  const end = stop as Decimal;
+  if (by.unscaled === 0n) throw zeroStep();
+  for (
+    let value = start as Decimal;
+    by.unscaled > 0n ? compareDecimals(value, end) <= 0 : compareDecimals(value, end) >= 0;
+    value = addDecimals(value, by)
+  ) {
+    yield [value];
+  }
+}
+
+function* timestampSeries([start, stop, step]: readonly Scalar[]): Iterable<readonly Scalar[]> {
+  const by = step as Interval;
+  const end = stop as number;
+  const direction = intervalToMicros(by);
+  if (direction === 0) throw zeroStep();
+  for (
+    let value = start as number;
+    direction > 0 ? value <= end : value >= end;
+    value = addIntervalToTimestamp(value, by)
+  ) {
+    yield [value];
+  }
+}
+
+function* jsonElements(text: Scalar, asText: boolean): Iterable<readonly Scalar[]> {
+  const json = textToJson(text as string);
+  if (!Array.isArray(json)) throw new LakeError("sql_runtime_error", "cannot extract elements from a non-array");
+  for (const item of json) yield [asText ? jsonToPlainText(item) : jsonToText(item)];
+}
+
+function* jsonMembers(text: Scalar, asText: boolean): Iterable<readonly Scalar[]> {
+  const json = textToJson(text as string);
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    throw new LakeError("sql_runtime_error", "cannot deconstruct a value that is not an object");
+  }
+  for (const [key, item] of Object.entries(json)) yield [key, asText ? jsonToPlainText(item) : jsonToText(item)];
+}
+
+interface TableFunctionOverload extends Signature {
+  readonly names: readonly string[];
+  readonly types: readonly DataType[];
+  readonly rows: RowsOf;
+}
+
+const overloads = new Map<string, TableFunctionOverload[]>();
+
+function define(
+  name: string,
+  signature: string,
+  rows: RowsOf,
+  names: readonly string[] = [name],
+  extra: readonly DataType[] = [],
+): void {
+  const parsed = parseSignature(signature);
+  const list = overloads.get(name) ?? [];
+  overloads.set(name, list);
+  list.push({ ...parsed, names, types: [parsed.returnType, ...extra], rows });
+}
+
+for (const type of ["int4", "int8"]) {
+  define("generate_series", `${type}, ${type} -> ${type}`, integerSeries);
+  define("generate_series", `${type}, ${type}, ${type} -> ${type}`, integerSeries);
+}
+define("generate_series", "numeric, numeric -> numeric", decimalSeries);
+define("generate_series", "numeric, numeric, numeric -> numeric", decimalSeries);
+define("generate_series", "timestamp, timestamp, interval -> timestamp", timestampSeries);
+define("generate_series", "timestamptz, timestamptz, interval -> timestamptz", timestampSeries);
+const TEXT: DataType = { kind: "string" };
+for (const prefix of ["json", "jsonb"]) {
+  define(`${prefix}_array_elements`, "json -> json", ([text]) => jsonElements(text ?? null, false), ["value"]);
+  define(`${prefix}_array_elements_text`, "json -> text", ([text]) => jsonElements(text ?? null, true), ["value"]);
+  define(
+    `${prefix}_each`,
+    "json -> text",
+    ([text]) => jsonMembers(text ?? null, false),
+    ["key", "value"],
+    [{ kind: "json" }],
+  );
+  define(`${prefix}_each_text`, "json -> text", ([text]) => jsonMembers(text ?? null, true), ["key", "value"], [TEXT]);
+  define(`${prefix}_object_keys`, "json -> text", function* keys([text]) {
+    for (const [key] of jsonMembers(text ?? null, false)) yield [key ?? null];
+  });
+}
+define("string_to_table", "text, text -> text", ([text, delimiter]) =>
+  (text as string).split(delimiter as string).map((part) => [part]),
+);
+define("regexp_split_to_table", "text, text -> text", ([text, pattern]) =>
+  (text as string).split(postgresRegExp(pattern as string, "")).map((part) => [part]),
+);
+
+/** A set-returning function chosen by overload resolution. */
+export interface ResolvedTableFunction {
+  readonly id: string;
+  readonly argTypes: readonly DataType[];
+  /** Default column names and their types. */
+  readonly columns: readonly { readonly name: string; readonly type: DataType }[];
+}
+
+/** Chooses a set-returning function; untyped literals have kind "null". Undefined when there is none such. */
+export function resolveTableFunction(name: string, argTypes: readonly DataType[]): ResolvedTableFunction | undefined {
+  if (name === "unnest") {
+    const [list, ...rest] = argTypes;
+    if (list?.kind !== "list" || rest.length > 0) return undefined;
+    const element = list.element.kind === "list" ? list.element.element : list.element;
+    return { id: name, argTypes, columns: [{ name, type: element }] };
+  }
+  const chosen = chooseOverload(overloads.get(name) ?? [], argTypes);
+  if (chosen === undefined) return undefined;
+  const { names, types } = chosen.item;
+  const columns = names.map((column, i) => ({ name: column, type: types[i] ?? TEXT }));
+  return { id: name, argTypes: chosen.argTypes, columns };
+}
+
+/** Names of the set-returning functions. */
+export function tableFunctionNames(): readonly string[] {
+  return [...overloads.keys(), "unnest"];
+}
+
+function rowsOf(node: FunctionScanNode): RowsOf {
+  if (node.function === "unnest") {
+    return ([list]) => ((list as readonly unknown[]).flat(6) as Scalar[]).map((item) => [item]);
+  }
+  const types = node.args.map((arg) => arg.type);
+  const chosen = chooseOverload(overloads.get(node.function) ?? [], types);
+  if (chosen === undefined) throw new LakeError("undefined_function", `function ${node.function} does not exist`);
+  return chosen.item.rows;
+}
+
+/** Runs a set-returning function whose arguments are constants. A null argument gives no rows. */
+export async function* executeFunctionScan(node: FunctionScanNode, context: ExecutionContext): AsyncGenerator<Batch> {
+  const args = node.args.map((arg) => evaluateConstant(arg, context));
+  if (args.includes(null)) return;
+  let columns: Scalar[][] = node.columns.map(() => []);
+  let rowCount = 0;
+  const flush = (): Batch => {
+    const batch = {
+      rowCount,
+      columns: columns.map((values, i) => vectorFromScalars(node.columns[i]?.type ?? TEXT, values)),
+    };
+    columns = node.columns.map(() => []);
+    rowCount = 0;
+    return batch;
+  };
+  for (const row of rowsOf(node)(args)) {
+    for (const [i, column] of columns.entries()) column.push(row[i] ?? null);
+    rowCount++;
+    if (rowCount === BATCH_ROWS) {
+      checkpoint(context);
+      yield flush();
+    }
+  }
+  if (rowCount > 0) yield flush();
+}

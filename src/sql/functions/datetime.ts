@@ -1,0 +1,443 @@
+// Date and time functions.
+
+import type { Decimal, Interval, Scalar } from "#columnar";
+import {
+  addMonths,
+  civilFromDays,
+  daysFromCivil,
+  daysInMonth,
+  isoDayOfWeek,
+  MICROS_PER_DAY,
+  MICROS_PER_HOUR,
+  MICROS_PER_MINUTE,
+  MICROS_PER_SECOND,
+} from "../values/civil.ts";
+import { float64ToDecimal, integerToDecimal } from "../values/decimal.ts";
+import { runtimeError } from "../values/errors.ts";
+import { addIntervals, justifyDays, justifyHours } from "../values/interval.ts";
+import { localToUtc, requireTimeZone, utcToLocal } from "../values/time-zone.ts";
+import { addIntervalToTimestamp } from "./arithmetic.ts";
+import {
+  binTimestamp,
+  canonicalUnit,
+  extractPart,
+  truncateInterval,
+  truncateInZone,
+  truncateKernel,
+  truncateTimestamp,
+} from "./date-trunc.ts";
+import type { FunctionCatalog } from "./definition.ts";
+import { formatDate, numberToChar, parseByPattern, timestampToChar } from "./to-char.ts";
+
+const DATE_ONLY = new Set(["hour", "minute", "second", "milliseconds", "microseconds"]);
+
+function unknownUnit(unit: string, typeName: string): never {
+  throw runtimeError(`unit "${unit}" not recognized for type ${typeName}`);
+}
+
+/** Values that carry fractions keep PostgreSQL's scales: seconds and epoch 6, milliseconds 3. */
+function partToDecimal(unit: string, micros: number, part: number): Decimal {
+  const inMinute = micros - Math.floor(micros / MICROS_PER_MINUTE) * MICROS_PER_MINUTE;
+  if (unit === "second") return { unscaled: BigInt(inMinute), scale: 6 };
+  if (unit === "milliseconds") return { unscaled: BigInt(inMinute), scale: 3 };
+  if (unit === "epoch") return { unscaled: BigInt(micros), scale: 6 };
+  if (Number.isInteger(part)) return integerToDecimal(part);
+  return float64ToDecimal(part);
+}
+
+function extractTimestamp(unitText: string, micros: number): number {
+  const unit = canonicalUnit(unitText);
+  return extractPart(unit, micros) ?? unknownUnit(unitText, "timestamp");
+}
+
+function intervalPart(unitText: string, value: Interval): number {
+  const unit = canonicalUnit(unitText);
+  const inMinute = value.micros % MICROS_PER_MINUTE;
+  switch (unit) {
+    case "microseconds":
+      return inMinute;
+    case "milliseconds":
+      return inMinute / 1000;
+    case "second":
+      return inMinute / MICROS_PER_SECOND;
+    case "minute":
+      return Math.trunc((value.micros % MICROS_PER_HOUR) / MICROS_PER_MINUTE);
+    case "hour":
+      return Math.trunc(value.micros / MICROS_PER_HOUR);
+    case "day":
+      return value.days;
+    case "month":
+      return value.months % 12;
+    case "quarter":
+      return Math.trunc((value.months % 12) / 3) + 1;
+    case "year":
+      return Math.trunc(value.months / 12);
+    case "decade":
+      return Math.trunc(value.months / 120);
+    case "century":
+      return Math.trunc(value.months / 1200);
+    case "millennium":
+      return Math.trunc(value.months / 12_000);
+    case "epoch":
+      return (
+        Math.trunc(value.months / 12) * 365.25 * 86_400 +
+        (value.months % 12) * 30 * 86_400 +
+        value.days * 86_400 +
+        value.micros / MICROS_PER_SECOND
+      );
+    default:
+      return unknownUnit(unitText, "interval");
+  }
+}
+
+function intervalPartToDecimal(unitText: string, value: Interval): Decimal {
+  const unit = canonicalUnit(unitText);
+  const inMinute = BigInt(value.micros % MICROS_PER_MINUTE);
+  if (unit === "second") return { unscaled: inMinute, scale: 6 };
+  if (unit === "milliseconds") return { unscaled: inMinute, scale: 3 };
+  if (unit === "epoch") {
+    const seconds = BigInt(Math.trunc(value.months / 12)) * 31_557_600n + BigInt(value.months % 12) * 2_592_000n;
+    return { unscaled: (seconds + BigInt(value.days) * 86_400n) * 1_000_000n + BigInt(value.micros), scale: 6 };
+  }
+  return integerToDecimal(intervalPart(unitText, value));
+}
+
+function timePart(unitText: string, micros: number): number {
+  const unit = canonicalUnit(unitText);
+  if (!DATE_ONLY.has(unit) && unit !== "epoch") return unknownUnit(unitText, "time without time zone");
+  return extractPart(unit, micros) ?? unknownUnit(unitText, "time without time zone");
+}
+
+/** Calendar difference in years, months, days and time, as PostgreSQL's age(). */
+function age(later: number, earlier: number): Interval {
+  if (later < earlier) {
+    const { months, days, micros } = age(earlier, later);
+    return { months: 0 - months, days: 0 - days, micros: 0 - micros };
+  }
+  const laterDays = Math.floor(later / MICROS_PER_DAY);
+  const earlierDays = Math.floor(earlier / MICROS_PER_DAY);
+  let micros = later - laterDays * MICROS_PER_DAY - (earlier - earlierDays * MICROS_PER_DAY);
+  const to = civilFromDays(laterDays);
+  const from = civilFromDays(earlierDays);
+  let days = to.day - from.day;
+  let months = (to.year - from.year) * 12 + to.month - from.month;
+  if (micros < 0) {
+    micros += MICROS_PER_DAY;
+    days--;
+  }
+  if (days < 0) {
+    days += daysInMonth(from.year, from.month);
+    months--;
+  }
+  return { months, days, micros };
+}
+
+function makeDate(year: number, month: number, day: number): number {
+  const y = year < 0 ? year + 1 : year;
+  if (year === 0 || month < 1 || month > 12 || day < 1 || day > daysInMonth(y, month)) {
+    throw runtimeError(`date field value out of range: ${year}-${month}-${day}`);
+  }
+  return daysFromCivil(y, month, day);
+}
+
+function makeTime(hour: number, minute: number, second: number): number {
+  if (hour < 0 || hour > 24 || minute < 0 || minute > 59 || second < 0 || second > 60) {
+    throw runtimeError(`time field value out of range: ${hour}:${minute}:${second}`);
+  }
+  return hour * MICROS_PER_HOUR + minute * MICROS_PER_MINUTE + Math.round(second * MICROS_PER_SECOND);
+}
+
+/** Number of unit borders between two instants, as DuckDB's, Snowflake's and Spark's date_diff count. */
+function dateDiff(unitText: string, start: number, end: number): number {
+  const unit = canonicalUnit(unitText);
+  const index = (micros: number): number => {
+    const days = Math.floor(micros / MICROS_PER_DAY);
+    const { year, month } = civilFromDays(days);
+    switch (unit) {
+      case "year":
+        return year;
+      case "quarter":
+        return year * 4 + Math.floor((month - 1) / 3);
+      case "month":
+        return year * 12 + month;
+      case "week":
+        return Math.floor((days - isoDayOfWeek(days) + 4) / 7);
+      case "decade":
+        return Math.floor(year / 10);
+      case "century":
+        return Math.floor((year - 1) / 100);
+      default: {
+        const width = {
+          day: MICROS_PER_DAY,
+          hour: MICROS_PER_HOUR,
+          minute: MICROS_PER_MINUTE,
+          second: MICROS_PER_SECOND,
+          milliseconds: 1000,
+          microseconds: 1,
+        }[unit];
+        return width === undefined ? unknownUnit(unitText, "timestamp") : Math.floor(micros / width);
+      }
+    }
+  };
+  return index(end) - index(start);
+}
+
+function dateAdd(unitText: string, amount: number, micros: number): number {
+  const unit = canonicalUnit(unitText);
+  const months = { month: 1, quarter: 3, year: 12, decade: 120, century: 1200 }[unit];
+  const days = { day: 1, week: 7 }[unit];
+  const width = {
+    hour: MICROS_PER_HOUR,
+    minute: MICROS_PER_MINUTE,
+    second: MICROS_PER_SECOND,
+    milliseconds: 1000,
+    microseconds: 1,
+  }[unit];
+  if (months !== undefined) return addIntervalToTimestamp(micros, { months: months * amount, days: 0, micros: 0 });
+  if (days !== undefined) return micros + days * amount * MICROS_PER_DAY;
+  return width === undefined ? unknownUnit(unitText, "timestamp") : micros + width * amount;
+}
+
+function lastDay(days: number): number {
+  const { year, month } = civilFromDays(days);
+  return daysFromCivil(year, month, daysInMonth(year, month));
+}
+
+function defineClock({ defineWith, alias }: FunctionCatalog): void {
+  const stable = { volatility: "stable", safe: true } as const;
+  defineWith(
+    "now",
+    "-> timestamptz",
+    ({ statementTimeMicros }) =>
+      () =>
+        statementTimeMicros,
+    stable,
+  );
+  alias("now", "current_timestamp", "transaction_timestamp", "statement_timestamp", "clock_timestamp");
+  defineWith(
+    "localtimestamp",
+    "-> timestamp",
+    ({ statementTimeMicros }) =>
+      () =>
+        statementTimeMicros,
+    stable,
+  );
+  defineWith(
+    "current_date",
+    "-> date",
+    ({ statementTimeMicros }) =>
+      () =>
+        Math.floor(statementTimeMicros / MICROS_PER_DAY),
+    stable,
+  );
+  alias("current_date", "today");
+  defineWith(
+    "localtime",
+    "-> time",
+    ({ statementTimeMicros }) =>
+      () =>
+        statementTimeMicros - Math.floor(statementTimeMicros / MICROS_PER_DAY) * MICROS_PER_DAY,
+    stable,
+  );
+  alias("localtime", "current_time");
+  for (const name of ["timestamp", "timestamptz"]) {
+    defineWith(
+      "age",
+      `${name} -> interval`,
+      ({ statementTimeMicros }) => {
+        const midnight = Math.floor(statementTimeMicros / MICROS_PER_DAY) * MICROS_PER_DAY;
+        return (micros: number) => age(midnight, micros);
+      },
+      { volatility: "stable" },
+    );
+  }
+  defineWith(
+    "unix_timestamp",
+    "-> int8",
+    ({ statementTimeMicros }) =>
+      () =>
+        Math.floor(statementTimeMicros / MICROS_PER_SECOND),
+    stable,
+  );
+}
+
+function defineParts({ define, alias }: FunctionCatalog): void {
+  for (const name of ["timestamp", "timestamptz"]) {
+    define("date_trunc", `text, ${name} -> ${name}`, truncateTimestamp, { kernel: truncateKernel });
+    define("date_part", `text, ${name} -> float8`, extractTimestamp);
+    define("extract", `text, ${name} -> numeric`, (unit: string, micros: number) =>
+      partToDecimal(canonicalUnit(unit), micros, extractTimestamp(unit, micros)),
+    );
+    define("age", `${name}, ${name} -> interval`, age, { safe: true });
+    define("date_bin", `interval, ${name}, ${name} -> ${name}`, binTimestamp);
+    define("time_bucket", `interval, ${name} -> ${name}`, (stride: Interval, micros: number) => {
+      if (stride.months === 0) return binTimestamp(stride, micros, 0);
+      if (stride.days !== 0 || stride.micros !== 0)
+        throw runtimeError("time_bucket cannot mix months with days or time");
+      const { year, month } = civilFromDays(Math.floor(micros / MICROS_PER_DAY));
+      const bucket = Math.floor((year * 12 + month - 1) / stride.months) * stride.months;
+      return daysFromCivil(Math.floor(bucket / 12), (bucket % 12) + 1, 1) * MICROS_PER_DAY;
+    });
+    define("last_day", `${name} -> date`, (micros: number) => lastDay(Math.floor(micros / MICROS_PER_DAY)));
+    for (const part of ["year", "quarter", "month", "week", "day", "hour", "minute", "second"]) {
+      define(part, `${name} -> int4`, (micros: number) => Math.floor(extractTimestamp(part, micros)), { safe: true });
+    }
+    define("dayofweek", `${name} -> int4`, (micros: number) => (extractPart("dow", micros) ?? 0) + 1, { safe: true });
+    define("dayofyear", `${name} -> int4`, (micros: number) => extractPart("doy", micros) ?? 0, { safe: true });
+    define("weekofyear", `${name} -> int4`, (micros: number) => extractPart("week", micros) ?? 0, { safe: true });
+    define("date", `${name} -> date`, (micros: number) => Math.floor(micros / MICROS_PER_DAY), { safe: true });
+    define("unix_timestamp", `${name} -> int8`, (micros: number) => Math.floor(micros / MICROS_PER_SECOND));
+    define("epoch", `${name} -> float8`, (micros: number) => micros / MICROS_PER_SECOND, { safe: true });
+    define("epoch_ms", `${name} -> int8`, (micros: number) => Math.floor(micros / 1000), { safe: true });
+  }
+  define("date_trunc", "text, timestamptz, text -> timestamptz", truncateInZone);
+  define("date_trunc", "text, interval -> interval", truncateInterval);
+  const datePart = (unitText: string, days: number): number => {
+    if (DATE_ONLY.has(canonicalUnit(unitText))) throw runtimeError(`unit "${unitText}" not supported for type date`);
+    return extractPart(canonicalUnit(unitText), days * MICROS_PER_DAY) ?? unknownUnit(unitText, "date");
+  };
+  define("date_part", "text, date -> float8", datePart);
+  define("extract", "text, date -> numeric", (unit: string, days: number) => integerToDecimal(datePart(unit, days)));
+  define("date_part", "text, time -> float8", timePart);
+  define("extract", "text, time -> numeric", (unit: string, micros: number) =>
+    partToDecimal(canonicalUnit(unit), micros, timePart(unit, micros)),
+  );
+  define("date_part", "text, interval -> float8", intervalPart);
+  define("extract", "text, interval -> numeric", intervalPartToDecimal);
+  alias("dayofyear", "day_of_year");
+  alias("dayofweek", "day_of_week");
+  alias("day", "dayofmonth", "day_of_month");
+  alias("weekofyear", "week_of_year");
+}
+
+function defineMaking({ define, alias }: FunctionCatalog): void {
+  define("make_date", "int4, int4, int4 -> date", makeDate);
+  define("make_time", "int4, int4, float8 -> time", makeTime);
+  for (const [name, type] of [
+    ["make_timestamp", "timestamp"],
+    ["make_timestamptz", "timestamptz"],
+  ] as const) {
+    define(
+      name,
+      `int4, int4, int4, int4, int4, float8 -> ${type}`,
+      (year: number, month: number, day: number, hour: number, minute: number, second: number) =>
+        makeDate(year, month, day) * MICROS_PER_DAY + makeTime(hour, minute, second),
+    );
+  }
+  define("make_interval", "...int4 -> interval", (...parts: readonly number[]) => {
+    const [years = 0, months = 0, weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = parts;
+    return {
+      months: years * 12 + months,
+      days: weeks * 7 + days,
+      micros: hours * MICROS_PER_HOUR + minutes * MICROS_PER_MINUTE + seconds * MICROS_PER_SECOND,
+    };
+  });
+  const fromEpoch = (seconds: number): number => {
+    if (Number.isNaN(seconds)) throw runtimeError("timestamp cannot be NaN");
+    return Math.round(seconds * MICROS_PER_SECOND);
+  };
+  define("to_timestamp", "float8 -> timestamptz", fromEpoch);
+  define("to_timestamp", "text, text -> timestamptz", parseByPattern);
+  define("from_unixtime", "float8 -> timestamptz", fromEpoch);
+  define("from_unixtime", "float8, text -> text", (seconds: number, pattern: string) =>
+    formatDate(fromEpoch(seconds), pattern),
+  );
+  define("to_date", "text, text -> date", (text: string, pattern: string) =>
+    Math.floor(parseByPattern(text, pattern) / MICROS_PER_DAY),
+  );
+  define("justify_hours", "interval -> interval", justifyHours, { safe: true });
+  define("justify_days", "interval -> interval", justifyDays, { safe: true });
+  define("justify_interval", "interval -> interval", (value: Interval) => justifyDays(justifyHours(value)), {
+    safe: true,
+  });
+  define("isfinite", "timestamp -> bool", (micros: number) => Number.isFinite(micros), { safe: true });
+  define("isfinite", "timestamptz -> bool", (micros: number) => Number.isFinite(micros), { safe: true });
+  define("isfinite", "date -> bool", () => true, { safe: true });
+  define("last_day", "date -> date", lastDay, { safe: true });
+  define("add_months", "date, int4 -> date", addMonths, { safe: true });
+  define("to_seconds", "interval -> float8", (value: Interval) => intervalPart("epoch", value), { safe: true });
+  alias("to_seconds", "epoch_seconds");
+  define("date", "text -> date", (text: string) => Math.floor(parseByPattern(text, "YYYY-MM-DD") / MICROS_PER_DAY));
+}
+
+function defineZones({ define }: FunctionCatalog): void {
+  define("timezone", "text, timestamptz -> timestamp", (name: string, micros: number) =>
+    utcToLocal(requireTimeZone(name), micros),
+  );
+  define("timezone", "text, timestamp -> timestamptz", (name: string, micros: number) =>
+    localToUtc(requireTimeZone(name), micros),
+  );
+  const offsetOf = (offset: Interval): number => {
+    if (offset.months !== 0 || offset.days !== 0) {
+      throw runtimeError("interval time zone must not include months or days");
+    }
+    return offset.micros;
+  };
+  define(
+    "timezone",
+    "interval, timestamptz -> timestamp",
+    (offset: Interval, micros: number) => micros + offsetOf(offset),
+  );
+  define(
+    "timezone",
+    "interval, timestamp -> timestamptz",
+    (offset: Interval, micros: number) => micros - offsetOf(offset),
+  );
+}
+
+function defineDifferences({ define, alias }: FunctionCatalog): void {
+  for (const name of ["timestamp", "timestamptz"]) {
+    define("date_diff", `text, ${name}, ${name} -> int8`, dateDiff);
+    define("date_add", `text, int4, ${name} -> ${name}`, dateAdd);
+    define("date_add", `${name}, interval -> ${name}`, addIntervalToTimestamp, { safe: true });
+    define("date_sub", `${name}, interval -> ${name}`, (micros: number, i: Interval) =>
+      addIntervalToTimestamp(micros, { months: -i.months, days: -i.days, micros: -i.micros }),
+    );
+  }
+  define("date_diff", "text, date, date -> int8", (unit: string, start: number, end: number) =>
+    dateDiff(unit, start * MICROS_PER_DAY, end * MICROS_PER_DAY),
+  );
+  define("date_diff", "date, date -> int4", (end: number, start: number) => end - start, { safe: true });
+  define("date_add", "date, int4 -> date", (days: number, amount: number) => days + amount, { safe: true });
+  define("date_sub", "date, int4 -> date", (days: number, amount: number) => days - amount, { safe: true });
+  alias("date_diff", "datediff");
+  alias("date_add", "dateadd");
+}
+
+function defineFormats({ define }: FunctionCatalog): void {
+  define("to_char", "timestamp, text -> text", (micros: number, pattern: string) =>
+    timestampToChar(micros, pattern, false),
+  );
+  define("to_char", "timestamptz, text -> text", (micros: number, pattern: string) =>
+    timestampToChar(micros, pattern, true),
+  );
+  define("to_char", "interval, text -> text", (value: Interval, pattern: string) => {
+    const whole = addIntervals(value, { months: 0, days: 0, micros: 0 });
+    return timestampToChar(whole.days * MICROS_PER_DAY + whole.micros, pattern, false);
+  });
+  define("to_char", "numeric, text -> text", numberToChar);
+  define("to_char", "int4, text -> text", (value: number, pattern: string) =>
+    numberToChar(integerToDecimal(value), pattern),
+  );
+  define("to_char", "int8, text -> text", (value: number | bigint, pattern: string) =>
+    numberToChar(integerToDecimal(value), pattern),
+  );
+  define("to_char", "float8, text -> text", (value: number, pattern: string) =>
+    numberToChar(float64ToDecimal(value), pattern),
+  );
+  define("date_format", "timestamp, text -> text", formatDate);
+  define("date_format", "timestamptz, text -> text", formatDate);
+  define("date_format", "date, text -> text", (days: number, pattern: string): Scalar =>
+    formatDate(days * MICROS_PER_DAY, pattern),
+  );
+}
+
+/** Adds date and time functions. */
+export function defineDateTimes(catalog: FunctionCatalog): void {
+  defineClock(catalog);
+  defineParts(catalog);
+  defineMaking(catalog);
+  defineZones(catalog);
+  defineDifferences(catalog);
+  defineFormats(catalog);
+}

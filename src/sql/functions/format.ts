@@ -1,0 +1,45 @@
+// PostgreSQL's format(): %s, %I, %L with positions, widths and left alignment.
+
+import type { Scalar } from "#columnar";
+import { runtimeError } from "../values/errors.ts";
+
+const SPECIFIER = /%(?:%|(?:(\d+)\$)?(-)?(\d+)?([sIL])|([\s\S]?))/g;
+
+/** Formats texts into a template; null when the template is. Errors: sql_runtime_error. */
+export function formatText(template: Scalar, ...args: readonly Scalar[]): Scalar {
+  if (template === null) return null;
+  let next = 0;
+  return (template as string).replace(
+    SPECIFIER,
+    (
+      whole,
+      index: string | undefined,
+      minus: string | undefined,
+      width: string | undefined,
+      kind: string | undefined,
+      bad: string | undefined,
+    ) => {
+      if (whole === "%%") return "%";
+      if (kind === undefined) {
+        throw runtimeError(
+          bad === "" ? "unterminated format() type specifier" : `unrecognized format() type specifier "${bad ?? ""}"`,
+        );
+      }
+      const at = index === undefined ? next : Number(index) - 1;
+      next = at + 1;
+      if (at < 0 || at >= args.length) throw runtimeError("too few arguments for format()");
+      const text = formatOne(kind, args[at] as string | null);
+      const size = Number(width ?? 0);
+      return minus === undefined ? text.padStart(size) : text.padEnd(size);
+    },
+  );
+}
+
+function formatOne(kind: string, value: string | null): string {
+  if (kind === "s") return value ?? "";
+  if (kind === "I") {
+    if (value === null) throw runtimeError("null values cannot be formatted as an SQL identifier");
+    return /^[a-z_][a-z0-9_]*$/.test(value) ? value : `"${value.replaceAll('"', '""')}"`;
+  }
+  return value === null ? "NULL" : `'${value.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,144 @@
+// Operators and functions on JSON, which is held as text. Extraction prints as jsonb does.
+
+import type { JsonValue } from "#core";
+import type { Scalar } from "#columnar";
+import { runtimeError } from "../values/errors.ts";
+import { jsonAtPath, jsonMember, jsonToPlainText, jsonToText, textToJson } from "../values/json-text.ts";
+import type { FunctionCatalog } from "./definition.ts";
+
+let lastText: string | undefined;
+let lastJson: JsonValue = null;
+
+/** Several extractions from one row parse its text once. */
+function parseCached(text: string): JsonValue {
+  if (text === lastText) return lastJson;
+  const json = textToJson(text);
+  lastText = text;
+  lastJson = json;
+  return json;
+}
+
+function toJsonText(value: JsonValue | undefined): Scalar {
+  return value === undefined ? null : jsonToText(value);
+}
+
+function jsonEquals(a: JsonValue, b: JsonValue): boolean {
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
+    const other = b as readonly JsonValue[];
+    return a.every((item: JsonValue, i) => jsonEquals(item, other[i] ?? null));
+  }
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every((key) => {
+    const right = jsonMember(b, key);
+    return right !== undefined && jsonEquals(jsonMember(a, key) ?? null, right);
+  });
+}
+
+/** jsonb's @>. */
+function jsonContains(a: JsonValue, b: JsonValue): boolean {
+  if (Array.isArray(a)) {
+    const items = a as readonly JsonValue[];
+    const wanted = Array.isArray(b) ? (b as readonly JsonValue[]) : [b];
+    return wanted.every((part) =>
+      items.some((item) =>
+        typeof part === "object" && part !== null ? jsonContains(item, part) : jsonEquals(item, part),
+      ),
+    );
+  }
+  if (typeof a === "object" && a !== null && typeof b === "object" && b !== null && !Array.isArray(b)) {
+    return Object.keys(b).every((key) => {
+      const left = jsonMember(a, key);
+      const right = jsonMember(b, key);
+      return left !== undefined && right !== undefined && jsonContains(left, right);
+    });
+  }
+  return jsonEquals(a, b);
+}
+
+function jsonTypeOf(value: JsonValue): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  return typeof value === "bigint" ? "number" : typeof value;
+}
+
+function hasKey(text: string, key: string): boolean {
+  const json = parseCached(text);
+  if (Array.isArray(json)) return json.includes(key);
+  if (typeof json === "object" && json !== null) return Object.hasOwn(json, key);
+  return json === key;
+}
+
+function hasKeys(quantifier: "some" | "every"): (text: string, keys: readonly Scalar[]) => boolean {
+  return (text, keys) => keys.filter((key) => key !== null)[quantifier]((key) => hasKey(text, key as string));
+}
+
+/** Spark and Trino paths: $.a.b[0]['c']. */
+function parseJsonPath(path: string): string[] {
+  const steps: string[] = [];
+  const step = /\.([A-Za-z_][\w-]*)|\[(\d+)\]|\[\s*'((?:[^'\\]|\\.)*)'\s*\]|\[\s*"((?:[^"\\]|\\.)*)"\s*\]|\."([^"]*)"/y;
+  let at = path.startsWith("$") ? 1 : 0;
+  if (at === 0) return path.split(".");
+  while (at < path.length) {
+    step.lastIndex = at;
+    const match = step.exec(path);
+    if (match === null) throw runtimeError(`invalid JSON path "${path}"`);
+    steps.push(match[1] ?? match[2] ?? match[3] ?? match[4] ?? match[5] ?? "");
+    at = step.lastIndex;
+  }
+  return steps;
+}
+
+/** Adds JSON operators and functions. */
+export function defineJson({ define, alias }: FunctionCatalog): void {
+  for (const source of ["json", "text"] as const) {
+    // Text that holds JSON, such as an events table's properties, may be used without a cast.
+    define("->", `${source}, text -> json`, (text: string, key: string) =>
+      toJsonText(jsonMember(parseCached(text), key)),
+    );
+    define("->", `${source}, int4 -> json`, (text: string, index: number) =>
+      toJsonText(jsonMember(parseCached(text), index)),
+    );
+    define("->>", `${source}, text -> text`, (text: string, key: string) =>
+      jsonToPlainText(jsonMember(parseCached(text), key)),
+    );
+    define("->>", `${source}, int4 -> text`, (text: string, index: number) =>
+      jsonToPlainText(jsonMember(parseCached(text), index)),
+    );
+    define("#>", `${source}, text[] -> json`, (text: string, path: readonly (string | null)[]) =>
+      toJsonText(jsonAtPath(parseCached(text), path)),
+    );
+    define("#>>", `${source}, text[] -> text`, (text: string, path: readonly (string | null)[]) =>
+      jsonToPlainText(jsonAtPath(parseCached(text), path)),
+    );
+    define("json_extract_path", `${source}, ...text -> json`, (text: string, ...path: string[]) =>
+      toJsonText(jsonAtPath(parseCached(text), path)),
+    );
+    define("json_extract_path_text", `${source}, ...text -> text`, (text: string, ...path: string[]) =>
+      jsonToPlainText(jsonAtPath(parseCached(text), path)),
+    );
+    define("get_json_object", `${source}, text -> text`, (text: string, path: string) =>
+      jsonToPlainText(jsonAtPath(parseCached(text), parseJsonPath(path))),
+    );
+    define("json_array_length", `${source} -> int4`, (text: string) => {
+      const json = parseCached(text);
+      if (!Array.isArray(json)) throw runtimeError("cannot get array length of a non-array");
+      return json.length;
+    });
+    define("json_typeof", `${source} -> text`, (text: string) => jsonTypeOf(parseCached(text)));
+  }
+  define("?", "json, text -> bool", hasKey);
+  define("?|", "json, text[] -> bool", hasKeys("some"));
+  define("?&", "json, text[] -> bool", hasKeys("every"));
+  define("@>", "json, json -> bool", (a: string, b: string) => jsonContains(textToJson(a), textToJson(b)));
+  define("<@", "json, json -> bool", (a: string, b: string) => jsonContains(textToJson(b), textToJson(a)));
+  define("json_exists", "json, text -> bool", hasKey);
+  alias("json_extract_path", "jsonb_extract_path");
+  alias("json_extract_path_text", "jsonb_extract_path_text");
+  alias("json_array_length", "jsonb_array_length");
+  alias("json_typeof", "jsonb_typeof");
+  alias("json_exists", "jsonb_exists");
+  alias("get_json_object", "json_extract_scalar", "json_extract_string", "json_value");
+}

@@ -1,0 +1,127 @@
+// LIKE, ILIKE, SIMILAR TO and regular expressions as SQL functions and operators.
+
+import type { Scalar } from "#columnar";
+import { runtimeError } from "../values/errors.ts";
+import type { FunctionCatalog } from "./definition.ts";
+import { likeEscape, likeMatcher, postgresRegExp, similarToRegExp } from "./pattern.ts";
+
+/** Turns \1 and \& of a PostgreSQL replacement into a replacer function. */
+function replacer(replacement: string): (match: RegExpExecArray) => string {
+  if (!replacement.includes("\\")) return () => replacement;
+  return (match) =>
+    replacement.replace(/\\([\s\S])/g, (whole, c: string) => {
+      if (c === "&") return match[0];
+      if (c >= "1" && c <= "9") return match[Number(c)] ?? "";
+      return c === "\\" ? "\\" : whole;
+    });
+}
+
+function regexpReplace(text: string, pattern: string, replacement: string, flags = ""): string {
+  const expression = postgresRegExp(pattern, flags);
+  const replace = replacer(replacement);
+  return text.replace(expression, (...parts: readonly unknown[]) => {
+    const end = parts.findIndex((part, i) => i > 0 && typeof part === "number");
+    return replace(parts.slice(0, end) as unknown as RegExpExecArray);
+  });
+}
+
+function firstMatch(text: string, pattern: string, flags: string): RegExpExecArray | null {
+  const expression = postgresRegExp(pattern, flags.replaceAll("g", ""));
+  expression.lastIndex = 0;
+  return expression.exec(text);
+}
+
+function groupsOf(match: RegExpExecArray): Scalar[] {
+  if (match.length === 1) return [match[0]];
+  return match.slice(1).map((group: string | undefined) => group ?? null);
+}
+
+function regexpMatch(text: string, pattern: string, flags = ""): Scalar {
+  if (flags.includes("g")) throw runtimeError('regexp_match() does not support the "global" option');
+  const match = firstMatch(text, pattern, flags);
+  return match === null ? null : groupsOf(match);
+}
+
+function regexpSubstring(text: string, pattern: string): Scalar {
+  const match = firstMatch(text, pattern, "");
+  if (match === null) return null;
+  return match.length > 1 ? (match[1] ?? null) : match[0];
+}
+
+/** Spark and DuckDB: group 0 is the whole match; no match gives the empty text. */
+function regexpExtract(text: string, pattern: string, group: number): string {
+  return firstMatch(text, pattern, "")?.[group] ?? "";
+}
+
+function regexpCount(text: string, pattern: string, start = 1, flags = ""): number {
+  const expression = postgresRegExp(pattern, `${flags}g`);
+  return [...text.slice(start - 1).matchAll(expression)].length;
+}
+
+function regexpSplit(text: string, pattern: string, flags = ""): Scalar[] {
+  const expression = postgresRegExp(pattern, `${flags.replaceAll("g", "")}g`);
+  const parts: string[] = [];
+  let last = 0;
+  for (const match of text.matchAll(expression)) {
+    if (match[0] === "" && (match.index === 0 || match.index >= text.length)) continue;
+    parts.push(text.slice(last, match.index));
+    last = match.index + match[0].length;
+  }
+  parts.push(text.slice(last));
+  return parts;
+}
+
+/** Adds pattern matching. */
+export function defineMatching({ define, alias }: FunctionCatalog): void {
+  const like = (text: string, pattern: string): boolean => likeMatcher(pattern, false)(text);
+  const ilike = (text: string, pattern: string): boolean => likeMatcher(pattern, true)(text);
+  define("~~", "text, text -> bool", like);
+  define("!~~", "text, text -> bool", (text: string, pattern: string) => !like(text, pattern));
+  define("~~*", "text, text -> bool", ilike);
+  define("!~~*", "text, text -> bool", (text: string, pattern: string) => !ilike(text, pattern));
+  alias("~~", "like");
+  alias("~~*", "ilike");
+  define("like_escape", "text, text -> text", likeEscape);
+  define("similar_to_escape", "text -> text", (pattern: string) => similarToRegExp(pattern, "\\"));
+  define("similar_to_escape", "text, text -> text", similarToRegExp);
+  for (const [name, flags, negated] of [
+    ["~", "", false],
+    ["~*", "i", false],
+    ["!~", "", true],
+    ["!~*", "i", true],
+  ] as const) {
+    define(
+      name,
+      "text, text -> bool",
+      (text: string, pattern: string) => postgresRegExp(pattern, flags).test(text) !== negated,
+    );
+  }
+  define("regexp_like", "text, text -> bool", (text: string, pattern: string) =>
+    postgresRegExp(pattern, "").test(text),
+  );
+  define("regexp_like", "text, text, text -> bool", (text: string, pattern: string, flags: string) => {
+    return firstMatch(text, pattern, flags) !== null;
+  });
+  alias("regexp_like", "rlike");
+  define("regexp_replace", "text, text, text -> text", (text: string, pattern: string, replacement: string) =>
+    regexpReplace(text, pattern, replacement),
+  );
+  define("regexp_replace", "text, text, text, text -> text", regexpReplace);
+  define("regexp_match", "text, text -> text[]", (text: string, pattern: string) => regexpMatch(text, pattern));
+  define("regexp_match", "text, text, text -> text[]", regexpMatch);
+  define("regexp_substr", "text, text -> text", (text: string, pattern: string) => {
+    return firstMatch(text, pattern, "")?.[0] ?? null;
+  });
+  define("substring", "text, text -> text", regexpSubstring);
+  define("regexp_extract", "text, text -> text", (text: string, pattern: string) => regexpExtract(text, pattern, 0));
+  define("regexp_extract", "text, text, int4 -> text", regexpExtract);
+  define("regexp_count", "text, text -> int4", (text: string, pattern: string) => regexpCount(text, pattern));
+  define("regexp_count", "text, text, int4 -> int4", (text: string, pattern: string, start: number) =>
+    regexpCount(text, pattern, start),
+  );
+  define("regexp_count", "text, text, int4, text -> int4", regexpCount);
+  define("regexp_split_to_array", "text, text -> text[]", (text: string, pattern: string) =>
+    regexpSplit(text, pattern),
+  );
+  define("regexp_split_to_array", "text, text, text -> text[]", regexpSplit);
+}

@@ -1,0 +1,105 @@
+// Functions that belong to no family: identifiers, conversions between types, session information.
+
+import { bytesToHex } from "#core";
+import type { DataType, Scalar } from "#columnar";
+import { dataTypeToName, scalarToText } from "../values/index.ts";
+import type { EvaluationEnvironment, FunctionCatalog } from "./definition.ts";
+
+const TEXT: DataType = { kind: "string" };
+
+function randomUuid({ randomUnit = Math.random }: EvaluationEnvironment): () => string {
+  return () => {
+    const bytes = Uint8Array.from({ length: 16 }, () => Math.floor(randomUnit() * 256));
+    bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
+    bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+    const hex = bytesToHex(bytes);
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  };
+}
+
+function toJson(value: Scalar, type: DataType): string {
+  if (value === null) return "null";
+  switch (type.kind) {
+    case "json":
+      return value as string;
+    case "boolean":
+      return value === true ? "true" : "false";
+    case "int16":
+    case "int32":
+    case "int64":
+    case "decimal":
+      return scalarToText(value, type);
+    case "float32":
+    case "float64":
+      return Number.isFinite(value as number) ? scalarToText(value, type) : JSON.stringify(scalarToText(value, type));
+    case "timestamp": {
+      const text = scalarToText(value, type).replace(" ", "T");
+      return JSON.stringify(type.utc ? `${text}:00` : text);
+    }
+    case "list":
+      return `[${(value as readonly Scalar[]).map((item) => toJson(item, type.element)).join(",")}]`;
+    case "struct":
+      return `{${type.fields.map((field) => `${JSON.stringify(field.name)}:${toJson((value as Record<string, Scalar>)[field.name] ?? null, field.type)}`).join(",")}}`;
+    case "null":
+    case "string":
+    case "uuid":
+    case "binary":
+    case "date":
+    case "time":
+    case "interval":
+    case "map":
+      return JSON.stringify(scalarToText(value, type));
+  }
+}
+
+/** A scalar of a type as JSON text, as PostgreSQL's to_json gives it. */
+export const scalarToJson = toJson;
+
+/** Adds the rest. */
+export function defineMiscellany({ defineWith, definePolymorphic, alias, define }: FunctionCatalog): void {
+  defineWith("gen_random_uuid", "-> uuid", randomUuid, { volatility: "volatile" });
+  alias("gen_random_uuid", "uuid");
+  definePolymorphic("pg_typeof", {
+    signature: "any -> text",
+    options: { strict: false, safe: true },
+    resolve: ([type, ...rest]) =>
+      type === undefined || rest.length > 0 ? undefined : { argTypes: [type], returnType: TEXT },
+    implement:
+      ([type]) =>
+      () =>
+        dataTypeToName(type ?? TEXT),
+  });
+  alias("pg_typeof", "typeof");
+  definePolymorphic("to_json", {
+    signature: "any -> json",
+    options: { safe: true },
+    resolve: ([type, ...rest]) =>
+      type === undefined || rest.length > 0
+        ? undefined
+        : { argTypes: [type.kind === "null" ? TEXT : type], returnType: { kind: "json" } },
+    implement:
+      ([type]) =>
+      (value: Scalar) =>
+        toJson(value, type ?? TEXT),
+  });
+  alias("to_json", "to_jsonb");
+  definePolymorphic("num_nulls", {
+    signature: "any, ... -> int4",
+    options: { strict: false, safe: true },
+    resolve: (given) => ({ argTypes: given, returnType: { kind: "int32" } }),
+    implement:
+      () =>
+      (...values: readonly Scalar[]) =>
+        values.filter((value) => value === null).length,
+  });
+  definePolymorphic("num_nonnulls", {
+    signature: "any, ... -> int4",
+    options: { strict: false, safe: true },
+    resolve: (given) => ({ argTypes: given, returnType: { kind: "int32" } }),
+    implement:
+      () =>
+      (...values: readonly Scalar[]) =>
+        values.filter((value) => value !== null).length,
+  });
+  define("version", "-> text", () => "Firn (PostgreSQL dialect)", { safe: true });
+}

@@ -1,0 +1,229 @@
+// LIKE patterns and PostgreSQL regular expressions as JavaScript matchers. Compiled patterns are kept, because a
+// query uses few patterns on many rows.
+
+import { LakeError } from "#core";
+import { runtimeError } from "../values/errors.ts";
+
+const MAX_CACHED_PATTERNS = 256;
+
+function createCache<T>(compile: (pattern: string, flags: string) => T): (pattern: string, flags: string) => T {
+  const compiled = new Map<string, T>();
+  let lastPattern: string | undefined;
+  let lastFlags = "";
+  let last: T | undefined;
+  return (pattern, flags) => {
+    if (last !== undefined && pattern === lastPattern && flags === lastFlags) return last;
+    const key = `${flags}/${pattern}`;
+    let value = compiled.get(key);
+    if (value === undefined) {
+      if (compiled.size >= MAX_CACHED_PATTERNS) compiled.clear();
+      value = compile(pattern, flags);
+      compiled.set(key, value);
+    }
+    lastPattern = pattern;
+    lastFlags = flags;
+    last = value;
+    return value;
+  };
+}
+
+type LikePart = { readonly kind: "text"; readonly text: string } | { readonly kind: "any" | "one" };
+
+function parseLike(pattern: string): LikePart[] {
+  const parts: LikePart[] = [];
+  let text = "";
+  const flush = (): void => {
+    if (text !== "") parts.push({ kind: "text", text });
+    text = "";
+  };
+  for (let i = 0; i < pattern.length; i++) {
+    const c = pattern[i] ?? "";
+    if (c === "\\") {
+      i++;
+      if (i >= pattern.length) throw runtimeError("LIKE pattern must not end with escape character");
+      text += pattern[i] ?? "";
+    } else if (c === "%" || c === "_") {
+      flush();
+      parts.push({ kind: c === "%" ? "any" : "one" });
+    } else {
+      text += c;
+    }
+  }
+  flush();
+  return parts;
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+}
+
+/** A single text with % only around it needs no regular expression. */
+function simpleLike(parts: readonly LikePart[]): ((value: string) => boolean) | undefined {
+  const shape = parts.map((part) => part.kind).join(" ");
+  const text = parts.find((part) => part.kind === "text")?.text ?? "";
+  switch (shape) {
+    case "":
+      return (value) => value === "";
+    case "any":
+      return () => true;
+    case "text":
+      return (value) => value === text;
+    case "text any":
+      return (value) => value.startsWith(text);
+    case "any text":
+      return (value) => value.endsWith(text);
+    case "any text any":
+      return (value) => value.includes(text);
+    default:
+      return undefined;
+  }
+}
+
+function compileLike(pattern: string, flags: string): (value: string) => boolean {
+  const parts = parseLike(pattern);
+  if (flags === "") {
+    const simple = simpleLike(parts);
+    if (simple !== undefined) return simple;
+  }
+  const source = parts
+    .map((part) => (part.kind === "text" ? escapeRegExp(part.text) : part.kind === "any" ? ".*" : "."))
+    .join("");
+  const expression = new RegExp(`^${source}$`, `su${flags}`);
+  return (value) => expression.test(value);
+}
+
+const cachedLike = createCache(compileLike);
+
+/** The predicate of a LIKE (or ILIKE) pattern with backslash as escape. Errors: sql_runtime_error. */
+export function likeMatcher(pattern: string, ignoreCase: boolean): (value: string) => boolean {
+  return cachedLike(pattern, ignoreCase ? "i" : "");
+}
+
+/** Rewrites a pattern with another escape character to one with backslash (LIKE … ESCAPE). */
+export function likeEscape(pattern: string, escape: string): string {
+  if ([...escape].length > 1) throw runtimeError("invalid escape string: it must be empty or one character");
+  if (escape === "\\") return pattern;
+  let out = "";
+  const characters = [...pattern];
+  for (let i = 0; i < characters.length; i++) {
+    const c = characters[i] ?? "";
+    if (c === escape) {
+      i++;
+      out += `\\${characters[i] ?? ""}`;
+    } else {
+      out += c === "\\" ? "\\\\" : c;
+    }
+  }
+  return out;
+}
+
+const CLASSES: Readonly<Record<string, string>> = {
+  alpha: "\\p{L}",
+  digit: "0-9",
+  alnum: "\\p{L}\\p{Nd}",
+  upper: "\\p{Lu}",
+  lower: "\\p{Ll}",
+  space: "\\s",
+  blank: " \\t",
+  punct: "!-\\/:-@\\[-`{-~",
+  xdigit: "0-9A-Fa-f",
+  word: "\\w",
+  cntrl: "\\x00-\\x1f\\x7f",
+  print: "\\x20-\\x7e",
+  graph: "\\x21-\\x7e",
+};
+
+/** Rewrites PostgreSQL's advanced regular expressions where JavaScript writes the same thing differently. */
+function translateRegExp(pattern: string): string {
+  let source = pattern.replace(/^\*\*\*[:=]/, "");
+  source = source.replace(/\[:([a-z]+):\]/g, (whole, name: string) => CLASSES[name] ?? whole);
+  return source.replace(/\\([\s\S])/g, (whole, c: string) => {
+    switch (c) {
+      case "m":
+        return "\\b(?=\\w)";
+      case "M":
+        return "\\b(?<=\\w)";
+      case "y":
+        return "\\b";
+      case "Y":
+        return "\\B";
+      case "A":
+        return "^";
+      case "Z":
+        return "$";
+      default:
+        return /[a-zA-Z0-9^$.*+?()[\]{}|/\\-]/.test(c) ? whole : c;
+    }
+  });
+}
+
+function compileRegExp(pattern: string, flags: string): RegExp {
+  let source = pattern;
+  let embedded = "";
+  const option = /^\(\?([a-z]+)\)/.exec(pattern);
+  if (option !== null) {
+    embedded = option[1] ?? "";
+    source = pattern.slice(option[0].length);
+  }
+  const all = flags + embedded;
+  let jsFlags = "d";
+  if (all.includes("g")) jsFlags += "g";
+  if (all.includes("i")) jsFlags += "i";
+  const newlineSensitive = /[nm]/.test(all);
+  if (newlineSensitive || all.includes("w")) jsFlags += "m";
+  if (!newlineSensitive && !all.includes("p")) jsFlags += "s";
+  jsFlags = jsFlags.slice(1);
+  if (all.includes("q")) return new RegExp(escapeRegExp(source), `u${jsFlags}`);
+  if (all.includes("x")) source = source.replace(/\\#|\\\s|\s+|#.*$/gm, (part) => (part.startsWith("\\") ? part : ""));
+  const translated = translateRegExp(source);
+  try {
+    return new RegExp(translated, `u${jsFlags}`);
+  } catch {
+    try {
+      return new RegExp(translated, jsFlags);
+    } catch (error) {
+      throw new LakeError("sql_runtime_error", `invalid regular expression: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+const cachedRegExp = createCache(compileRegExp);
+
+/**
+ * A PostgreSQL regular expression with PostgreSQL's flag letters (i, g, n, s, x, q …). The RegExp is shared: a
+ * caller that uses the g flag sets lastIndex itself. Errors: sql_runtime_error.
+ */
+export function postgresRegExp(pattern: string, flags: string): RegExp {
+  if (!/^[gimnpqstwxce]*$/.test(flags)) throw runtimeError(`invalid regular expression option: "${flags}"`);
+  return cachedRegExp(pattern, flags);
+}
+
+/** SIMILAR TO's pattern as a regular expression that matches the whole text. */
+export function similarToRegExp(pattern: string, escape: string): string {
+  let out = "";
+  let inClass = false;
+  for (let i = 0; i < pattern.length; i++) {
+    const c = pattern[i] ?? "";
+    if (c === escape && escape !== "") {
+      i++;
+      out += `\\${pattern[i] ?? ""}`;
+    } else if (inClass) {
+      if (c === "]") inClass = false;
+      out += c === "\\" ? "\\\\" : c;
+    } else if (c === "[") {
+      inClass = true;
+      out += c;
+    } else if (c === "%") {
+      out += ".*";
+    } else if (c === "_") {
+      out += ".";
+    } else if (c === "(") {
+      out += "(?:";
+    } else {
+      out += /[\\^$.]/.test(c) ? `\\${c}` : c;
+    }
+  }
+  return `^(?:${out})$`;
+}

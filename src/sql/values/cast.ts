@@ -1,0 +1,333 @@
+// Casts between SQL types, one compiled function for each pair.
+
+import { LakeError, stringToUtf8 } from "#core";
+import type { DataType, Decimal, Interval, Scalar } from "#columnar";
+import { MICROS_PER_DAY } from "./civil.ts";
+import { textToDate, textToTime, textToTimestamp } from "./datetime-text.ts";
+import {
+  decimalToNumber,
+  fitDecimal,
+  float32ToDecimal,
+  float64ToDecimal,
+  integerToDecimal,
+  roundDecimal,
+  textToDecimal,
+} from "./decimal.ts";
+import { invalidText, outOfRange, runtimeError } from "./errors.ts";
+import { textToInterval } from "./interval.ts";
+import { textToJson } from "./json-text.ts";
+import { parseList } from "./list-text.ts";
+import { bigintToInt64, checkSmallInteger, roundHalfEven, textToFloat, textToInteger } from "./number-text.ts";
+import { scalarToText } from "./scalar-text.ts";
+import { dataTypeToName, typesEqual } from "./type-name.ts";
+
+/** What a cast may depend on beside its value. */
+export interface CastEnvironment {
+  /** The statement's time, for texts such as 'today'. */
+  readonly statementTimeMicros: number;
+}
+
+/** Casts one non-null value; may throw; null results stand for JSON null and the like. */
+export type ScalarCast = (value: Exclude<Scalar, null>) => Scalar;
+
+const EPOCH_CAST: CastEnvironment = { statementTimeMicros: 0 };
+const IMPLICIT = 3;
+const ASSIGNMENT = 2;
+const EXPLICIT = 1;
+const NUMERIC_RANK: Readonly<Record<string, number>> = {
+  int16: 1,
+  int32: 2,
+  int64: 3,
+  decimal: 4,
+  float32: 5,
+  float64: 6,
+};
+
+function castStrength(from: DataType, to: DataType): number {
+  if (typesEqual(from, to) || from.kind === "null") return IMPLICIT;
+  const fromRank = NUMERIC_RANK[from.kind];
+  const toRank = NUMERIC_RANK[to.kind];
+  if (fromRank !== undefined && toRank !== undefined) return fromRank < toRank ? IMPLICIT : ASSIGNMENT;
+  if (to.kind === "string") return ASSIGNMENT;
+  if (from.kind === "string") return EXPLICIT;
+  if (from.kind === "list" && to.kind === "list") return castStrength(from.element, to.element);
+  switch (from.kind) {
+    case "boolean":
+      return to.kind === "int32" ? EXPLICIT : 0;
+    case "int32":
+      return to.kind === "boolean" ? EXPLICIT : 0;
+    case "date":
+      return to.kind === "timestamp" ? IMPLICIT : 0;
+    case "timestamp":
+      if (to.kind === "timestamp") return to.utc ? IMPLICIT : ASSIGNMENT;
+      return to.kind === "date" || to.kind === "time" ? ASSIGNMENT : 0;
+    case "time":
+      return to.kind === "interval" ? IMPLICIT : 0;
+    case "interval":
+      return to.kind === "time" ? ASSIGNMENT : 0;
+    case "json":
+      return to.kind === "boolean" || toRank !== undefined ? EXPLICIT : 0;
+    case "int16":
+    case "int64":
+    case "float32":
+    case "float64":
+    case "decimal":
+    case "uuid":
+    case "binary":
+    case "list":
+    case "struct":
+    case "map":
+      return 0;
+  }
+}
+
+/** Whether a cast exists and how it may be applied, as in PostgreSQL's pg_cast; undefined when there is none. */
+export function castKind(from: DataType, to: DataType): "implicit" | "assignment" | "explicit" | undefined {
+  switch (castStrength(from, to)) {
+    case IMPLICIT:
+      return "implicit";
+    case ASSIGNMENT:
+      return "assignment";
+    case EXPLICIT:
+      return "explicit";
+    default:
+      return undefined;
+  }
+}
+
+const BOOLEAN_WORDS: readonly (readonly [string, boolean, number])[] = [
+  ["true", true, 1],
+  ["false", false, 1],
+  ["yes", true, 1],
+  ["no", false, 1],
+  ["on", true, 2],
+  ["off", false, 2],
+  ["1", true, 1],
+  ["0", false, 1],
+];
+
+function textToBoolean(text: string): boolean {
+  const word = text.trim().toLowerCase();
+  for (const [full, value, shortest] of BOOLEAN_WORDS) {
+    if (word.length >= shortest && full.startsWith(word)) return value;
+  }
+  throw invalidText("boolean", text);
+}
+
+function textToUuid(text: string): string {
+  const hex = text
+    .trim()
+    .toLowerCase()
+    .replace(/^\{(.*)\}$/, "$1")
+    .replaceAll("-", "");
+  if (!/^[0-9a-f]{32}$/.test(hex)) throw invalidText("uuid", text);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+function textToBytes(text: string): Uint8Array {
+  if (text.startsWith("\\x")) {
+    const hex = text.slice(2).replace(/\s+/g, "");
+    if (hex.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(hex)) throw invalidText("bytea", text);
+    return Uint8Array.from({ length: hex.length / 2 }, (_, i) => Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16));
+  }
+  if (!text.includes("\\")) return stringToUtf8(text);
+  const plain = text.replace(/\\(\\|[0-3][0-7]{2})/g, (_, code: string) =>
+    code === "\\" ? "\\" : String.fromCharCode(Number.parseInt(code, 8)),
+  );
+  return Uint8Array.from(plain, (c) => c.charCodeAt(0));
+}
+
+function fromText(to: DataType, env: CastEnvironment): ((text: string) => Scalar) | undefined {
+  switch (to.kind) {
+    case "boolean":
+      return textToBoolean;
+    case "int16":
+    case "int32":
+    case "int64": {
+      const { kind } = to;
+      return (text) => textToInteger(kind, text);
+    }
+    case "float32":
+    case "float64": {
+      const { kind } = to;
+      return (text) => textToFloat(kind, text);
+    }
+    case "decimal": {
+      const { precision, scale } = to;
+      return (text) => fitDecimal(textToDecimal(text), precision, scale);
+    }
+    case "string":
+      return (text) => text;
+    case "json":
+      return (text) => {
+        textToJson(text);
+        return text;
+      };
+    case "uuid":
+      return textToUuid;
+    case "binary":
+      return textToBytes;
+    case "date":
+      return (text) => textToDate(text, env.statementTimeMicros);
+    case "time":
+      return textToTime;
+    case "timestamp": {
+      const { utc } = to;
+      return (text) => textToTimestamp(text, utc, env.statementTimeMicros);
+    }
+    case "interval":
+      return textToInterval;
+    case "list": {
+      const element = fromText(to.element, env);
+      if (element === undefined) return undefined;
+      return (text) => parseList(text, element, to.element.kind === "list");
+    }
+    case "null":
+    case "struct":
+    case "map":
+      return undefined;
+  }
+}
+
+function floatToInteger(kind: "int16" | "int32" | "int64", value: number): number | bigint {
+  const rounded = roundHalfEven(value);
+  if (kind !== "int64") {
+    if (Number.isNaN(value)) throw outOfRange(kind === "int16" ? "smallint" : "integer");
+    return checkSmallInteger(kind, rounded);
+  }
+  if (!(rounded >= -(2 ** 63) && rounded < 2 ** 63)) throw outOfRange("bigint");
+  return bigintToInt64(BigInt(rounded));
+}
+
+function integerTo(kind: "int16" | "int32" | "int64", value: bigint): number | bigint {
+  if (kind === "int64") return bigintToInt64(value);
+  if (value > 0xffff_ffffn || value < -0xffff_ffffn) throw outOfRange(kind === "int16" ? "smallint" : "integer");
+  return checkSmallInteger(kind, Number(value));
+}
+
+function toFloat32(value: number): number {
+  const rounded = Math.fround(value);
+  if (!Number.isFinite(rounded) && Number.isFinite(value)) throw outOfRange("value for type real:");
+  return rounded;
+}
+
+function numericCast(from: DataType, to: DataType): ScalarCast | undefined {
+  const source = from.kind;
+  switch (to.kind) {
+    case "int16":
+    case "int32":
+    case "int64": {
+      const { kind } = to;
+      if (source === "decimal") return (value) => integerTo(kind, roundDecimal(value as Decimal, 0).unscaled);
+      if (source === "float32" || source === "float64") return (value) => floatToInteger(kind, value as number);
+      return (value) =>
+        typeof value === "bigint"
+          ? integerTo(kind, value)
+          : kind === "int64"
+            ? value
+            : checkSmallInteger(kind, value as number);
+    }
+    case "float32":
+      if (source === "decimal") return (value) => toFloat32(decimalToNumber(value as Decimal));
+      return (value) => toFloat32(Number(value));
+    case "float64":
+      if (source === "decimal") return (value) => decimalToNumber(value as Decimal);
+      return (value) => Number(value);
+    case "decimal": {
+      const { precision, scale } = to;
+      if (source === "decimal") return (value) => fitDecimal(value as Decimal, precision, scale);
+      if (source === "float64") return (value) => fitDecimal(float64ToDecimal(value as number), precision, scale);
+      if (source === "float32") return (value) => fitDecimal(float32ToDecimal(value as number), precision, scale);
+      return (value) => fitDecimal(integerToDecimal(value as number | bigint), precision, scale);
+    }
+    default:
+      return undefined;
+  }
+}
+
+function floorTo(value: number, unit: number): number {
+  return Math.floor(value / unit) * unit;
+}
+
+function temporalCast(from: DataType, to: DataType): ScalarCast | undefined {
+  switch (from.kind) {
+    case "date":
+      return to.kind === "timestamp" ? (value) => (value as number) * MICROS_PER_DAY : undefined;
+    case "timestamp":
+      if (to.kind === "timestamp") return (value) => value;
+      if (to.kind === "date") return (value) => Math.floor((value as number) / MICROS_PER_DAY);
+      if (to.kind === "time") return (value) => (value as number) - floorTo(value as number, MICROS_PER_DAY);
+      return undefined;
+    case "time":
+      return to.kind === "interval" ? (value) => ({ months: 0, days: 0, micros: value as number }) : undefined;
+    case "interval":
+      return to.kind === "time"
+        ? (value) => (value as Interval).micros - floorTo((value as Interval).micros, MICROS_PER_DAY)
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function jsonCast(to: DataType, env: CastEnvironment): ScalarCast | undefined {
+  const parse = fromText(to, env);
+  if (parse === undefined) return undefined;
+  const isBoolean = to.kind === "boolean";
+  return (value) => {
+    const json = textToJson(value as string);
+    if (json === null) return null;
+    const matches = isBoolean ? typeof json === "boolean" : typeof json === "number" || typeof json === "bigint";
+    if (!matches) throw runtimeError(`cannot cast this jsonb value to type ${dataTypeToName(to)}`);
+    if (to.kind === "int16" || to.kind === "int32" || to.kind === "int64") {
+      return integerTo(to.kind, roundDecimal(textToDecimal((value as string).trim()), 0).unscaled);
+    }
+    return parse((value as string).trim());
+  };
+}
+
+/** The cast from one type to another; undefined when there is none. */
+export function compileCast(from: DataType, to: DataType, env: CastEnvironment = EPOCH_CAST): ScalarCast | undefined {
+  if (typesEqual(from, to, true) || (from.kind === "decimal" && to.kind === "decimal" && to.precision === undefined)) {
+    return (value) => value;
+  }
+  if (from.kind === "null" || from.kind === "string") {
+    const parse = fromText(to, env);
+    return parse === undefined ? undefined : (value) => parse(value as string);
+  }
+  if (to.kind === "string") return (value) => scalarToText(value, from);
+  if (NUMERIC_RANK[from.kind] !== undefined && NUMERIC_RANK[to.kind] !== undefined) return numericCast(from, to);
+  if (from.kind === "boolean" && to.kind === "int32") return (value) => (value === true ? 1 : 0);
+  if (from.kind === "int32" && to.kind === "boolean") return (value) => value !== 0;
+  if (from.kind === "json") return jsonCast(to, env);
+  if (from.kind === "list" && to.kind === "list") {
+    const element = compileCast(from.element, to.element, env);
+    if (element === undefined) return undefined;
+    return (value) => (value as readonly Scalar[]).map((item) => (item === null ? null : element(item)));
+  }
+  return temporalCast(from, to);
+}
+
+/**
+ * Casts one value. Null stays null. With `lenient`, a value that does not fit gives null (TRY_CAST).
+ *
+ * Errors: type_mismatch when there is no such cast; invalid_text_representation, numeric_out_of_range.
+ */
+export function castScalar(
+  value: Scalar,
+  from: DataType,
+  to: DataType,
+  options: { readonly lenient?: boolean; readonly env?: CastEnvironment } = {},
+): Scalar {
+  if (value === null) return null;
+  const cast = compileCast(from, to, options.env);
+  if (cast === undefined) {
+    throw new LakeError("type_mismatch", `cannot cast type ${dataTypeToName(from)} to ${dataTypeToName(to)}`);
+  }
+  if (options.lenient !== true) return cast(value);
+  try {
+    return cast(value);
+  } catch (error) {
+    if (error instanceof LakeError) return null;
+    throw error;
+  }
+}

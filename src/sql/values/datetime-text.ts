@@ -1,0 +1,187 @@
+// Text of dates, times and timestamps, read and written as PostgreSQL does with ISO style and UTC.
+
+import { LakeError } from "#core";
+import {
+  civilFromDays,
+  daysFromCivil,
+  daysInMonth,
+  MICROS_PER_DAY,
+  MICROS_PER_HOUR,
+  MICROS_PER_MINUTE,
+  MICROS_PER_SECOND,
+} from "./civil.ts";
+import { invalidText } from "./errors.ts";
+import { clockToText } from "./interval.ts";
+import { localToUtc, lookupTimeZone, parseOffset } from "./time-zone.ts";
+
+const MONTH_NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const ISO_DATE = /^(\d{4,6})-(\d{1,2})-(\d{1,2})/;
+const SLASH_DATE = /^(\d{1,2})\/(\d{1,2})\/(\d{4})/;
+const YEAR_SLASH_DATE = /^(\d{4})\/(\d{1,2})\/(\d{1,2})/;
+const COMPACT_DATE = /^(\d{4})(\d{2})(\d{2})(?!\d)/;
+const MONTH_FIRST = /^(?:[a-z]{3,9},?\s+)?([a-z]{3,9})\.?[\s-]+(\d{1,2}),?[\s-]+(\d{4})/i;
+const DAY_FIRST = /^(\d{1,2})[\s-]+([a-z]{3,9})\.?,?[\s-]+(\d{4})/i;
+const CLOCK = /^(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?(?:\s*(am|pm)\b)?/i;
+const COMPACT_CLOCK = /^(\d{2})(\d{2})(\d{2})(?:\.(\d+))?(?!\d)/;
+
+/** Parts of a parsed date/time text. */
+interface ParsedDateTime {
+  readonly days: number;
+  /** Microseconds since midnight; may be 24:00. */
+  readonly micros: number;
+  /** Microseconds east of UTC when the text names a fixed offset, a zone name otherwise. */
+  readonly zone: number | string | undefined;
+}
+
+function fieldOutOfRange(text: string): LakeError {
+  return new LakeError("invalid_text_representation", `date/time field value out of range: "${text}"`);
+}
+
+function monthOf(name: string): number {
+  return MONTH_NAMES.indexOf(name.slice(0, 3).toLowerCase()) + 1;
+}
+
+function matchDate(text: string): { year: number; month: number; day: number; length: number } | undefined {
+  const iso = ISO_DATE.exec(text) ?? YEAR_SLASH_DATE.exec(text) ?? COMPACT_DATE.exec(text);
+  if (iso !== null) return { year: Number(iso[1]), month: Number(iso[2]), day: Number(iso[3]), length: iso[0].length };
+  const slash = SLASH_DATE.exec(text);
+  if (slash !== null) {
+    return { year: Number(slash[3]), month: Number(slash[1]), day: Number(slash[2]), length: slash[0].length };
+  }
+  const named = MONTH_FIRST.exec(text);
+  if (named !== null && monthOf(named[1] ?? "") > 0) {
+    return { year: Number(named[3]), month: monthOf(named[1] ?? ""), day: Number(named[2]), length: named[0].length };
+  }
+  const dayFirst = DAY_FIRST.exec(text);
+  if (dayFirst !== null && monthOf(dayFirst[2] ?? "") > 0) {
+    return {
+      year: Number(dayFirst[3]),
+      month: monthOf(dayFirst[2] ?? ""),
+      day: Number(dayFirst[1]),
+      length: dayFirst[0].length,
+    };
+  }
+  return undefined;
+}
+
+function fractionMicros(digits: string | undefined): number {
+  return digits === undefined ? 0 : Math.round(Number(`0.${digits}`) * MICROS_PER_SECOND);
+}
+
+function matchClock(text: string, whole: string): { micros: number; length: number } | undefined {
+  const match = CLOCK.exec(text) ?? COMPACT_CLOCK.exec(text);
+  if (match === null) return undefined;
+  let hours = Number(match[1]);
+  const minutes = Number(match[2]);
+  const seconds = Number(match[3] ?? 0);
+  const half = match[5]?.toLowerCase();
+  if (half !== undefined) {
+    if (hours < 1 || hours > 12) throw fieldOutOfRange(whole);
+    hours = (hours % 12) + (half === "pm" ? 12 : 0);
+  }
+  const micros =
+    hours * MICROS_PER_HOUR + minutes * MICROS_PER_MINUTE + seconds * MICROS_PER_SECOND + fractionMicros(match[4]);
+  if (hours > 24 || minutes > 59 || seconds > 60 || micros > MICROS_PER_DAY) throw fieldOutOfRange(whole);
+  return { micros, length: match[0].length };
+}
+
+function matchZone(text: string): number | string | undefined {
+  const offset = parseOffset(text.replace(/\s+/g, ""));
+  if (offset !== undefined) return offset;
+  if (lookupTimeZone(text) !== undefined) return text;
+  return undefined;
+}
+
+function parseDateTime(text: string, typeName: string): ParsedDateTime {
+  let rest = text.trim();
+  const date = matchDate(rest);
+  if (date === undefined) throw invalidText(typeName, text);
+  let { year } = date;
+  rest = rest.slice(date.length);
+  const bc = /\s+(bc|ad)$/i.exec(rest);
+  if (bc !== null) {
+    if (bc[1]?.toLowerCase() === "bc") year = 1 - year;
+    rest = rest.slice(0, bc.index);
+  }
+  const maxDay = date.month >= 1 && date.month <= 12 ? daysInMonth(year, date.month) : 0;
+  if (date.day < 1 || date.day > maxDay || (year === 0 && bc === null)) throw fieldOutOfRange(text);
+  const days = daysFromCivil(year, date.month, date.day);
+  rest = rest.replace(/^(?:\s+|t)/i, "");
+  if (rest === "") return { days, micros: 0, zone: undefined };
+  const clock = matchClock(rest, text);
+  if (clock !== undefined) rest = rest.slice(clock.length);
+  rest = rest.trim();
+  const zone = rest === "" ? undefined : matchZone(rest);
+  if (rest !== "" && zone === undefined) throw invalidText(typeName, text);
+  return { days, micros: clock?.micros ?? 0, zone };
+}
+
+const KEYWORDS = new Map<string, (nowMicros: number) => number>([
+  ["epoch", () => 0],
+  ["now", (now) => now],
+  ["today", (now) => Math.floor(now / MICROS_PER_DAY) * MICROS_PER_DAY],
+  ["tomorrow", (now) => (Math.floor(now / MICROS_PER_DAY) + 1) * MICROS_PER_DAY],
+  ["yesterday", (now) => (Math.floor(now / MICROS_PER_DAY) - 1) * MICROS_PER_DAY],
+  ["infinity", () => Number.POSITIVE_INFINITY],
+  ["-infinity", () => Number.NEGATIVE_INFINITY],
+]);
+
+/** Parses a date. `nowMicros` serves `today` and its kin. Errors: invalid_text_representation. */
+export function textToDate(text: string, nowMicros: number): number {
+  const keyword = KEYWORDS.get(text.trim().toLowerCase());
+  if (keyword !== undefined) {
+    const micros = keyword(nowMicros);
+    if (!Number.isFinite(micros)) throw fieldOutOfRange(text);
+    return Math.floor(micros / MICROS_PER_DAY);
+  }
+  return parseDateTime(text, "date").days;
+}
+
+/**
+ * Parses a timestamp to microseconds. With `utc` an offset or zone in the text is applied and local times are
+ * UTC; without, a zone in the text is read and ignored. Errors: invalid_text_representation.
+ */
+export function textToTimestamp(text: string, utc: boolean, nowMicros: number): number {
+  const keyword = KEYWORDS.get(text.trim().toLowerCase());
+  if (keyword !== undefined) return keyword(nowMicros);
+  const parsed = parseDateTime(text, utc ? "timestamp with time zone" : "timestamp");
+  const local = parsed.days * MICROS_PER_DAY + parsed.micros;
+  if (!utc || parsed.zone === undefined) return local;
+  if (typeof parsed.zone === "number") return local - parsed.zone;
+  const zone = lookupTimeZone(parsed.zone);
+  return zone === undefined ? local : localToUtc(zone, local);
+}
+
+/** Parses a time of day to microseconds since midnight. Errors: invalid_text_representation. */
+export function textToTime(text: string): number {
+  const source = text.trim();
+  const clock = matchClock(source, text);
+  if (clock !== undefined) {
+    const rest = source.slice(clock.length).trim();
+    if (rest === "" || matchZone(rest) !== undefined) return clock.micros;
+    throw invalidText("time", text);
+  }
+  return parseDateTime(text, "time").micros;
+}
+
+/** `2024-01-15`, with ` BC` before year 1. */
+export function dateToText(days: number): string {
+  const { year, month, day } = civilFromDays(days);
+  const shown = year > 0 ? year : 1 - year;
+  const text = `${shown.toString().padStart(4, "0")}-${month < 10 ? "0" : ""}${month}-${day < 10 ? "0" : ""}${day}`;
+  return year > 0 ? text : `${text} BC`;
+}
+
+/** `10:00:00.5`. */
+export function timeToText(micros: number): string {
+  return clockToText(micros);
+}
+
+/** `2024-01-15 10:00:00`, with `+00` when `utc`. */
+export function timestampToText(micros: number, utc: boolean): string {
+  if (!Number.isFinite(micros)) return micros > 0 ? "infinity" : "-infinity";
+  const days = Math.floor(micros / MICROS_PER_DAY);
+  const date = dateToText(days);
+  const clock = clockToText(micros - days * MICROS_PER_DAY) + (utc ? "+00" : "");
+  return date.endsWith(" BC") ? `${date.slice(0, -3)} ${clock} BC` : `${date} ${clock}`;
+}

@@ -1,0 +1,23 @@
+// The errors that evaluating SQL values raises, with PostgreSQL's wording.
+
+import { LakeError } from "#core";
+
+/** Text that is not a value of the type. */
+export function invalidText(typeName: string, text: string): LakeError {
+  return new LakeError("invalid_text_representation", `invalid input syntax for type ${typeName}: "${text}"`);
+}
+
+/** A value outside a type's range. */
+export function outOfRange(what: string): LakeError {
+  return new LakeError("numeric_out_of_range", `${what} out of range`);
+}
+
+/** A zero divisor. */
+export function divisionByZero(): LakeError {
+  return new LakeError("division_by_zero", "division by zero");
+}
+
+/** Any other error of a value at run time. */
+export function runtimeError(message: string): LakeError {
+  return new LakeError("sql_runtime_error", message);
+}

@@ -1,0 +1,63 @@
+// PostgreSQL's text form of every value.
+
+import { bytesToHex } from "#core";
+import { decimalToString, type DataType, type Decimal, type Interval, type Scalar } from "#columnar";
+import { dateToText, timestampToText, timeToText } from "./datetime-text.ts";
+import { intervalToText } from "./interval.ts";
+import { floatToText } from "./number-text.ts";
+
+const NEEDS_QUOTES = /[\s"\\{},]|^$|^null$/i;
+
+function listItemToText(item: Scalar, type: DataType): string {
+  if (item === null) return "NULL";
+  const text = type.kind === "boolean" ? (item === true ? "t" : "f") : scalarToText(item, type);
+  if (type.kind === "list" || !NEEDS_QUOTES.test(text)) return text;
+  return `"${text.replace(/["\\]/g, "\\$&")}"`;
+}
+
+/**
+ * The text that casting to text gives: booleans are `true` and `false`, timestamptz prints in UTC with `+00`,
+ * floats in shortest round-trip form. Null is the caller's business.
+ */
+export function scalarToText(value: Exclude<Scalar, null>, type: DataType): string {
+  switch (type.kind) {
+    case "null":
+    case "int16":
+    case "int32":
+    case "int64":
+    case "string":
+    case "json":
+    case "uuid":
+      return String(value);
+    case "boolean":
+      return value === true || value === 1 ? "true" : "false";
+    case "float32":
+    case "float64":
+      return floatToText(value as number, type.kind);
+    case "decimal":
+      return decimalToString(value as Decimal);
+    case "binary":
+      return `\\x${bytesToHex(value as Uint8Array)}`;
+    case "date":
+      return dateToText(value as number);
+    case "time":
+      return timeToText(value as number);
+    case "timestamp":
+      return timestampToText(value as number, type.utc);
+    case "interval":
+      return intervalToText(value as Interval);
+    case "list":
+      return `{${(value as readonly Scalar[]).map((item) => listItemToText(item, type.element)).join(",")}}`;
+    case "struct": {
+      const fields = type.fields.map((field) => {
+        const item = (value as Record<string, Scalar>)[field.name] ?? null;
+        if (item === null) return "";
+        const text = scalarToText(item, field.type);
+        return /[\s"\\(),]|^$/.test(text) ? `"${text.replace(/["\\]/g, "$&$&")}"` : text;
+      });
+      return `(${fields.join(",")})`;
+    }
+    case "map":
+      return JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? item.toString() : item));
+  }
+}
