@@ -58,6 +58,8 @@ export interface WorldOptions {
   readonly shard?: Partial<ShardOptions>;
   readonly committer?: Partial<CommitterOptions>;
   readonly loadTable: () => Promise<Table>;
+  /** How the committer reaches the table; default `loadTable`. */
+  readonly committerLoadTable?: () => Promise<Table>;
   /** Live data files of the table now. */
   readonly liveFiles: () => Promise<readonly DataFile[]>;
   /** Where data files go; default: into the world's own store. */
@@ -142,7 +144,7 @@ export async function createIngestWorld(options: WorldOptions): Promise<IngestWo
     const inner = createTableCommitter({
       loadTable: async () => {
         await step("commit:load");
-        return options.loadTable();
+        return (options.committerLoadTable ?? options.loadTable)();
       },
       clock,
       random,
