@@ -95,9 +95,9 @@ function decompressBlock(codec: string, data: Uint8Array): Uint8Array {
       case "null":
         return data;
       case "deflate":
-        return inflateRawSync(data);
+        return plainBytes(inflateRawSync(data));
       case "zstandard":
-        return zstdDecompressSync(data);
+        return plainBytes(zstdDecompressSync(data));
       default:
         break;
     }
@@ -105,6 +105,11 @@ function decompressBlock(codec: string, data: Uint8Array): Uint8Array {
     throw avroError("a block does not decompress.");
   }
   throw avroError(`codec "${codec}" is not supported.`);
+}
+
+/** A Buffer's slice() is a view where a Uint8Array's is a copy: readers rely on the latter. */
+function plainBytes(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
 /**

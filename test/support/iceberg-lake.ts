@@ -113,6 +113,13 @@ export const EVENTS: CreateTableDefinition = {
   partitionSpec: { fields: [{ "source-id": 2, name: "timestamp_day", transform: "day" }] },
 };
 
+function eventBounds(timestamp: Scalar, user: string): Map<number, Uint8Array> {
+  return new Map([
+    [2, scalarToSingleValue("timestamptz", timestamp)],
+    [3, scalarToSingleValue("string", user)],
+  ]);
+}
+
 /** A data file of {@link EVENTS} that exists in metadata only. */
 export function eventsFile(
   name: string,
@@ -121,11 +128,6 @@ export function eventsFile(
 ): DataFile {
   const rows = options.rows ?? 10;
   const users = options.users ?? ["a", "z"];
-  const bounds = (timestamp: Scalar, user: string): Map<number, Uint8Array> =>
-    new Map([
-      [2, scalarToSingleValue("timestamptz", timestamp)],
-      [3, scalarToSingleValue("string", user)],
-    ]);
   return {
     content: 0,
     filePath: `s3://${LAKE_BUCKET}/default/events/data/${name}`,
@@ -146,8 +148,8 @@ export function eventsFile(
       [3, 0],
     ]),
     nanValueCounts: new Map(),
-    lowerBounds: bounds(day * 86_400_000_000, users[0]),
-    upperBounds: bounds(day * 86_400_000_000 + 86_399_999_999, users[1]),
+    lowerBounds: eventBounds(day * 86_400_000_000, users[0]),
+    upperBounds: eventBounds(day * 86_400_000_000 + 86_399_999_999, users[1]),
     splitOffsets: [4],
   };
 }
