@@ -22,6 +22,8 @@ export const COMPRESSION_CODEC = {
 const MAX_PAGE_BYTES = 128 * 1024 * 1024;
 /** Smallest output buffer node:zlib takes. */
 const MIN_CHUNK_BYTES = 64;
+/** Room for growth that output limits grant beyond twice the page. */
+const OUTPUT_SLACK_BYTES = 64 * 1024;
 /** Beyond this the output buffer grows as bytes really come. */
 const MAX_CHUNK_BYTES = 8 * 1024 * 1024;
 
@@ -42,9 +44,11 @@ export function decompressPage(codec: number, bytes: Uint8Array, uncompressedByt
 }
 
 function decompressBytes(codec: number, bytes: Uint8Array, uncompressedBytes: number): Uint8Array {
-  // One output buffer of the right size spares zlib its growing list of chunks.
+  // One output buffer of the right size spares zlib its growing list of chunks. The limit only bounds bombs, the
+  // length is checked by the caller: workerd counts the capacity its buffer would grow to, not the bytes in it, and
+  // refuses a page of exactly the limit for some sizes (65,536 and 70,000 bytes, seen with workerd of wrangler 4.164).
   const options = {
-    maxOutputLength: uncompressedBytes,
+    maxOutputLength: uncompressedBytes * 2 + OUTPUT_SLACK_BYTES,
     chunkSize: Math.max(MIN_CHUNK_BYTES, Math.min(uncompressedBytes, MAX_CHUNK_BYTES)),
   };
   try {
