@@ -36,6 +36,11 @@ export class IngestShard extends DurableObject<CollectorEnv> implements ShardRpc
       clock: systemClock,
       random: systemRandom,
       log: createConsoleSink(),
+      options: {
+        flushAgeMs: Number(env.INGEST_FLUSH_AGE_MS),
+        flushRows: Number(env.INGEST_FLUSH_ROWS),
+        flushBytes: Number(env.INGEST_FLUSH_BYTES),
+      },
     });
     void ctx.blockConcurrencyWhile(() => this.#shard.start());
   }
