@@ -15,11 +15,12 @@ const installed = existsSync(stamp) ? readFileSync(stamp, "utf8") : undefined;
 
 if (installed !== lockHash) {
   process.stderr.write("Installing the locked dependencies (npm ci)…\n");
-  const result = spawnSync("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"], {
-    cwd: root,
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  if (result.status !== 0) process.exit(result.status ?? 1);
+  const options = ["--no-fund", "--no-audit", "--loglevel=error"];
+  const run = (args) =>
+    spawnSync("npm", [...args, ...options], { cwd: root, stdio: ["ignore", "inherit", "inherit"] }).status ?? 1;
+  // `npm ci` refuses a lockfile over other platforms' optional packages; `npm install` takes the same locked versions.
+  const status = run(["ci"]) === 0 ? 0 : run(["install", "--no-save"]);
+  if (status !== 0) process.exit(status);
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, lockHash);
 }
