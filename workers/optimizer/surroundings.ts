@@ -16,13 +16,28 @@ import {
   alertToView,
   createOptimizerState,
   type Alert,
+  type JobView,
   type OptimizerDeps,
   type RunSql,
   type TableFiles,
 } from "#optimizer";
+import type { QueryContext, QueryReply, QueryRequest } from "#query";
 import { createR2Store } from "#storage";
 import { createConsoleSink } from "#telemetry";
 import { createD1State } from "./d1-state.ts";
+
+/**
+ * The RPC methods used of other Workers. The platform's mapped types turn members of type `unknown` into `never`, so
+ * the surfaces are written down here; `startHarness` tests call the real ones.
+ */
+interface CompactorRpc {
+  startCompact(body: unknown): Promise<RpcResult<JobView>>;
+  getJob(id: string): Promise<RpcResult<JobView>>;
+}
+
+interface QueryRpc {
+  execute(request: QueryRequest, context: QueryContext): Promise<QueryReply>;
+}
 
 /** Who the optimizer's own queries are logged as by the query Worker. */
 const USER_ID = "firn-optimizer";
@@ -39,15 +54,16 @@ export function createOptimizerDeps(env: OptimizerEnv): OptimizerDeps {
     random: systemRandom,
     sleep,
   });
+  const compactor = env.COMPACTOR as unknown as CompactorRpc;
   const webhookUrl = env.ALERT_WEBHOOK_URL;
   return {
     state: createOptimizerState(createD1State(env.STATE)),
     runSql: createRunSql(env),
     listTables: () => listTables(catalog),
     startCompaction: async (table, { minFileSize, targetFileSize }) =>
-      fromRpcResult(await env.COMPACTOR.startCompact({ table, aggressive: true, minFileSize, targetFileSize })),
+      fromRpcResult(await compactor.startCompact({ table, aggressive: true, minFileSize, targetFileSize })),
     async getJob(id) {
-      const result: RpcResult<JobView> = await env.COMPACTOR.getJob(id);
+      const result = await compactor.getJob(id);
       if (!result.ok && result.problem.code === "job_not_found") return undefined;
       return fromRpcResult(result);
     },
@@ -61,7 +77,7 @@ export function createOptimizerDeps(env: OptimizerEnv): OptimizerDeps {
 /** Firn's own SQL engine; the result cache is bypassed because freshness is the point. */
 function createRunSql(env: OptimizerEnv): RunSql {
   return async (sql, params) => {
-    const reply = await env.QUERY.execute(
+    const reply = await (env.QUERY as unknown as QueryRpc).execute(
       { sql, params: [...params], cache: "bypass", format: "json" },
       { queryId: systemRandom.uuid(), userId: USER_ID },
     );
