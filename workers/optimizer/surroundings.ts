@@ -10,6 +10,7 @@ import {
   stringifyJson,
   systemClock,
   systemRandom,
+  type RpcResult,
 } from "#core";
 import { createCatalogClient, createFileIO, liveDataFiles, type CatalogClient } from "#iceberg";
 import {
