@@ -15,7 +15,17 @@ export interface SourceSpan {
  */
 export type Expr =
   | { readonly kind: "column"; readonly index: number; readonly name: string; readonly type: DataType }
-  | { readonly kind: "literal"; readonly value: Scalar; readonly type: DataType }
+  /**
+   * `source` names a value that depends on the statement's time, as SQL: `now() - interval '1 hour'`. `subquery` is
+   * the index of the uncorrelated subquery that supplies the value; it is filled in before execution.
+   */
+  | {
+      readonly kind: "literal";
+      readonly value: Scalar;
+      readonly type: DataType;
+      readonly source?: string;
+      readonly subquery?: number;
+    }
   /** A scalar function or operator of the registry, by its resolved id. */
   | {
       readonly kind: "call";

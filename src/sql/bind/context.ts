@@ -1,0 +1,93 @@
+// What binding one statement needs and gathers.
+
+import type { Node, SelectStmt } from "libpg-query";
+import type { DataType } from "#columnar";
+import type { ParsedStatement } from "../parser/parse.ts";
+import type { Expr, FunctionRegistry, PlanNode, SourceSpan } from "../plan.ts";
+import type { TableSource } from "../table-source.ts";
+import { sqlError } from "./errors.ts";
+
+/** A subquery that does not depend on the outer row and is executed before the main plan. */
+export interface PreparedSubquery {
+  /** scalar: the one value of at most one row; list: every value of the column; exists: whether there is a row. */
+  readonly kind: "scalar" | "list" | "exists";
+  readonly plan: PlanNode;
+  readonly span: SourceSpan | undefined;
+}
+
+/** What is known of a function id: how it was written and when it may be evaluated. */
+export interface FunctionUse {
+  readonly name: string;
+  readonly volatility: "immutable" | "stable" | "volatile";
+}
+
+/** Everything that stays the same while one statement is bound. */
+export interface BindContext {
+  readonly statement: ParsedStatement;
+  readonly registry: FunctionRegistry;
+  /** Tables by their dotted name as written. */
+  readonly tables: ReadonlyMap<string, TableSource>;
+  readonly tableNames: readonly string[];
+  readonly params: readonly unknown[];
+  readonly statementTimeMicros: number;
+  /** Gathered: ids in use. */
+  readonly functions: Map<string, FunctionUse>;
+  /** Gathered: subqueries to run first. */
+  readonly subqueries: PreparedSubquery[];
+  /** Gathered: tables read, fully qualified. */
+  readonly usedTables: Set<string>;
+  /** Where a column reference stood, for errors found later. */
+  readonly spans: WeakMap<Expr, SourceSpan>;
+  /** The type a parameter has when its context does not tell one. */
+  readonly fallbackTypes: WeakMap<Expr, DataType>;
+  /** SELECTs bound so far; CTEs are bound at each use, so this bounds the work. */
+  selectCount: number;
+}
+
+/** A common table expression in reach. */
+export interface CommonTable {
+  readonly name: string;
+  readonly query: SelectStmt;
+  readonly columnNames: readonly string[];
+  /** The tables in reach of its own query. */
+  readonly reach: CommonTables;
+}
+
+/** Common table expressions by name. */
+export type CommonTables = ReadonlyMap<string, CommonTable>;
+
+const MAX_SELECTS = 500;
+
+/** Counts one more SELECT; ends queries whose CTE references multiply without bound. */
+export function countSelect(context: BindContext): void {
+  context.selectCount += 1;
+  if (context.selectCount > MAX_SELECTS) {
+    throw sqlError("sql_unsupported", `The query has more than ${MAX_SELECTS} SELECTs after expanding its CTEs.`);
+  }
+}
+
+/** A dotted identifier, a string, a number, or an operator. */
+const TOKEN =
+  /(?:"(?:[^"]|"")*"|[\w$\u0080-\uffff]+)(?:\s*\.\s*(?:"(?:[^"]|"")*"|[\w$\u0080-\uffff]+|\*))*|'(?:[^']|'')*'|[-+*/<>=~!@#%^&|`?:]+|./suy;
+
+/** The token at a tree location. */
+export function spanAt(context: BindContext, location: number | undefined): SourceSpan {
+  const start = context.statement.offsetAt(location);
+  TOKEN.lastIndex = start;
+  const length = TOKEN.exec(context.statement.sql)?.[0].length ?? 0;
+  return { start, end: start + length };
+}
+
+/** The error for a feature that is understood but not supported. */
+export function unsupported(context: BindContext, feature: string, location: number | undefined): Error {
+  return sqlError(
+    "sql_unsupported",
+    `${feature} not supported.`,
+    location === undefined ? undefined : spanAt(context, location),
+  );
+}
+
+/** The SELECT inside a node. */
+export function selectOf(node: Node | undefined): SelectStmt | undefined {
+  return node !== undefined && "SelectStmt" in node ? node.SelectStmt : undefined;
+}

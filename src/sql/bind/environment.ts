@@ -1,0 +1,30 @@
+// Where an expression stands: the names it may use and what its clause allows.
+
+import type { Node, SelectStmt } from "libpg-query";
+import type { AggregateCall, Expr, PlanNode } from "../plan.ts";
+import type { BindContext, CommonTables } from "./context.ts";
+import type { Scope } from "./scope.ts";
+
+/**
+ * Aggregate calls of one SELECT. While its expressions are bound, call k stands as the column
+ * `AGGREGATE_BASE + k`; grouping replaces it by its place in the aggregate node's output.
+ */
+export interface AggregateSink {
+  readonly calls: AggregateCall[];
+}
+
+/** Above every real column index. */
+export const AGGREGATE_BASE = 1_000_000;
+
+/** The surroundings of an expression. */
+export interface ExprEnvironment {
+  readonly context: BindContext;
+  readonly scope: Scope;
+  readonly commonTables: CommonTables;
+  /** For messages: WHERE, JOIN/ON, LIMIT … */
+  readonly clause: string;
+  /** Where aggregate calls go; undefined where they are not allowed. */
+  readonly aggregates: AggregateSink | undefined;
+  readonly bind: (node: Node | undefined, env: ExprEnvironment) => Expr;
+  readonly bindQuery: (query: SelectStmt, env: ExprEnvironment) => PlanNode;
+}

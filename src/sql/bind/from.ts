@@ -1,0 +1,282 @@
+// The FROM clause: tables, CTEs, derived tables and joins become one plan and one scope.
+
+import type { Alias, JoinExpr, Node, RangeFunction, RangeVar } from "libpg-query";
+import { BOOLEAN } from "../expressions.ts";
+import { resolveTableFunction, tableFunctionNames } from "../execute/table-function.ts";
+import { createJoin, type JoinType } from "../joins.ts";
+import type { Expr, PlanNode } from "../plan.ts";
+import { typesEqual } from "../values/index.ts";
+import { itemsOf, locationOf, nodeKind, stringsOf } from "./ast.ts";
+import { bindCall, coerce, coerceCondition, undefinedFunction, unify } from "./coerce.ts";
+import { selectOf, spanAt, unsupported } from "./context.ts";
+import type { ExprEnvironment } from "./environment.ts";
+import { sqlError } from "./errors.ts";
+import { nearestName } from "./nearest.ts";
+import { ONE_EMPTY_ROW, renameColumns, resolveUnknownColumns } from "./output.ts";
+import { emptyScope, joinScopes, lookupColumn, relationScope, type Scope, type ScopeColumn } from "./scope.ts";
+
+/** A plan and the names of its columns. */
+export interface BoundFrom {
+  readonly plan: PlanNode;
+  readonly scope: Scope;
+}
+
+/** Binds the items of a FROM clause; several items are a cross join. No items: one row without columns. */
+export function bindFrom(items: readonly Node[], env: ExprEnvironment): BoundFrom {
+  let result: BoundFrom | undefined;
+  for (const item of items) {
+    const bound = bindItem(item, env);
+    result = result === undefined ? bound : crossJoin(result, bound, env, item);
+  }
+  if (result === undefined) return { plan: ONE_EMPTY_ROW, scope: emptyScope(env.scope.parent) };
+  return { plan: result.plan, scope: { ...result.scope, parent: env.scope.parent } };
+}
+
+function crossJoin(left: BoundFrom, right: BoundFrom, env: ExprEnvironment, item: Node): BoundFrom {
+  requireDistinctRelations(left, right, env, item);
+  return {
+    plan: createJoin("cross", left.plan, right.plan, undefined),
+    scope: joinScopes(left.scope, right.scope, left.plan.columns.length),
+  };
+}
+
+function requireDistinctRelations(left: BoundFrom, right: BoundFrom, env: ExprEnvironment, item: Node): void {
+  const repeated = right.scope.relations.find((name) => left.scope.relations.includes(name));
+  if (repeated === undefined) return;
+  const location = locationOf(item);
+  throw sqlError(
+    "ambiguous_column",
+    `Table name "${repeated}" specified more than once: give one an alias.`,
+    location === undefined ? undefined : spanAt(env.context, location),
+  );
+}
+
+function bindItem(node: Node, env: ExprEnvironment): BoundFrom {
+  const { context } = env;
+  if ("RangeVar" in node) return bindTable(node.RangeVar, env);
+  if ("JoinExpr" in node) return bindJoin(node.JoinExpr, env);
+  if ("RangeSubselect" in node) {
+    const { lateral, subquery, alias } = node.RangeSubselect;
+    const query = selectOf(subquery);
+    const location = locationOf(query?.targetList?.[0]) ?? locationOf(subquery);
+    if (lateral === true) throw unsupported(context, "LATERAL is", location);
+    if (query === undefined) throw unsupported(context, "This FROM item is", location);
+    // A derived table sees the names around the whole query, not its neighbours.
+    const plan = resolveUnknownColumns(context, env.bindQuery(query, { ...env, scope: siblingScope(env) }));
+    return aliased(plan, alias, "subquery", env);
+  }
+  if ("RangeFunction" in node) return bindRangeFunction(node.RangeFunction, env);
+  if ("RangeTableSample" in node) throw unsupported(context, "TABLESAMPLE is", node.RangeTableSample.location);
+  throw unsupported(context, `${nodeKind(node)} in FROM is`, locationOf(node));
+}
+
+/** The scope a derived table starts from: only what surrounds the query it stands in. */
+function siblingScope(env: ExprEnvironment): Scope {
+  return env.scope.parent ?? emptyScope(undefined);
+}
+
+function aliased(plan: PlanNode, alias: Alias | undefined, defaultName: string, env: ExprEnvironment): BoundFrom {
+  const names = stringsOf(alias?.colnames);
+  if (names.length > plan.columns.length) {
+    throw sqlError(
+      "type_mismatch",
+      `Table "${alias?.aliasname ?? defaultName}" has ${plan.columns.length} columns available but ${names.length} columns specified.`,
+    );
+  }
+  const renamed = names.length === 0 ? plan : renameColumns(plan, names);
+  const scope = relationScope(alias?.aliasname ?? defaultName, renamed.columns);
+  return { plan: renamed, scope: { ...scope, parent: env.scope.parent } };
+}
+
+function bindTable(node: RangeVar, env: ExprEnvironment): BoundFrom {
+  const { context, commonTables } = env;
+  const name = node.relname ?? "";
+  const common = node.schemaname === undefined ? commonTables.get(name) : undefined;
+  if (common !== undefined) {
+    const inner: ExprEnvironment = { ...env, scope: emptyScope(undefined), commonTables: common.reach };
+    const plan = resolveUnknownColumns(context, env.bindQuery(common.query, inner));
+    const names = common.columnNames;
+    if (names.length > plan.columns.length) {
+      throw sqlError(
+        "type_mismatch",
+        `WITH query "${name}" has ${plan.columns.length} columns available but ${names.length} columns specified.`,
+      );
+    }
+    return aliased(names.length === 0 ? plan : renameColumns(plan, names), node.alias, name, env);
+  }
+  const path = tablePath(node);
+  const source = context.tables.get(path.join("."));
+  const span = spanAt(context, node.location);
+  if (source === undefined) {
+    const candidates = [...context.tableNames, ...context.tableNames.map((known) => known.split(".").at(-1) ?? known)];
+    const nearest = nearestName(path.join("."), [...candidates, ...commonTables.keys()]);
+    throw sqlError("undefined_table", `Table "${path.join(".")}" does not exist.`, span, nearest);
+  }
+  context.usedTables.add(source.name);
+  const plan: PlanNode = {
+    kind: "scan",
+    source,
+    projection: source.columns.map((_, i) => i),
+    predicates: [],
+    limit: undefined,
+    columns: source.columns,
+  };
+  return aliased(plan, node.alias, name, env);
+}
+
+/** The parts of a table's name as written. */
+export function tablePath(node: RangeVar): string[] {
+  return [node.catalogname, node.schemaname, node.relname].filter((part) => part !== undefined);
+}
+
+function bindRangeFunction(node: RangeFunction, env: ExprEnvironment): BoundFrom {
+  const { context } = env;
+  const calls = (node.functions ?? []).map((item) => itemsOf(item)[0]);
+  const [call] = calls;
+  if (call === undefined || calls.length !== 1 || !("FuncCall" in call)) {
+    throw unsupported(context, "ROWS FROM is", undefined);
+  }
+  const location = call.FuncCall.location;
+  const name = stringsOf(call.FuncCall.funcname).at(-1) ?? "";
+  if (node.ordinality === true) throw unsupported(context, "WITH ORDINALITY is", location);
+  const span = spanAt(context, location);
+  const inner: ExprEnvironment = { ...env, scope: emptyScope(env.scope.parent), clause: "functions in FROM" };
+  const bound = (call.FuncCall.args ?? []).map((arg) => env.bind(arg, inner));
+  const types = bound.map((expr) =>
+    expr.type.kind === "null" ? (context.fallbackTypes.get(expr) ?? expr.type) : expr.type,
+  );
+  const resolved = resolveTableFunction(name, types);
+  if (resolved === undefined) {
+    if (!tableFunctionNames().includes(name)) throw unsupported(context, `Function ${name} in FROM is`, location);
+    throw undefinedFunction(context, name, types, span);
+  }
+  const args = bound.map((expr, i) => coerce(context, expr, resolved.argTypes[i] ?? expr.type, "implicit", undefined));
+  const [only, ...others] = resolved.columns;
+  // A function with one column names it after the alias.
+  const isRenamed = only !== undefined && others.length === 0 && node.alias?.aliasname !== undefined;
+  const columns = resolved.columns.map((column) => ({
+    name: isRenamed ? (node.alias?.aliasname ?? column.name) : column.name,
+    type: column.type,
+    nullable: true,
+  }));
+  const plan: PlanNode = { kind: "function_scan", function: resolved.id, args, columns };
+  return aliased(plan, node.alias, name, env);
+}
+
+const JOIN_TYPES: Readonly<Record<string, JoinType>> = {
+  JOIN_INNER: "inner",
+  JOIN_LEFT: "left",
+  JOIN_RIGHT: "right",
+  JOIN_FULL: "full",
+};
+
+function bindJoin(node: JoinExpr, env: ExprEnvironment): BoundFrom {
+  const { context } = env;
+  const type = JOIN_TYPES[node.jointype ?? "JOIN_INNER"];
+  if (type === undefined || node.larg === undefined || node.rarg === undefined) {
+    throw unsupported(context, `${node.jointype ?? "This join"} is`, undefined);
+  }
+  const left = bindItem(node.larg, env);
+  const right = bindItem(node.rarg, env);
+  requireDistinctRelations(left, right, env, node.rarg);
+  const leftWidth = left.plan.columns.length;
+  const joined: Scope = { ...joinScopes(left.scope, right.scope, leftWidth), parent: env.scope.parent };
+  const names =
+    node.isNatural === true
+      ? unqualifiedNames(left.scope).filter((name) => unqualifiedNames(right.scope).includes(name))
+      : stringsOf(node.usingClause);
+  const plan = (condition: Expr | undefined): PlanNode => createJoin(type, left.plan, right.plan, condition);
+  let result: BoundFrom;
+  if (names.length > 0) {
+    result = bindUsing(names, type, left, right, env, plan);
+  } else {
+    const condition =
+      node.quals === undefined
+        ? undefined
+        : coerceCondition(
+            context,
+            env.bind(node.quals, { ...env, scope: joined, clause: "JOIN/ON conditions", aggregates: undefined }),
+            "JOIN/ON",
+          );
+    result = { plan: plan(condition), scope: withNullability(joined, plan(condition)) };
+  }
+  if (node.join_using_alias !== undefined) throw unsupported(context, "An alias of USING is", undefined);
+  return node.alias === undefined ? result : renameRelation(result, node.alias, env);
+}
+
+function withNullability(scope: Scope, plan: PlanNode): Scope {
+  const columns = scope.columns.map((column) =>
+    column.expr.kind === "column" && plan.columns[column.expr.index]?.nullable === true
+      ? { ...column, nullable: true }
+      : column,
+  );
+  return { ...scope, columns };
+}
+
+function unqualifiedNames(scope: Scope): string[] {
+  return scope.columns.filter((column) => !column.isMerged).map((column) => column.name);
+}
+
+/** A join alias hides the names inside; merged columns come first, as in `*`. */
+function renameRelation(joined: BoundFrom, alias: Alias, env: ExprEnvironment): BoundFrom {
+  const visible = joined.scope.columns.filter((column) => !column.isMerged);
+  const plan: PlanNode = {
+    kind: "project",
+    input: joined.plan,
+    exprs: visible.map((column) => column.expr),
+    columns: visible.map(({ name, expr, nullable }) => ({ name, type: expr.type, nullable })),
+  };
+  return aliased(plan, alias, "join", env);
+}
+
+function bindUsing(
+  names: readonly string[],
+  type: JoinType,
+  left: BoundFrom,
+  right: BoundFrom,
+  env: ExprEnvironment,
+  plan: (condition: Expr | undefined) => PlanNode,
+): BoundFrom {
+  const { context } = env;
+  const leftWidth = left.plan.columns.length;
+  const shifted = joinScopes(emptyScope(undefined), right.scope, leftWidth);
+  const merged: ScopeColumn[] = [];
+  const conditions: Expr[] = [];
+  const span = spanAt(context, 0);
+  const find = (side: Scope, name: string, label: string): Expr => {
+    const found = lookupColumn({ ...side, parent: undefined }, undefined, name);
+    if (found.kind === "found") return found.column.expr;
+    const code = found.kind === "ambiguous" ? "ambiguous_column" : "undefined_column";
+    throw sqlError(
+      code,
+      found.kind === "ambiguous"
+        ? `Common column name "${name}" appears more than once in the ${label} table.`
+        : `Column "${name}" specified in USING does not exist in the ${label} table.`,
+      undefined,
+      nearestName(name, unqualifiedNames(side)),
+    );
+  };
+  for (const name of names) {
+    const a = find(left.scope, name, "left");
+    const b = find(shifted, name, "right");
+    conditions.push(bindCall(context, "=", [a, b], span));
+    const [x = a, y = b] = unify(context, [a, b], "JOIN/USING", span).exprs;
+    const expr = type === "right" ? y : type === "full" ? coalesce(x, y) : typesEqual(a.type, x.type) ? a : x;
+    merged.push({ relation: undefined, name, expr, nullable: true, isMerged: false });
+  }
+  const hide = (columns: readonly ScopeColumn[]): ScopeColumn[] =>
+    columns.map((column) => (names.includes(column.name) && !column.isMerged ? { ...column, isMerged: true } : column));
+  const [first] = conditions;
+  const condition: Expr | undefined = conditions.length <= 1 ? first : { kind: "and", args: conditions, type: BOOLEAN };
+  const joined = plan(condition);
+  const scope: Scope = {
+    columns: [...merged, ...hide(left.scope.columns), ...hide(shifted.columns)],
+    relations: [...left.scope.relations, ...right.scope.relations],
+    parent: env.scope.parent,
+  };
+  return { plan: joined, scope: withNullability(scope, joined) };
+}
+
+function coalesce(a: Expr, b: Expr): Expr {
+  return { kind: "coalesce", args: [a, b], type: a.type };
+}

@@ -1,0 +1,146 @@
+// GROUP BY: keys, and expressions rewritten from the FROM clause's row to the aggregate's row.
+
+import type { Node } from "libpg-query";
+import type { ColumnSchema } from "#columnar";
+import { exprIdentity, mapChildren, mayBeNull, someExpr } from "../expressions.ts";
+import type { AggregateCall, Expr, PlanNode } from "../plan.ts";
+import { stringsOf } from "./ast.ts";
+import { resolveUnknown } from "./coerce.ts";
+import { spanAt, unsupported, type BindContext } from "./context.ts";
+import { AGGREGATE_BASE, type ExprEnvironment } from "./environment.ts";
+import { sqlError } from "./errors.ts";
+import { lookupColumn } from "./scope.ts";
+
+/** A SELECT item. */
+export interface Target {
+  readonly name: string;
+  readonly expr: Expr;
+}
+
+/** Whether an expression uses an aggregate's result, before grouping. */
+export function usesAggregate(expr: Expr): boolean {
+  return someExpr(expr, (part) => part.kind === "column" && part.index >= AGGREGATE_BASE);
+}
+
+/** The position an integer constant in GROUP BY or ORDER BY names, 1-based; undefined for other expressions. */
+export function ordinalOf(node: Node | undefined): number | undefined {
+  if (node === undefined || !("A_Const" in node) || node.A_Const.ival === undefined) return undefined;
+  return node.A_Const.ival.ival ?? 0;
+}
+
+/** The single name of an unqualified column reference. */
+export function bareName(node: Node | undefined): string | undefined {
+  if (node === undefined || !("ColumnRef" in node)) return undefined;
+  const { fields = [] } = node.ColumnRef;
+  return fields.length === 1 ? stringsOf(fields)[0] : undefined;
+}
+
+/** The target an ordinal names. Errors: `grouping_error` when there is none at that position. */
+export function targetAt(
+  context: BindContext,
+  targets: readonly Target[],
+  ordinal: number,
+  clause: string,
+  location: number | undefined,
+): Target {
+  const target = targets[ordinal - 1];
+  if (target === undefined) {
+    throw sqlError("grouping_error", `${clause} position ${ordinal} is not in select list.`, spanAt(context, location));
+  }
+  return target;
+}
+
+/** Binds GROUP BY items: an ordinal, an input column, a SELECT alias, or an expression, in this order. */
+export function bindGroupKeys(
+  items: readonly Node[],
+  targets: readonly Target[],
+  env: ExprEnvironment,
+): readonly Expr[] {
+  const { context, scope } = env;
+  const keys: Expr[] = [];
+  for (const item of items) {
+    if ("GroupingSet" in item)
+      throw unsupported(context, "GROUPING SETS, ROLLUP and CUBE are", item.GroupingSet.location);
+    const key = resolveUnknown(
+      context,
+      bindGroupKey(item, targets, { ...env, aggregates: undefined, clause: "GROUP BY" }, scope),
+    );
+    if (usesAggregate(key)) {
+      throw sqlError("grouping_error", "Aggregate functions are not allowed in GROUP BY.", context.spans.get(key));
+    }
+    const identity = exprIdentity(key);
+    if (!keys.some((known) => exprIdentity(known) === identity)) keys.push(key);
+  }
+  return keys;
+}
+
+function bindGroupKey(
+  item: Node,
+  targets: readonly Target[],
+  env: ExprEnvironment,
+  scope: ExprEnvironment["scope"],
+): Expr {
+  const ordinal = ordinalOf(item);
+  if (ordinal !== undefined && "A_Const" in item) {
+    return targetAt(env.context, targets, ordinal, "GROUP BY", item.A_Const.location).expr;
+  }
+  const name = bareName(item);
+  if (name !== undefined && lookupColumn({ ...scope, parent: undefined }, undefined, name).kind === "missing") {
+    const matches = targets.filter((target) => target.name === name);
+    const [first] = matches;
+    if (first !== undefined) return first.expr;
+  }
+  return env.bind(item, env);
+}
+
+/** The aggregate node over `input`, and how expressions over its input are read from its output. */
+export function createAggregate(
+  input: PlanNode,
+  keys: readonly Expr[],
+  aggregates: readonly AggregateCall[],
+): PlanNode & { readonly kind: "aggregate" } {
+  const columns: ColumnSchema[] = keys.map((key, i) => ({
+    name: key.kind === "column" ? key.name : `key${i + 1}`,
+    type: key.type,
+    nullable: mayBeNull(key, input.columns),
+  }));
+  for (const call of aggregates) {
+    columns.push({ name: call.function, type: call.type, nullable: call.function !== "count" });
+  }
+  return { kind: "aggregate", input, keys, aggregates, columns };
+}
+
+/**
+ * Rewrites an expression over the FROM row to one over the aggregate's output.
+ *
+ * Errors: `grouping_error` for a column that is neither a key nor inside an aggregate.
+ */
+export function regroup(context: BindContext, expr: Expr, keys: readonly Expr[]): Expr {
+  const identities = keys.map((key) => exprIdentity(key));
+  const rewrite = (part: Expr): Expr => {
+    if (part.kind === "column" && part.index >= AGGREGATE_BASE) {
+      return { ...part, index: keys.length + part.index - AGGREGATE_BASE };
+    }
+    if (part.kind !== "literal") {
+      const position = identities.indexOf(exprIdentity(part));
+      const key = keys[position];
+      if (key !== undefined) {
+        return {
+          kind: "column",
+          index: position,
+          name: key.kind === "column" ? key.name : `key${position + 1}`,
+          type: key.type,
+        };
+      }
+    }
+    if (part.kind === "column") {
+      throw sqlError(
+        "grouping_error",
+        `Column "${part.name}" must appear in the GROUP BY clause or be used in an aggregate function.`,
+        context.spans.get(part),
+      );
+    }
+    return mapChildren(part, rewrite);
+  };
+  return rewrite(expr);
+}

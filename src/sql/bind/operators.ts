@@ -1,0 +1,182 @@
+// Operators and the predicates that have their own syntax: IN, BETWEEN, LIKE, IS DISTINCT FROM, ANY and ALL.
+
+import type { A_Expr, Node } from "libpg-query";
+import { BOOLEAN, FALSE, TRUE, literal } from "../expressions.ts";
+import type { Expr, SourceSpan } from "../plan.ts";
+import { arrayElements } from "./arrays.ts";
+import { itemsOf, stringsOf } from "./ast.ts";
+import { bindCall, coerceCondition, resolveUnknown, unify } from "./coerce.ts";
+import { unsupported } from "./context.ts";
+import type { ExprEnvironment } from "./environment.ts";
+import { sqlError } from "./errors.ts";
+
+/** Binds an A_Expr: any operator form. */
+export function bindOperator(node: A_Expr, env: ExprEnvironment, span: SourceSpan): Expr {
+  const { context } = env;
+  const operator = stringsOf(node.name).at(-1) ?? "";
+  const bind = (operand: Node | undefined): Expr => env.bind(operand, env);
+  const not = (arg: Expr): Expr => ({ kind: "not", arg, type: BOOLEAN });
+  switch (node.kind) {
+    case "AEXPR_OP": {
+      if (isRow(node.lexpr) || isRow(node.rexpr)) return compareRows(operator, node, env, span);
+      const args = node.lexpr === undefined ? [bind(node.rexpr)] : [bind(node.lexpr), bind(node.rexpr)];
+      return bindCall(context, operator, args, span);
+    }
+    case "AEXPR_LIKE":
+    case "AEXPR_ILIKE":
+    case "AEXPR_SIMILAR":
+      return bindMatch(operator, bind(node.lexpr), bind(node.rexpr), env, span);
+    case "AEXPR_DISTINCT":
+      return isDistinct(bind(node.lexpr), bind(node.rexpr), false, env, span);
+    case "AEXPR_NOT_DISTINCT":
+      return isDistinct(bind(node.lexpr), bind(node.rexpr), true, env, span);
+    case "AEXPR_NULLIF": {
+      const value = resolveUnknown(context, bind(node.lexpr));
+      const when = bindCall(context, "=", [value, bind(node.rexpr)], span);
+      return {
+        kind: "case",
+        branches: [{ when, then: literal(null, value.type) }],
+        otherwise: value,
+        type: value.type,
+      };
+    }
+    case "AEXPR_IN":
+      return bindIn(node, env, span);
+    case "AEXPR_BETWEEN":
+    case "AEXPR_NOT_BETWEEN":
+    case "AEXPR_BETWEEN_SYM":
+    case "AEXPR_NOT_BETWEEN_SYM": {
+      const value = bind(node.lexpr);
+      const [low, high] = itemsOf(node.rexpr).map((item) => bind(item));
+      if (low === undefined || high === undefined) throw unsupported(context, "This BETWEEN is", node.location);
+      const within = (from: Expr, to: Expr): Expr => ({
+        kind: "and",
+        args: [bindCall(context, ">=", [value, from], span), bindCall(context, "<=", [value, to], span)],
+        type: BOOLEAN,
+      });
+      const isSymmetric = node.kind.endsWith("_SYM");
+      const result: Expr = isSymmetric
+        ? { kind: "or", args: [within(low, high), within(high, low)], type: BOOLEAN }
+        : within(low, high);
+      return node.kind.startsWith("AEXPR_NOT") ? not(result) : result;
+    }
+    case "AEXPR_OP_ANY":
+    case "AEXPR_OP_ALL":
+      return bindQuantified(operator, node, env, span);
+    default:
+      throw unsupported(context, `Operator ${operator} is`, node.location);
+  }
+}
+
+function isRow(node: Node | undefined): boolean {
+  return node !== undefined && "RowExpr" in node;
+}
+
+function rowItems(node: Node | undefined, env: ExprEnvironment): readonly Expr[] {
+  if (node !== undefined && "RowExpr" in node) return (node.RowExpr.args ?? []).map((item) => env.bind(item, env));
+  throw unsupported(env.context, "Comparing a row with anything but a row is", undefined);
+}
+
+/** (a, b) = (c, d) and its kin, as PostgreSQL defines row comparison. */
+function compareRows(operator: string, node: A_Expr, env: ExprEnvironment, span: SourceSpan): Expr {
+  return compareItems(operator, rowItems(node.lexpr, env), rowItems(node.rexpr, env), env, span);
+}
+
+function compareItems(
+  operator: string,
+  left: readonly Expr[],
+  right: readonly Expr[],
+  env: ExprEnvironment,
+  span: SourceSpan,
+): Expr {
+  const { context } = env;
+  if (left.length !== right.length || left.length === 0) {
+    throw sqlError("type_mismatch", "Rows of different length cannot be compared.", span);
+  }
+  const pairs = left.map((item, i) => [item, right[i] ?? item] as const);
+  const each = (symbol: string): Expr[] => pairs.map(([a, b]) => bindCall(context, symbol, [a, b], span));
+  if (operator === "=") return combine("and", each("="));
+  if (operator === "<>") return combine("or", each("<>"));
+  if (!["<", "<=", ">", ">="].includes(operator)) {
+    throw sqlError("sql_unsupported", `Operator ${operator} on rows is not supported.`, span);
+  }
+  const strict = operator.charAt(0);
+  // a < c OR (a = c AND (b < d OR …)); the last pair takes the operator itself.
+  let result: Expr | undefined;
+  for (const [a, b] of pairs.toReversed()) {
+    result =
+      result === undefined
+        ? bindCall(context, operator, [a, b], span)
+        : combine("or", [
+            bindCall(context, strict, [a, b], span),
+            combine("and", [bindCall(context, "=", [a, b], span), result]),
+          ]);
+  }
+  return result ?? FALSE;
+}
+
+function combine(kind: "and" | "or", args: readonly Expr[]): Expr {
+  const [first] = args;
+  if (args.length === 1 && first !== undefined) return first;
+  return { kind, args, type: BOOLEAN };
+}
+
+function bindMatch(operator: string, value: Expr, pattern: Expr, env: ExprEnvironment, span: SourceSpan): Expr {
+  const { context } = env;
+  const text = resolveUnknown(context, value);
+  const isNegated = operator.startsWith("!");
+  if (isNegated && context.registry.resolveScalar(operator, [text.type, pattern.type]) === undefined) {
+    return { kind: "not", arg: bindCall(context, operator.slice(1), [text, pattern], span), type: BOOLEAN };
+  }
+  return bindCall(context, operator, [text, pattern], span);
+}
+
+function isDistinct(left: Expr, right: Expr, negated: boolean, env: ExprEnvironment, span: SourceSpan): Expr {
+  const isBareNull = (arg: Expr): boolean => arg.kind === "literal" && arg.value === null && arg.subquery === undefined;
+  if (isBareNull(right)) return { kind: "is_null", arg: left, negated: !negated, type: BOOLEAN };
+  if (isBareNull(left)) return { kind: "is_null", arg: right, negated: !negated, type: BOOLEAN };
+  return bindCall(env.context, negated ? "is_not_distinct_from" : "is_distinct_from", [left, right], span);
+}
+
+function bindIn(node: A_Expr, env: ExprEnvironment, span: SourceSpan): Expr {
+  const negated = stringsOf(node.name).at(-1) === "<>";
+  const items = itemsOf(node.rexpr);
+  if (isRow(node.lexpr)) {
+    const left = rowItems(node.lexpr, env);
+    const any = combine(
+      "or",
+      items.map((item) => compareItems("=", left, rowItems(item, env), env, span)),
+    );
+    return negated ? { kind: "not", arg: any, type: BOOLEAN } : any;
+  }
+  const arg = env.bind(node.lexpr, env);
+  return inList(
+    arg,
+    items.map((item) => env.bind(item, env)),
+    negated,
+    env,
+    span,
+  );
+}
+
+function inList(arg: Expr, items: readonly Expr[], negated: boolean, env: ExprEnvironment, span: SourceSpan): Expr {
+  if (items.length === 0) return negated ? TRUE : FALSE;
+  const [bound, ...list] = unify(env.context, [arg, ...items], "IN", span).exprs;
+  return { kind: "in_list", arg: bound ?? arg, list, negated, type: BOOLEAN };
+}
+
+/** `x op ANY (array)` and `x op ALL (array)`. */
+function bindQuantified(operator: string, node: A_Expr, env: ExprEnvironment, span: SourceSpan): Expr {
+  const isAny = node.kind === "AEXPR_OP_ANY";
+  const arg = env.bind(node.lexpr, env);
+  const items = arrayElements(node.rexpr, env);
+  if (items === undefined) {
+    return bindCall(env.context, `${operator} ${isAny ? "any" : "all"}`, [arg, env.bind(node.rexpr, env)], span);
+  }
+  if ((operator === "=" && isAny) || (operator === "<>" && !isAny)) return inList(arg, items, !isAny, env, span);
+  if (items.length === 0) return isAny ? FALSE : TRUE;
+  return combine(
+    isAny ? "or" : "and",
+    items.map((item) => coerceCondition(env.context, bindCall(env.context, operator, [arg, item], span), "ANY", span)),
+  );
+}

@@ -1,0 +1,135 @@
+// A query: WITH, set operations, VALUES, and what applies to a whole query.
+
+import type { Node, SelectStmt } from "libpg-query";
+import type { ColumnSchema } from "#columnar";
+import { columnRef, literal } from "../expressions.ts";
+import type { Expr, PlanNode, SortKey } from "../plan.ts";
+import { itemsOf, locationOf, stringsOf } from "./ast.ts";
+import { resolveUnknown, unify } from "./coerce.ts";
+import { countSelect, selectOf, spanAt, unsupported, type CommonTable } from "./context.ts";
+import type { ExprEnvironment } from "./environment.ts";
+import { sqlError } from "./errors.ts";
+import { ordinalOf, targetAt } from "./grouping.ts";
+import { bindLimit } from "./limit.ts";
+import { coerceColumns } from "./output.ts";
+import { relationScope } from "./scope.ts";
+import { bindSelect } from "./select.ts";
+import { sortOrder } from "./sort-order.ts";
+
+/** Binds any query; `env.scope` is the scope around it. Untyped columns stay untyped. */
+export function bindQuery(statement: SelectStmt, env: ExprEnvironment): PlanNode {
+  const { context } = env;
+  countSelect(context);
+  if (statement.intoClause !== undefined) throw unsupported(context, "SELECT INTO is", undefined);
+  if ((statement.lockingClause ?? []).length > 0) throw unsupported(context, "FOR UPDATE and FOR SHARE are", undefined);
+  const inner = bindWith(statement, env);
+  if (statement.op !== undefined && statement.op !== "SETOP_NONE") return bindSetOperation(statement, inner);
+  if (statement.valuesLists !== undefined) return finish(statement, bindValues(statement.valuesLists, inner), inner);
+  return bindSelect(statement, inner);
+}
+
+function bindWith(statement: SelectStmt, env: ExprEnvironment): ExprEnvironment {
+  const clause = statement.withClause;
+  if (clause === undefined) return env;
+  if (clause.recursive === true) throw unsupported(env.context, "WITH RECURSIVE is", clause.location);
+  const tables = new Map<string, CommonTable>(env.commonTables);
+  const own = new Set<string>();
+  for (const item of clause.ctes ?? []) {
+    if (!("CommonTableExpr" in item)) continue;
+    const { ctename: name = "", ctequery, aliascolnames, location } = item.CommonTableExpr;
+    const query = selectOf(ctequery);
+    if (query === undefined) throw unsupported(env.context, "Data-modifying statements in WITH are", location);
+    if (own.has(name)) {
+      throw sqlError(
+        "ambiguous_column",
+        `WITH query name "${name}" specified more than once.`,
+        spanAt(env.context, location),
+      );
+    }
+    own.add(name);
+    tables.set(name, { name, query, columnNames: stringsOf(aliascolnames), reach: new Map(tables) });
+  }
+  return { ...env, commonTables: tables };
+}
+
+const OPERATIONS = { SETOP_UNION: "union", SETOP_INTERSECT: "intersect", SETOP_EXCEPT: "except" } as const;
+
+function bindSetOperation(statement: SelectStmt, env: ExprEnvironment): PlanNode {
+  const { context } = env;
+  const { larg, rarg } = statement;
+  const operation = OPERATIONS[statement.op as keyof typeof OPERATIONS];
+  if (larg === undefined || rarg === undefined) throw unsupported(context, "This set operation is", undefined);
+  const left = env.bindQuery(larg, env);
+  const right = env.bindQuery(rarg, env);
+  const name = operation.toUpperCase();
+  if (left.columns.length !== right.columns.length) {
+    const location = locationOf(rarg.targetList?.[0]);
+    throw sqlError(
+      "type_mismatch",
+      `Each ${name} query must have the same number of columns.`,
+      location === undefined ? undefined : spanAt(context, location),
+    );
+  }
+  const columnExpr = (plan: PlanNode, i: number, column: ColumnSchema): Expr =>
+    plan.kind === "project" ? (plan.exprs[i] ?? columnRef(i, column)) : columnRef(i, column);
+  const types = left.columns.map((column, i) => {
+    const other = right.columns[i] ?? column;
+    return unify(context, [columnExpr(left, i, column), columnExpr(right, i, other)], name, undefined).type;
+  });
+  const a = coerceColumns(context, left, types);
+  const b = coerceColumns(context, right, types);
+  const columns = a.columns.map((column, i) => ({
+    name: column.name,
+    type: types[i] ?? column.type,
+    nullable: column.nullable || (b.columns[i]?.nullable ?? true),
+  }));
+  const plan: PlanNode = { kind: "set_operation", operation, all: statement.all ?? false, left: a, right: b, columns };
+  return finish(statement, plan, env);
+}
+
+function bindValues(lists: readonly Node[], env: ExprEnvironment): PlanNode {
+  const { context } = env;
+  const valueEnv: ExprEnvironment = { ...env, aggregates: undefined, clause: "VALUES" };
+  const rows = lists.map((list) => itemsOf(list).map((item) => env.bind(item, valueEnv)));
+  const width = rows[0]?.length ?? 0;
+  for (const [i, row] of rows.entries()) {
+    if (row.length === width) continue;
+    const location = locationOf(itemsOf(lists[i])[0]);
+    throw sqlError(
+      "type_mismatch",
+      "VALUES lists must all be the same length.",
+      location === undefined ? undefined : spanAt(context, location),
+    );
+  }
+  const byColumn = Array.from({ length: width }, (_, i) => {
+    const exprs = rows.map((row) => row[i] ?? literal(null, { kind: "null" }));
+    const allUntyped = exprs.every((expr) => expr.type.kind === "null");
+    return allUntyped ? { exprs, type: { kind: "null" as const } } : unify(context, exprs, "VALUES", undefined);
+  });
+  const columns = byColumn.map(({ type }, i) => ({ name: `column${i + 1}`, type, nullable: true }));
+  return {
+    kind: "values",
+    rows: rows.map((_, r) => byColumn.map(({ exprs, type }) => exprs[r] ?? literal(null, type))),
+    columns,
+  };
+}
+
+/** ORDER BY and LIMIT over a query's output columns. */
+function finish(statement: SelectStmt, plan: PlanNode, env: ExprEnvironment): PlanNode {
+  const { context } = env;
+  const targets = plan.columns.map((column, i) => ({ name: column.name, expr: columnRef(i, column) }));
+  const scope = { ...relationScope("", plan.columns), parent: env.scope };
+  const keys: SortKey[] = (statement.sortClause ?? []).flatMap((item) => {
+    if (!("SortBy" in item)) return [];
+    const { node } = item.SortBy;
+    const ordinal = ordinalOf(node);
+    const expr =
+      ordinal === undefined
+        ? env.bind(node, { ...env, scope, aggregates: undefined, clause: "ORDER BY of a set operation" })
+        : targetAt(context, targets, ordinal, "ORDER BY", locationOf(node)).expr;
+    return [{ expr: resolveUnknown(context, expr), ...sortOrder(context, item.SortBy) }];
+  });
+  const sorted: PlanNode =
+    keys.length === 0 ? plan : { kind: "sort", input: plan, keys, topRows: undefined, columns: plan.columns };
+  return bindLimit(statement, sorted, env);
+}

@@ -1,0 +1,96 @@
+// Names in reach of an expression and the columns they mean.
+
+import type { ColumnSchema } from "#columnar";
+import type { Expr, SourceSpan } from "../plan.ts";
+import { columnRef, remapColumns } from "../expressions.ts";
+import { sqlError } from "./errors.ts";
+import { nearestName } from "./nearest.ts";
+
+/** One name of the FROM clause. `expr` reads the FROM clause's output row. */
+export interface ScopeColumn {
+  /** Alias or table name that qualifies it; undefined for columns merged by USING. */
+  readonly relation: string | undefined;
+  readonly name: string;
+  readonly expr: Expr;
+  readonly nullable: boolean;
+  /** True for the two sides of a USING column: reached by qualification only, left out of `*`. */
+  readonly isMerged: boolean;
+}
+
+/** The names of one query level and of those around it. */
+export interface Scope {
+  readonly columns: readonly ScopeColumn[];
+  /** Relations in reach, to tell an unknown relation from an unknown column. */
+  readonly relations: readonly string[];
+  readonly parent: Scope | undefined;
+}
+
+/** A scope over the columns of one relation that starts at an offset of the row. */
+export function relationScope(relation: string, columns: readonly ColumnSchema[]): Scope {
+  return {
+    columns: columns.map((column, index) => ({
+      relation,
+      name: column.name,
+      expr: columnRef(index, column),
+      nullable: column.nullable,
+      isMerged: false,
+    })),
+    relations: [relation],
+    parent: undefined,
+  };
+}
+
+/** A scope without names. */
+export function emptyScope(parent: Scope | undefined): Scope {
+  return { columns: [], relations: [], parent };
+}
+
+/** The names of a row that is one scope's columns followed by another's. */
+export function joinScopes(left: Scope, right: Scope, leftWidth: number): Scope {
+  const shifted = right.columns.map((column) => ({
+    ...column,
+    expr: remapColumns(column.expr, (index) => index + leftWidth),
+  }));
+  return {
+    columns: [...left.columns, ...shifted],
+    relations: [...left.relations, ...right.relations],
+    parent: undefined,
+  };
+}
+
+/** How a name was found. */
+export type Lookup =
+  | { readonly kind: "found"; readonly column: ScopeColumn }
+  | { readonly kind: "outer"; readonly column: ScopeColumn }
+  | { readonly kind: "ambiguous" }
+  | { readonly kind: "missing" };
+
+/** Looks a name up in a scope, then outwards. */
+export function lookupColumn(scope: Scope, relation: string | undefined, name: string): Lookup {
+  const matches = scope.columns.filter(
+    (column) => column.name === name && (relation === undefined ? !column.isMerged : column.relation === relation),
+  );
+  const [first] = matches;
+  if (first !== undefined) return matches.length === 1 ? { kind: "found", column: first } : { kind: "ambiguous" };
+  if (scope.parent === undefined) return { kind: "missing" };
+  const outer = lookupColumn(scope.parent, relation, name);
+  return outer.kind === "found" ? { kind: "outer", column: outer.column } : outer;
+}
+
+/** The error for a name that is nowhere in reach, with the nearest one that is. */
+export function missingColumn(scope: Scope, relation: string | undefined, name: string, span: SourceSpan): Error {
+  const relations: string[] = [];
+  const names: string[] = [];
+  for (let level: Scope | undefined = scope; level !== undefined; level = level.parent) {
+    relations.push(...level.relations);
+    names.push(
+      ...level.columns.filter((c) => relation === undefined || c.relation === relation).map((column) => column.name),
+    );
+  }
+  if (relation !== undefined && !relations.includes(relation)) {
+    const nearest = nearestName(relation, relations);
+    return sqlError("undefined_table", `Missing FROM-clause entry for table "${relation}".`, span, nearest);
+  }
+  const shown = relation === undefined ? `"${name}"` : `"${relation}.${name}"`;
+  return sqlError("undefined_column", `Column ${shown} does not exist.`, span, nearestName(name, names));
+}

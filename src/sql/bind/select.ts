@@ -1,0 +1,172 @@
+// One SELECT: FROM, WHERE, GROUP BY, HAVING, the select list, DISTINCT, ORDER BY and LIMIT, in the order they apply.
+
+import type { Node, ResTarget, SelectStmt } from "libpg-query";
+import { columnRef, exprIdentity } from "../expressions.ts";
+import type { Expr, PlanNode, SortKey } from "../plan.ts";
+import { nodeKind, locationOf, stringOf } from "./ast.ts";
+import { coerceCondition, resolveUnknown } from "./coerce.ts";
+import { deriveColumnName } from "./column-name.ts";
+import { spanAt, unsupported } from "./context.ts";
+import type { AggregateSink, ExprEnvironment } from "./environment.ts";
+import { sqlError } from "./errors.ts";
+import { bindFrom } from "./from.ts";
+import { bareName, bindGroupKeys, createAggregate, ordinalOf, regroup, targetAt, type Target } from "./grouping.ts";
+import { bindLimit } from "./limit.ts";
+import { project } from "./output.ts";
+import { emptyScope, missingColumn, type Scope } from "./scope.ts";
+import { sortOrder } from "./sort-order.ts";
+import { bindWhere } from "./where.ts";
+
+/**
+ * Binds a SELECT with a select list. `env.scope` is the scope around it. Output columns of a plain SELECT may still
+ * be untyped, so that a set operation can give them the other side's type.
+ */
+export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNode {
+  const { context } = env;
+  const distinct = statement.distinctClause;
+  const [distinctOn] = distinct ?? [];
+  if (distinctOn !== undefined && nodeKind(distinctOn) !== "") {
+    throw unsupported(context, "DISTINCT ON is", locationOf(distinctOn));
+  }
+  const [window] = statement.windowClause ?? [];
+  if (window !== undefined) throw unsupported(context, "WINDOW is", locationOf(window));
+
+  const outer: Scope = emptyScope(env.scope);
+  const from = bindFrom(statement.fromClause ?? [], { ...env, scope: outer, aggregates: undefined });
+  const base: ExprEnvironment = { ...env, scope: { ...from.scope, parent: env.scope }, aggregates: undefined };
+  let plan = bindWhere(statement.whereClause, from.plan, { ...base, clause: "WHERE" });
+
+  const sink: AggregateSink = { calls: [] };
+  const listEnv: ExprEnvironment = { ...base, aggregates: sink, clause: "SELECT" };
+  const isPlain = ["groupClause", "sortClause", "limitCount", "limitOffset"].every((clause) => !(clause in statement));
+  let targets = bindTargets(statement.targetList ?? [], listEnv).map((target) =>
+    isPlain && distinct === undefined ? target : { ...target, expr: resolveUnknown(context, target.expr) },
+  );
+  const keys = bindGroupKeys(statement.groupClause ?? [], targets, listEnv);
+  let having =
+    statement.havingClause === undefined
+      ? undefined
+      : coerceCondition(context, env.bind(statement.havingClause, { ...listEnv, clause: "HAVING" }), "HAVING");
+  let order = bindOrder(statement.sortClause ?? [], targets, { ...listEnv, clause: "ORDER BY" });
+
+  if (keys.length > 0 || sink.calls.length > 0 || having !== undefined) {
+    plan = createAggregate(plan, keys, sink.calls);
+    const rewrite = (expr: Expr): Expr => regroup(context, expr, keys);
+    targets = targets.map((target) => ({ ...target, expr: rewrite(target.expr) }));
+    order = order.map((key) => ({ ...key, expr: rewrite(key.expr) }));
+    if (having !== undefined) having = rewrite(having);
+  }
+  if (having !== undefined) plan = { kind: "filter", input: plan, condition: having, columns: plan.columns };
+  return finishSelect(statement, plan, targets, order, distinct !== undefined, env);
+}
+
+/** Projection, DISTINCT, ORDER BY over the projection with hidden sort columns, LIMIT. */
+function finishSelect(
+  statement: SelectStmt,
+  input: PlanNode,
+  targets: readonly Target[],
+  order: readonly SortKey[],
+  isDistinct: boolean,
+  env: ExprEnvironment,
+): PlanNode {
+  const { context } = env;
+  const exprs = targets.map((target) => target.expr);
+  const identities = exprs.map((expr) => exprIdentity(expr));
+  const keys = order.map((key) => {
+    const identity = exprIdentity(key.expr);
+    let index = identities.indexOf(identity);
+    if (index === -1) {
+      if (isDistinct) {
+        throw sqlError(
+          "grouping_error",
+          "For SELECT DISTINCT, ORDER BY expressions must appear in select list.",
+          context.spans.get(key.expr),
+        );
+      }
+      index = exprs.push(key.expr) - 1;
+      identities.push(identity);
+    }
+    return { ...key, expr: index };
+  });
+  let plan: PlanNode = project(
+    input,
+    exprs,
+    targets.map((target) => target.name),
+  );
+  if (isDistinct) plan = { kind: "distinct", input: plan, columns: plan.columns };
+  const { columns } = plan;
+  const sortKeys: SortKey[] = keys.flatMap(({ expr, ...rest }) => {
+    const column = columns[expr];
+    return column === undefined ? [] : [{ ...rest, expr: columnRef(expr, column) }];
+  });
+  if (sortKeys.length > 0) plan = { kind: "sort", input: plan, keys: sortKeys, topRows: undefined, columns };
+  plan = bindLimit(statement, plan, env);
+  if (exprs.length === targets.length) return plan;
+  const visible = columns.slice(0, targets.length);
+  return project(
+    plan,
+    visible.map((column, i) => columnRef(i, column)),
+    visible.map((column) => column.name),
+  );
+}
+
+function bindTargets(nodes: readonly Node[], env: ExprEnvironment): readonly Target[] {
+  return nodes.flatMap((node) => {
+    if (!("ResTarget" in node)) throw unsupported(env.context, "This select item is", locationOf(node));
+    return expandStar(node.ResTarget, env) ?? [bindTarget(node.ResTarget, env)];
+  });
+}
+
+function bindTarget(node: ResTarget, env: ExprEnvironment): Target {
+  return { name: node.name ?? deriveColumnName(node.val), expr: env.bind(node.val, env) };
+}
+
+/** `*` and `t.*`; undefined for any other item. */
+function expandStar(node: ResTarget, env: ExprEnvironment): readonly Target[] | undefined {
+  if (node.val === undefined || !("ColumnRef" in node.val)) return undefined;
+  const { fields = [], location } = node.val.ColumnRef;
+  const last = fields.at(-1);
+  if (last === undefined || !("A_Star" in last)) return undefined;
+  const { context, scope } = env;
+  const span = spanAt(context, location);
+  const relation = stringOf(fields.at(-2));
+  const columns = scope.columns.filter((column) =>
+    relation === undefined ? !column.isMerged : column.relation === relation,
+  );
+  if (columns.length === 0) {
+    if (relation !== undefined && !scope.relations.includes(relation)) throw missingColumn(scope, relation, "*", span);
+    if (scope.relations.length === 0) {
+      throw sqlError("sql_syntax_error", "SELECT * with no tables specified is not valid.", span);
+    }
+  }
+  return columns.map((column) => {
+    const expr: Expr = { ...column.expr };
+    context.spans.set(expr, span);
+    return { name: column.name, expr };
+  });
+}
+
+/** Binds ORDER BY: an ordinal, an output name, or an expression over the input, in this order. */
+function bindOrder(items: readonly Node[], targets: readonly Target[], env: ExprEnvironment): readonly SortKey[] {
+  const { context } = env;
+  return items.flatMap((item) => {
+    if (!("SortBy" in item)) return [];
+    const { node } = item.SortBy;
+    const order = sortOrder(context, item.SortBy);
+    const ordinal = ordinalOf(node);
+    if (ordinal !== undefined) {
+      return [{ expr: targetAt(context, targets, ordinal, "ORDER BY", locationOf(node)).expr, ...order }];
+    }
+    const name = bareName(node);
+    const matches = name === undefined ? [] : targets.filter((target) => target.name === name);
+    const [first] = matches;
+    if (first !== undefined) {
+      const identity = exprIdentity(first.expr);
+      if (matches.some((match) => exprIdentity(match.expr) !== identity)) {
+        throw sqlError("ambiguous_column", `ORDER BY "${name}" is ambiguous.`, spanAt(context, locationOf(node)));
+      }
+      return [{ expr: first.expr, ...order }];
+    }
+    return [{ expr: resolveUnknown(context, env.bind(node, env)), ...order }];
+  });
+}

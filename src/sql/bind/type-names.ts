@@ -1,0 +1,120 @@
+// Type names in SQL text: PostgreSQL's, and the names other lakehouse dialects use for the same types.
+
+import type { Node, TypeName } from "libpg-query";
+import type { DataType } from "#columnar";
+import { spanAt, unsupported, type BindContext } from "./context.ts";
+import { stringsOf } from "./ast.ts";
+import { sqlError } from "./errors.ts";
+import { nearestName } from "./nearest.ts";
+
+const TYPES: Readonly<Record<string, DataType>> = {
+  bool: { kind: "boolean" },
+  boolean: { kind: "boolean" },
+  int2: { kind: "int16" },
+  smallint: { kind: "int16" },
+  int4: { kind: "int32" },
+  int: { kind: "int32" },
+  integer: { kind: "int32" },
+  int8: { kind: "int64" },
+  bigint: { kind: "int64" },
+  long: { kind: "int64" },
+  float4: { kind: "float32" },
+  real: { kind: "float32" },
+  float8: { kind: "float64" },
+  double: { kind: "float64" },
+  numeric: { kind: "decimal" },
+  decimal: { kind: "decimal" },
+  text: { kind: "string" },
+  string: { kind: "string" },
+  varchar: { kind: "string" },
+  json: { kind: "json" },
+  jsonb: { kind: "json" },
+  uuid: { kind: "uuid" },
+  bytea: { kind: "binary" },
+  binary: { kind: "binary" },
+  date: { kind: "date" },
+  time: { kind: "time" },
+  timestamp: { kind: "timestamp", utc: false },
+  datetime: { kind: "timestamp", utc: false },
+  timestamptz: { kind: "timestamp", utc: true },
+  interval: { kind: "interval" },
+};
+
+/** A type as written, with what its modifiers ask beyond the type. */
+export interface NamedType {
+  readonly type: DataType;
+  /** varchar(n): an explicit cast cuts the text to n characters. */
+  readonly maxLength: number | undefined;
+  /** interval '1' day: the unit of a bare number. */
+  readonly intervalUnit: string | undefined;
+}
+
+/** Bits of an interval's field mask (PostgreSQL, utils/timestamp.h). */
+const INTERVAL_UNITS: ReadonlyMap<number, string> = new Map([
+  [1 << 2, "year"],
+  [1 << 1, "month"],
+  [1 << 3, "day"],
+  [1 << 10, "hour"],
+  [1 << 11, "minute"],
+  [1 << 12, "second"],
+]);
+const INTERVAL_FULL_RANGE = 0x7fff;
+const MAX_PRECISION = 1000;
+
+function integerOf(node: Node): number | undefined {
+  return "A_Const" in node && node.A_Const.ival !== undefined ? (node.A_Const.ival.ival ?? 0) : undefined;
+}
+
+/**
+ * The type a name means.
+ *
+ * Errors: `type_mismatch` for unknown names, with the nearest; `sql_unsupported` for types and modifiers that
+ * exist in PostgreSQL but not here.
+ */
+export function resolveTypeName(context: BindContext, node: TypeName): NamedType {
+  const name = stringsOf(node.names).at(-1) ?? "";
+  const base = TYPES[name];
+  if (base === undefined) {
+    if (["bpchar", "char", "timetz", "money", "bit", "varbit", "xml", "point", "inet", "oid", "name"].includes(name)) {
+      throw unsupported(context, `Type ${name === "bpchar" ? "character(n)" : name} is`, node.location);
+    }
+    const nearest = nearestName(name, Object.keys(TYPES));
+    throw sqlError("type_mismatch", `Type "${name}" does not exist.`, spanAt(context, node.location), nearest);
+  }
+  const modifiers = (node.typmods ?? []).map((modifier) => integerOf(modifier));
+  const named = applyModifiers(context, node, name, base, modifiers);
+  if ((node.arrayBounds ?? []).length === 0) return named;
+  return { type: { kind: "list", element: named.type }, maxLength: undefined, intervalUnit: undefined };
+}
+
+function applyModifiers(
+  context: BindContext,
+  node: TypeName,
+  name: string,
+  base: DataType,
+  modifiers: readonly (number | undefined)[],
+): NamedType {
+  const plain: NamedType = { type: base, maxLength: undefined, intervalUnit: undefined };
+  const [first, second] = modifiers;
+  if (modifiers.length === 0) return plain;
+  if (base.kind === "decimal" && first !== undefined) {
+    const scale = second ?? 0;
+    if (first < 1 || first > MAX_PRECISION || scale > first || scale < 0) {
+      throw sqlError(
+        "type_mismatch",
+        `Numeric (${first},${scale}) is not a valid type.`,
+        spanAt(context, node.location),
+      );
+    }
+    return { ...plain, type: { kind: "decimal", precision: first, scale } };
+  }
+  if (base.kind === "string" && first !== undefined) return { ...plain, maxLength: first };
+  if (base.kind === "interval" && first !== undefined && second === undefined) {
+    if (first === INTERVAL_FULL_RANGE) return plain;
+    const intervalUnit = INTERVAL_UNITS.get(first);
+    if (intervalUnit !== undefined) return { ...plain, intervalUnit };
+  }
+  // Six digits are what every value has.
+  if ((base.kind === "timestamp" || base.kind === "time") && first === 6) return plain;
+  throw unsupported(context, `The modifier of type ${name} is`, node.location);
+}

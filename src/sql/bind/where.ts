@@ -1,0 +1,112 @@
+// The WHERE clause: IN and NOT IN over subqueries become semi and anti joins, the rest one filter.
+
+import type { Node, SubLink } from "libpg-query";
+import { BOOLEAN, INT64, columnRef, conjunction, literal } from "../expressions.ts";
+import { createJoin } from "../joins.ts";
+import type { AggregateCall, Expr, PlanNode, SourceSpan } from "../plan.ts";
+import { locationOf, stringsOf } from "./ast.ts";
+import { bindCall, coerceCondition } from "./coerce.ts";
+import { spanAt } from "./context.ts";
+import type { ExprEnvironment } from "./environment.ts";
+import { sqlError } from "./errors.ts";
+import { bindRow } from "./expression.ts";
+import { createAggregate } from "./grouping.ts";
+import { bindSubselect, placeholder } from "./subquery.ts";
+
+/** Applies a WHERE condition to a plan; columns stay the same. */
+export function bindWhere(condition: Node | undefined, plan: PlanNode, env: ExprEnvironment): PlanNode {
+  if (condition === undefined) return plan;
+  const { context } = env;
+  let result = plan;
+  const filters: Expr[] = [];
+  for (const part of astConjuncts(condition)) {
+    const membership = membershipOf(part);
+    if (membership === undefined) {
+      filters.push(coerceCondition(context, env.bind(part, env), env.clause, spanAt(context, locationOf(part))));
+      continue;
+    }
+    const { link, negated } = membership;
+    const span = spanAt(context, link.location);
+    const left = bindRow(link.testexpr, env);
+    if (negated && left.length > 1) {
+      throw sqlError(
+        "sql_unsupported",
+        "NOT IN with a row on the left is not supported: use NOT EXISTS or a join.",
+        span,
+      );
+    }
+    const right = bindSubselect(link.subselect, env);
+    if (right.columns.length !== left.length) {
+      const message = `Subquery has ${right.columns.length} columns where ${left.length} are compared.`;
+      throw sqlError("type_mismatch", message, span);
+    }
+    result = createJoin(negated ? "anti" : "semi", result, right, membershipCondition(left, result, right, env, span));
+    if (negated) filters.push(...notInGuard(left[0], link, env, span));
+  }
+  const filter = conjunction(filters);
+  return filter === undefined ? result : { kind: "filter", input: result, condition: filter, columns: result.columns };
+}
+
+function astConjuncts(node: Node): readonly Node[] {
+  if ("BoolExpr" in node && node.BoolExpr.boolop === "AND_EXPR") {
+    return (node.BoolExpr.args ?? []).flatMap((arg) => astConjuncts(arg));
+  }
+  return [node];
+}
+
+/** `x IN (SELECT …)` and `x NOT IN (SELECT …)`; undefined for any other condition. */
+function membershipOf(node: Node): { readonly link: SubLink; readonly negated: boolean } | undefined {
+  if ("BoolExpr" in node && node.BoolExpr.boolop === "NOT_EXPR") {
+    const [arg] = node.BoolExpr.args ?? [];
+    const inner = arg === undefined ? undefined : membershipOf(arg);
+    return inner === undefined ? undefined : { link: inner.link, negated: !inner.negated };
+  }
+  if (!("SubLink" in node) || node.SubLink.subLinkType !== "ANY_SUBLINK") return undefined;
+  return (stringsOf(node.SubLink.operName).at(-1) ?? "=") === "=" ? { link: node.SubLink, negated: false } : undefined;
+}
+
+function membershipCondition(
+  left: readonly Expr[],
+  leftPlan: PlanNode,
+  right: PlanNode,
+  env: ExprEnvironment,
+  span: SourceSpan,
+): Expr | undefined {
+  const offset = leftPlan.columns.length;
+  return conjunction(
+    left.map((expr, i) => {
+      const column = right.columns[i];
+      if (column === undefined) throw sqlError("type_mismatch", "Subquery has too few columns.", span);
+      return bindCall(env.context, "=", [expr, columnRef(i + offset, column)], span);
+    }),
+  );
+}
+
+/**
+ * What `x NOT IN (S)` asks beyond "no equal row": S is empty, or x is not NULL and S holds no NULL. The counts come
+ * from the subquery run once more before the main plan.
+ */
+function notInGuard(left: Expr | undefined, link: SubLink, env: ExprEnvironment, span: SourceSpan): readonly Expr[] {
+  if (left === undefined) return [];
+  const { context } = env;
+  const count = (ofColumn: boolean): Expr => {
+    const input = bindSubselect(link.subselect, env);
+    const [column] = input.columns;
+    const call: AggregateCall = {
+      function: "count",
+      args: ofColumn && column !== undefined ? [columnRef(0, column)] : [],
+      distinct: false,
+      filter: undefined,
+      orderBy: [],
+      directArgs: [],
+      type: INT64,
+    };
+    return placeholder(env, "scalar", createAggregate(input, [], [call]), INT64, span);
+  };
+  const all = count(false);
+  const isEmpty = bindCall(context, "=", [all, literal(0, INT64)], span);
+  const hasNoNull = bindCall(context, "=", [all, count(true)], span);
+  const isKnown: Expr = { kind: "is_null", arg: left, negated: true, type: BOOLEAN };
+  const guard: Expr = { kind: "and", args: [isKnown, hasNoNull], type: BOOLEAN };
+  return [{ kind: "or", args: [isEmpty, guard], type: BOOLEAN }];
+}

@@ -1,0 +1,51 @@
+// The canonical text of a plan: equal texts over equal data give equal rows.
+
+import type { PlanNode } from "../plan.ts";
+import { inputsOf } from "../optimize/plan-shape.ts";
+import { aggregateToText, expressionToText, sortKeyToText } from "./expression-text.ts";
+
+const CANONICAL = { isCanonical: true };
+
+/**
+ * One line for a plan. Columns go by number, so aliases do not matter; constants that come from the statement's
+ * time stand as their SQL (`now()`), so that the text does not change with the clock. Scan predicates are left out:
+ * they follow from the filters.
+ */
+export function planToCacheText(plan: PlanNode): string {
+  const inputs = inputsOf(plan).map((input) => planToCacheText(input));
+  return `${operatorText(plan)}(${inputs.join(",")})`;
+}
+
+function operatorText(plan: PlanNode): string {
+  const exprs = (list: readonly Parameters<typeof expressionToText>[0][]): string =>
+    list.map((expr) => expressionToText(expr, CANONICAL)).join(";");
+  switch (plan.kind) {
+    case "scan":
+      return `scan[${plan.source.name}:${plan.projection.join()}:${plan.limit ?? ""}]`;
+    case "values":
+      return `values[${plan.rows.map((row) => exprs(row)).join("|")}]`;
+    case "function_scan":
+      return `${plan.function}[${exprs(plan.args)}]`;
+    case "filter":
+      return `filter[${expressionToText(plan.condition, CANONICAL)}]`;
+    case "project":
+      return `project[${exprs(plan.exprs)}]`;
+    case "aggregate":
+      return `aggregate[${exprs(plan.keys)}|${plan.aggregates.map((call) => `${aggregateToText(call, CANONICAL)}:${call.type.kind}`).join(";")}]`;
+    case "sort":
+      return `sort[${plan.keys.map((key) => sortKeyToText(key, CANONICAL)).join(";")}:${plan.topRows ?? ""}]`;
+    case "limit":
+      return `limit[${plan.limit ?? ""}:${plan.offset}]`;
+    case "distinct":
+      return "distinct";
+    case "join": {
+      const keys = plan.equalKeys.map(
+        ({ left, right }) => `${expressionToText(left, CANONICAL)}=${expressionToText(right, CANONICAL)}`,
+      );
+      const residual = plan.residual === undefined ? "" : expressionToText(plan.residual, CANONICAL);
+      return `${plan.joinType}[${keys.join(";")}|${residual}]`;
+    }
+    case "set_operation":
+      return `${plan.operation}${plan.all ? "-all" : ""}`;
+  }
+}

@@ -1,0 +1,183 @@
+// A plan as people read it: a tree with what each operator does, and PostgreSQL-like lines of it.
+
+import type { ColumnSchema } from "#columnar";
+import type { OperatorProfile, ScanNode } from "../execute/context.ts";
+import { estimateRows, inputsOf, type Rewrite } from "../optimize/index.ts";
+import type { PlanNode } from "../plan.ts";
+import type { PlannedScan, ScanPredicate, ScanStatistics } from "../table-source.ts";
+import { aggregateToText, expressionToText, scalarToSql, sortKeyToText } from "./expression-text.ts";
+
+/** One operator. Field names are those of the JSON answer. */
+export interface OperatorDescription {
+  readonly operator: string;
+  /** Lines such as `Filter: (user_id = 'u1')`. */
+  readonly details: readonly string[];
+  readonly estimated_rows: number;
+  /** After execution with a profile. */
+  readonly actual_rows?: number;
+  readonly batches?: number;
+  /** Wall time of the operator with everything below it, milliseconds. */
+  readonly elapsed_ms?: number;
+  readonly children: readonly OperatorDescription[];
+}
+
+/** A query's plan. */
+export interface PlanDescription {
+  readonly plan: OperatorDescription;
+  /** Subqueries that run before the main plan. */
+  readonly subqueries: readonly OperatorDescription[];
+  /** What the optimizer rewrote, by rule. */
+  readonly rewrites: readonly Rewrite[];
+  /** The same as indented lines. */
+  readonly text: readonly string[];
+}
+
+/** What is known of operators beside the plan. */
+export interface DescribeSources {
+  scanOf(node: ScanNode): PlannedScan | undefined;
+  profileOf(node: PlanNode): OperatorProfile | undefined;
+}
+
+function predicateToText(predicate: ScanPredicate, columns: readonly ColumnSchema[]): string {
+  const column = columns[predicate.column];
+  const name = column?.name ?? `column ${predicate.column}`;
+  const values = predicate.values.map((value) => scalarToSql(value, column?.type ?? { kind: "null" }));
+  switch (predicate.operator) {
+    case "is_null":
+      return `${name} IS NULL`;
+    case "is_not_null":
+      return `${name} IS NOT NULL`;
+    case "in":
+      return `${name} IN (${values.length > 8 ? `${values.slice(0, 8).join(", ")}, …` : values.join(", ")})`;
+    case "starts_with":
+      return `${name} starts with ${values.join()}`;
+    default:
+      return `${name} ${predicate.operator} ${values.join()}`;
+  }
+}
+
+function scanDetails(node: ScanNode, statistics: ScanStatistics | undefined): string[] {
+  const details = [`Columns: ${node.columns.map((column) => column.name).join(", ") || "none"}`];
+  if (node.predicates.length > 0) {
+    const predicates = node.predicates.map((predicate) => predicateToText(predicate, node.source.columns));
+    details.push(`Skip by: ${predicates.join(" AND ")}`);
+  }
+  if (node.limit !== undefined) details.push(`Limit: ${node.limit}`);
+  if (statistics === undefined) return details;
+  const { filesTotal, filesScanned, rowGroupsTotal, rowGroupsScanned, bytesScanned, bytesTotal, freshRows } =
+    statistics;
+  const skipped = statistics.pruning.reduce((sum, item) => sum + item.files, 0);
+  details.push(`Files: ${filesTotal - skipped} of ${filesTotal} to read`);
+  for (const { reason, files, rowGroups } of statistics.pruning) {
+    details.push(`Skipped: ${files} files, ${rowGroups} row groups (${reason})`);
+  }
+  if (filesScanned > 0 || bytesScanned > 0) {
+    details.push(
+      `Read: ${filesScanned} files, ${rowGroupsScanned} of ${rowGroupsTotal} row groups, ${bytesScanned} of ${bytesTotal} bytes`,
+    );
+  }
+  if (freshRows > 0) details.push(`Fresh rows: ${freshRows}`);
+  return details;
+}
+
+const JOIN_NAMES = {
+  inner: "Hash Join",
+  left: "Hash Left Join",
+  right: "Hash Right Join",
+  full: "Hash Full Join",
+  semi: "Hash Semi Join",
+  anti: "Hash Anti Join",
+  cross: "Cross Join",
+} as const;
+
+function describeOperator(
+  node: PlanNode,
+  sources: DescribeSources,
+): readonly [name: string, details: readonly string[]] {
+  switch (node.kind) {
+    case "scan":
+      return [`Scan on ${node.source.name}`, scanDetails(node, sources.scanOf(node)?.statistics)];
+    case "values":
+      return ["Values", [`Rows: ${node.rows.length}`]];
+    case "function_scan":
+      return [
+        `Function Scan on ${node.function}`,
+        [`Arguments: ${node.args.map((arg) => expressionToText(arg)).join(", ")}`],
+      ];
+    case "filter":
+      return ["Filter", [`Condition: ${expressionToText(node.condition)}`]];
+    case "project":
+      return ["Project", [`Output: ${node.exprs.map((expr) => expressionToText(expr)).join(", ")}`]];
+    case "aggregate": {
+      const details =
+        node.keys.length === 0 ? [] : [`Group Key: ${node.keys.map((key) => expressionToText(key)).join(", ")}`];
+      if (node.aggregates.length > 0) {
+        details.push(`Aggregates: ${node.aggregates.map((call) => aggregateToText(call)).join(", ")}`);
+      }
+      return [node.keys.length === 0 ? "Aggregate" : "Hash Aggregate", details];
+    }
+    case "sort": {
+      const details = [`Sort Key: ${node.keys.map((key) => sortKeyToText(key)).join(", ")}`];
+      return node.topRows === undefined
+        ? ["Sort", details]
+        : ["Top-N Sort", [...details, `Rows Kept: ${node.topRows}`]];
+    }
+    case "limit": {
+      const details = node.limit === undefined ? [] : [`Limit: ${node.limit}`];
+      return ["Limit", node.offset === 0 ? details : [...details, `Offset: ${node.offset}`]];
+    }
+    case "distinct":
+      return ["Distinct", []];
+    case "join": {
+      const keys = node.equalKeys.map(({ left, right }) => `${expressionToText(left)} = ${expressionToText(right)}`);
+      const details = keys.length === 0 ? [] : [`Hash Condition: ${keys.join(" AND ")}`];
+      if (node.residual !== undefined) details.push(`Join Filter: ${expressionToText(node.residual)}`);
+      const name = JOIN_NAMES[node.joinType];
+      return [keys.length === 0 ? name.replace("Hash", "Nested Loop") : name, details];
+    }
+    case "set_operation":
+      return [`${node.operation.charAt(0).toUpperCase()}${node.operation.slice(1)}${node.all ? " All" : ""}`, []];
+  }
+}
+
+/** Describes an operator with everything below it. */
+export function describePlan(node: PlanNode, sources: DescribeSources): OperatorDescription {
+  const [operator, details] = describeOperator(node, sources);
+  const profile = sources.profileOf(node);
+  return {
+    operator,
+    details,
+    estimated_rows: estimateRows(node),
+    ...(profile === undefined
+      ? {}
+      : { actual_rows: profile.rows, batches: profile.batches, elapsed_ms: Number(profile.elapsedMs.toFixed(3)) }),
+    children: inputsOf(node).map((input) => describePlan(input, sources)),
+  };
+}
+
+/** The lines of EXPLAIN. */
+export function planToLines(
+  plan: OperatorDescription,
+  subqueries: readonly OperatorDescription[],
+  rewrites: readonly Rewrite[],
+): string[] {
+  const lines: string[] = [];
+  const write = (node: OperatorDescription, depth: number): void => {
+    const indent = depth === 0 ? "" : `${"  ".repeat(depth * 2 - 1)}->  `;
+    const actual =
+      node.actual_rows === undefined
+        ? ""
+        : ` (actual rows=${node.actual_rows} batches=${node.batches ?? 0} time=${(node.elapsed_ms ?? 0).toFixed(3)} ms)`;
+    lines.push(`${indent}${node.operator}  (rows=${node.estimated_rows})${actual}`);
+    const detailIndent = " ".repeat(depth * 4 + 2);
+    for (const detail of node.details) lines.push(`${detailIndent}${detail}`);
+    for (const child of node.children) write(child, depth + 1);
+  };
+  write(plan, 0);
+  for (const [i, subquery] of subqueries.entries()) {
+    lines.push(`Subquery ${i + 1}`);
+    write(subquery, 1);
+  }
+  for (const { rule, before, after } of rewrites) lines.push(`Rewrite: ${rule}: ${before} => ${after}`);
+  return lines;
+}

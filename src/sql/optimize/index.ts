@@ -1,0 +1,29 @@
+// The optimizer: a fixed sequence of rewrites, each of which keeps the query's rows.
+
+import type { PlanNode } from "../plan.ts";
+import { foldExpr, type FoldEnvironment } from "./fold.ts";
+import { chooseBuildSides } from "./join-sides.ts";
+import { pushDownLimits } from "./limits.ts";
+import { mapExpressions, transformPlan } from "./plan-shape.ts";
+import { mergeProjections } from "./projections.ts";
+import { pruneColumns } from "./prune.ts";
+import { pushDownFilters } from "./pushdown.ts";
+import type { RewriteLog } from "./sargable.ts";
+
+export { estimateRows } from "./estimate.ts";
+export { visitPlan, inputsOf, transformPlan, mapExpressions } from "./plan-shape.ts";
+export type { Rewrite, RewriteLog } from "./sargable.ts";
+
+/** Constant folding alone: what execution needs at least. */
+export function foldPlan(plan: PlanNode, env: FoldEnvironment): PlanNode {
+  return transformPlan(plan, (node) => mapExpressions(node, (expr) => foldExpr(expr, env)));
+}
+
+/** The plan that gives the same rows with less work. Named rewrites go to the log. */
+export function optimizePlan(plan: PlanNode, env: FoldEnvironment, log: RewriteLog): PlanNode {
+  const folded = foldPlan(plan, env);
+  const filtered = foldPlan(pushDownFilters(folded, log), env);
+  const sided = chooseBuildSides(filtered);
+  const pruned = mergeProjections(pruneColumns(mergeProjections(sided)));
+  return pushDownLimits(pruned);
+}

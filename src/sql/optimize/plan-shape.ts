@@ -1,0 +1,96 @@
+// Walking and rebuilding plans.
+
+import { mapAggregate, mapSortKeys } from "../expressions.ts";
+import type { Expr, PlanNode } from "../plan.ts";
+
+/** The inputs of an operator, left first. */
+export function inputsOf(plan: PlanNode): readonly PlanNode[] {
+  switch (plan.kind) {
+    case "scan":
+    case "values":
+    case "function_scan":
+      return [];
+    case "filter":
+    case "project":
+    case "aggregate":
+    case "sort":
+    case "limit":
+    case "distinct":
+      return [plan.input];
+    case "join":
+    case "set_operation":
+      return [plan.left, plan.right];
+  }
+}
+
+/** The operator with its inputs replaced; the same object when none changed. */
+export function mapInputs(plan: PlanNode, change: (input: PlanNode) => PlanNode): PlanNode {
+  switch (plan.kind) {
+    case "scan":
+    case "values":
+    case "function_scan":
+      return plan;
+    case "filter":
+    case "project":
+    case "aggregate":
+    case "sort":
+    case "limit":
+    case "distinct": {
+      const input = change(plan.input);
+      return input === plan.input ? plan : { ...plan, input };
+    }
+    case "join":
+    case "set_operation": {
+      const left = change(plan.left);
+      const right = change(plan.right);
+      return left === plan.left && right === plan.right ? plan : { ...plan, left, right };
+    }
+  }
+}
+
+/** Every expression of an operator itself changed; inputs stay. */
+export function mapExpressions(plan: PlanNode, change: (expr: Expr) => Expr): PlanNode {
+  switch (plan.kind) {
+    case "scan":
+    case "limit":
+    case "distinct":
+    case "set_operation":
+      return plan;
+    case "values":
+      return { ...plan, rows: plan.rows.map((row) => row.map(change)) };
+    case "function_scan":
+      return { ...plan, args: plan.args.map(change) };
+    case "filter":
+      return { ...plan, condition: change(plan.condition) };
+    case "project":
+      return { ...plan, exprs: plan.exprs.map(change) };
+    case "aggregate":
+      return {
+        ...plan,
+        keys: plan.keys.map(change),
+        aggregates: plan.aggregates.map((call) => ({
+          ...mapAggregate(call, change),
+          directArgs: call.directArgs.map(change),
+        })),
+      };
+    case "sort":
+      return { ...plan, keys: mapSortKeys(plan.keys, change) };
+    case "join":
+      return {
+        ...plan,
+        equalKeys: plan.equalKeys.map((key) => ({ left: change(key.left), right: change(key.right) })),
+        residual: plan.residual === undefined ? undefined : change(plan.residual),
+      };
+  }
+}
+
+/** Calls `visit` on every operator, a node before its inputs. */
+export function visitPlan(plan: PlanNode, visit: (plan: PlanNode) => void): void {
+  visit(plan);
+  for (const input of inputsOf(plan)) visitPlan(input, visit);
+}
+
+/** Rebuilds a plan bottom-up. */
+export function transformPlan(plan: PlanNode, change: (plan: PlanNode) => PlanNode): PlanNode {
+  return change(mapInputs(plan, (input) => transformPlan(input, change)));
+}

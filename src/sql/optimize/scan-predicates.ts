@@ -1,0 +1,172 @@
+// Conditions that a table can use to skip data. Each is implied by the filter it comes from, which stays.
+
+import type { DataType, Scalar } from "#columnar";
+import type { Expr } from "../plan.ts";
+import type { ScanPredicate } from "../table-source.ts";
+import { isConstant } from "./fold.ts";
+
+type Operator = ScanPredicate["operator"];
+
+const FLIPPED: Readonly<Record<string, Operator>> = {
+  "=": "=",
+  "<>": "<>",
+  "<": ">",
+  "<=": ">=",
+  ">": "<",
+  ">=": "<=",
+};
+/** Longer lists cost more to test against every file than they save. */
+const MAX_IN_VALUES = 1000;
+const INTEGER_RANK: Readonly<Record<string, number>> = { int16: 1, int32: 2, int64: 3 };
+
+/** The source column an expression reads, through casts that keep every value and its order. */
+function columnOf(expr: Expr, projection: readonly number[]): { index: number; type: DataType } | undefined {
+  if (expr.kind === "column") {
+    const index = projection[expr.index];
+    return index === undefined ? undefined : { index, type: expr.type };
+  }
+  if (expr.kind !== "cast") return undefined;
+  const from = expr.arg.type;
+  const to = expr.type;
+  const fromRank = INTEGER_RANK[from.kind] ?? 0;
+  const isWiderInteger = fromRank > 0 && (INTEGER_RANK[to.kind] ?? 0) >= fromRank;
+  // Sessions run in UTC, so a timestamp and its timestamptz are the same number.
+  const isSameInstant = from.kind === "timestamp" && to.kind === "timestamp";
+  return isWiderInteger || isSameInstant ? columnOf(expr.arg, projection) : undefined;
+}
+
+/**
+ * The predicates a condition implies. `projection` maps the condition's columns to the source's.
+ *
+ * PostgreSQL's NaN is greater than every number, but file bounds leave NaN out: on floating-point columns no
+ * predicate is derived that NaN fulfils.
+ */
+export function extractScanPredicates(condition: Expr, projection: readonly number[]): readonly ScanPredicate[] {
+  switch (condition.kind) {
+    case "column":
+      return booleanTest(condition, true, projection);
+    case "not":
+      return booleanTest(condition.arg, false, projection);
+    case "is_null": {
+      const column = condition.arg.kind === "column" ? columnOf(condition.arg, projection) : undefined;
+      if (column === undefined) return [];
+      return [{ column: column.index, operator: condition.negated ? "is_not_null" : "is_null", values: [] }];
+    }
+    case "in_list":
+      return membership(condition, projection);
+    case "or":
+      return alternatives(condition.args, projection);
+    case "and":
+      return condition.args.flatMap((arg) => extractScanPredicates(arg, projection));
+    case "call":
+      return fromCall(condition, projection);
+    case "coalesce": {
+      // x IS TRUE
+      const [first, second] = condition.args;
+      const isFalse = second !== undefined && isConstant(second) && second.value === false;
+      return first !== undefined && condition.args.length === 2 && isFalse
+        ? extractScanPredicates(first, projection)
+        : [];
+    }
+    case "literal":
+    case "cast":
+    case "case":
+      return [];
+  }
+}
+
+function booleanTest(expr: Expr, value: boolean, projection: readonly number[]): readonly ScanPredicate[] {
+  const column = expr.kind === "column" && expr.type.kind === "boolean" ? columnOf(expr, projection) : undefined;
+  return column === undefined ? [] : [{ column: column.index, operator: "=", values: [value] }];
+}
+
+function isUsable(operator: Operator, type: DataType, value: Scalar): boolean {
+  if (value === null) return false;
+  if (type.kind === "float32" || type.kind === "float64") {
+    return typeof value === "number" && !Number.isNaN(value) && ["=", "<", "<="].includes(operator);
+  }
+  return !["interval", "list", "struct", "map", "json", "null"].includes(type.kind);
+}
+
+function comparison(
+  left: Expr,
+  operator: Operator,
+  right: Expr,
+  projection: readonly number[],
+): readonly ScanPredicate[] {
+  const column = columnOf(left, projection);
+  if (column === undefined || !isConstant(right) || !isUsable(operator, column.type, right.value)) return [];
+  return [{ column: column.index, operator, values: [right.value] }];
+}
+
+function fromCall(call: Expr & { readonly kind: "call" }, projection: readonly number[]): readonly ScanPredicate[] {
+  const [a, b] = call.args;
+  if (a === undefined || b === undefined) return [];
+  const flipped = FLIPPED[call.function];
+  if (flipped !== undefined) {
+    const direct = comparison(a, call.function as Operator, b, projection);
+    return direct.length > 0 ? direct : comparison(b, flipped, a, projection);
+  }
+  if (call.function === "is_not_distinct_from") return comparison(a, "=", b, projection);
+  if (!isConstant(b) || typeof b.value !== "string") return [];
+  if (call.function === "starts_with" || call.function === "^@") return prefix(a, b.value, projection);
+  if (call.function === "~~") {
+    const pattern = likePrefix(b.value);
+    if (pattern === undefined) return [];
+    return pattern.isWhole
+      ? comparison(a, "=", { ...b, value: pattern.prefix }, projection)
+      : prefix(a, pattern.prefix, projection);
+  }
+  return [];
+}
+
+function prefix(expr: Expr, text: string, projection: readonly number[]): readonly ScanPredicate[] {
+  const column = expr.kind === "column" && expr.type.kind === "string" ? columnOf(expr, projection) : undefined;
+  if (column === undefined || text === "") return [];
+  return [{ column: column.index, operator: "starts_with", values: [text] }];
+}
+
+/** The fixed text a LIKE pattern starts with; undefined when it ends in a lone escape. */
+function likePrefix(pattern: string): { readonly prefix: string; readonly isWhole: boolean } | undefined {
+  let text = "";
+  for (let i = 0; i < pattern.length; i++) {
+    const character = pattern.charAt(i);
+    if (character === "%" || character === "_") return { prefix: text, isWhole: false };
+    if (character === "\\") {
+      i += 1;
+      if (i >= pattern.length) return undefined;
+    }
+    text += pattern.charAt(i);
+  }
+  return { prefix: text, isWhole: true };
+}
+
+function membership(
+  expr: Expr & { readonly kind: "in_list" },
+  projection: readonly number[],
+): readonly ScanPredicate[] {
+  const column = columnOf(expr.arg, projection);
+  if (column === undefined || expr.negated || expr.list.length > MAX_IN_VALUES) return [];
+  const values: Scalar[] = [];
+  for (const item of expr.list) {
+    if (!isConstant(item)) return [];
+    if (item.value === null) continue;
+    if (!isUsable("=", column.type, item.value)) return [];
+    values.push(item.value);
+  }
+  return values.length === 0 ? [] : [{ column: column.index, operator: "in", values }];
+}
+
+/** `a = 1 OR a IN (2, 3)`: one list when every alternative names values of the same column. */
+function alternatives(args: readonly Expr[], projection: readonly number[]): readonly ScanPredicate[] {
+  const values: Scalar[] = [];
+  let column: number | undefined;
+  for (const arg of args) {
+    const [only, ...rest] = extractScanPredicates(arg, projection);
+    if (only === undefined || rest.length > 0 || (only.operator !== "=" && only.operator !== "in")) return [];
+    if (column !== undefined && column !== only.column) return [];
+    column = only.column;
+    values.push(...only.values);
+  }
+  return column === undefined || values.length > MAX_IN_VALUES ? [] : [{ column, operator: "in", values }];
+}

@@ -1,0 +1,136 @@
+// SQL text to PostgreSQL's parse tree, with its signatures. The parser is the one PostgreSQL uses.
+
+import type { Node } from "libpg-query";
+import { InvariantViolation, LakeError } from "#core";
+import { sqlError } from "../bind/errors.ts";
+import { instantiatePgQuery, type PgQueryInstance, type RawParse } from "./pg-query-wasm.ts";
+import { normalizeWhitespace } from "./pattern.ts";
+
+/** A parsed statement. Tree locations are converted from UTF-8 bytes to UTF-16 units by `offsetAt`. */
+export interface ParsedStatement {
+  readonly sql: string;
+  readonly statement: Node;
+  /** UTF-16 offset of a tree location (a byte offset; absent means 0). */
+  offsetAt(location: number | undefined): number;
+  /** Normalized text: constants as $n, single spaces, no comments. */
+  readonly pattern: string;
+  /** libpg-query's fingerprint: equal for queries that differ in constants, spacing or list lengths only. */
+  readonly fingerprint: string;
+}
+
+const MAX_SQL_CHARACTERS = 1_000_000;
+
+const state: { module?: WebAssembly.Module; instance?: PgQueryInstance } = {};
+
+/**
+ * Prepares the parser. A Worker passes the imported `libpg-query/wasm/libpg-query.wasm`, since it cannot compile
+ * WebAssembly; in Node the module is found in node_modules and compiled. Idempotent.
+ */
+export async function initSqlParser(module?: WebAssembly.Module): Promise<void> {
+  if (state.module !== undefined) return;
+  state.module = module ?? (await compileInstalledModule());
+}
+
+async function compileInstalledModule(): Promise<WebAssembly.Module> {
+  const { readFile } = await import("node:fs/promises");
+  const { createRequire } = await import("node:module");
+  const path = createRequire(import.meta.url).resolve("libpg-query/wasm/libpg-query.wasm");
+  // The Workers types leave out what Workers refuse at run time; this runs in Node only.
+  const compiler = WebAssembly as unknown as { compile(bytes: Uint8Array): Promise<WebAssembly.Module> };
+  return compiler.compile(await readFile(path));
+}
+
+/** Runs one parser call; an instance that threw is dropped, because its heap may be inconsistent. */
+function withParser<T>(run: (parser: PgQueryInstance) => T): T {
+  if (state.module === undefined) throw new InvariantViolation("initSqlParser was not awaited");
+  state.instance ??= instantiatePgQuery(state.module);
+  try {
+    return run(state.instance);
+  } catch (error) {
+    delete state.instance;
+    throw error;
+  }
+}
+
+interface RawTree {
+  readonly stmts?: readonly { readonly stmt?: Node; readonly stmt_location?: number }[];
+}
+
+/**
+ * Parses exactly one statement.
+ *
+ * Errors: `sql_syntax_error` with the position; `sql_unsupported` for several statements or a query too deep or long.
+ */
+export function parseStatement(sql: string): ParsedStatement {
+  if (sql.length > MAX_SQL_CHARACTERS) {
+    throw new LakeError("sql_unsupported", `The query has more than ${MAX_SQL_CHARACTERS} characters.`);
+  }
+  const nul = sql.indexOf("\0");
+  if (nul !== -1) throw sqlError("sql_syntax_error", "The query holds a NUL character.", { start: nul, end: nul + 1 });
+  const offsetAt = createOffsetMap(sql);
+  let raw: RawParse;
+  let tree: RawTree;
+  try {
+    raw = withParser((parser) => parser.parse(sql));
+    tree = raw.ok ? (JSON.parse(raw.tree) as RawTree) : {};
+  } catch (error) {
+    throw new LakeError("sql_unsupported", "The query is nested too deeply or too large to parse.", { cause: error });
+  }
+  if (!raw.ok) throw syntaxError(sql, raw.message, raw.position);
+  const statements = tree.stmts ?? [];
+  const first = statements[0]?.stmt;
+  if (first === undefined) throw new LakeError("sql_syntax_error", "The query is empty: send one SELECT statement.");
+  const second = statements[1];
+  if (second !== undefined) {
+    const start = offsetAt(second.stmt_location);
+    throw sqlError("sql_unsupported", "Several statements in one query are not supported: send them one by one.", {
+      start,
+      end: sql.length,
+    });
+  }
+  return {
+    sql,
+    statement: first,
+    offsetAt,
+    pattern: normalizeWhitespace(withParser((parser) => parser.normalize(sql))),
+    fingerprint: withParser((parser) => parser.fingerprint(sql)),
+  };
+}
+
+/** PostgreSQL reports a 1-based position in characters, or 0 when it knows none. */
+function syntaxError(sql: string, message: string, position: number): LakeError {
+  const capitalized = message.charAt(0).toUpperCase() + message.slice(1);
+  const text = `${capitalized.replace(/[.]?$/, ".")}`;
+  if (position <= 0) {
+    return /end of input/.test(message)
+      ? sqlError("sql_syntax_error", text, { start: sql.length, end: sql.length })
+      : new LakeError("sql_syntax_error", text);
+  }
+  const start = characterOffset(sql, position - 1);
+  const near = /at or near "([\s\S]*)"/.exec(message)?.[1];
+  return sqlError("sql_syntax_error", text, { start, end: Math.min(sql.length, start + (near?.length ?? 1)) });
+}
+
+/** UTF-16 offset of the n-th code point. */
+function characterOffset(sql: string, characters: number): number {
+  let offset = 0;
+  for (let i = 0; i < characters && offset < sql.length; i++) {
+    offset += (sql.codePointAt(offset) ?? 0) > 0xffff ? 2 : 1;
+  }
+  return offset;
+}
+
+/** Byte offset → UTF-16 offset; the identity for ASCII, which most queries are. */
+function createOffsetMap(sql: string): (location: number | undefined) => number {
+  let isAscii = true;
+  for (let i = 0; i < sql.length && isAscii; i++) isAscii = sql.charCodeAt(i) < 0x80;
+  if (isAscii) return (location) => Math.max(0, location ?? 0);
+  const units: number[] = [];
+  for (let i = 0; i < sql.length;) {
+    const codePoint = sql.codePointAt(i) ?? 0;
+    const byteLength = codePoint < 0x80 ? 1 : codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4;
+    for (let b = 0; b < byteLength; b++) units.push(i);
+    i += codePoint > 0xffff ? 2 : 1;
+  }
+  return (location) => units[Math.max(0, location ?? 0)] ?? sql.length;
+}

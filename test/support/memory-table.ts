@@ -1,0 +1,97 @@
+// A table in memory: rows as objects, read in small batches so that operators meet batch borders.
+
+import { vectorFromScalars, type Batch, type ColumnSchema, type DataType, type Scalar } from "#columnar";
+import type { PlannedScan, ScanRequest, ScanStatistics, TableCatalog, TableSource } from "#sql";
+
+/** A row as scalars by column name; missing columns are null. */
+export type MemoryRow = Readonly<Record<string, Scalar>>;
+
+/** What a test may want to see of a table's use. */
+export interface MemoryTable extends TableSource {
+  /** The requests so far. */
+  readonly requests: ScanRequest[];
+}
+
+const BATCH = 3;
+
+/** A column that may be null. */
+export function column(name: string, type: DataType): ColumnSchema {
+  return { name, type, nullable: true };
+}
+
+/** A table of rows. Predicates are ignored, as a source may; `limit` is honoured. */
+export function memoryTable(name: string, columns: readonly ColumnSchema[], rows: readonly MemoryRow[]): MemoryTable {
+  const requests: ScanRequest[] = [];
+  return {
+    name,
+    columns,
+    estimatedRows: rows.length,
+    requests,
+    planScan(request) {
+      requests.push(request);
+      return Promise.resolve(plannedScan(name, columns, rows, request));
+    },
+  };
+}
+
+function plannedScan(
+  name: string,
+  columns: readonly ColumnSchema[],
+  rows: readonly MemoryRow[],
+  request: ScanRequest,
+): PlannedScan {
+  const statistics: ScanStatistics = {
+    table: name,
+    filesTotal: 1,
+    filesScanned: 0,
+    rowGroupsTotal: 1,
+    rowGroupsScanned: 0,
+    bytesTotal: 0,
+    bytesScanned: 0,
+    rowsScanned: 0,
+    storageReads: 0,
+    freshRows: 0,
+    pruning: [],
+  };
+  return {
+    identity: `${rows.length}`,
+    statistics,
+    async *open(signal) {
+      statistics.filesScanned = 1;
+      const wanted = rows.slice(0, request.limit ?? rows.length);
+      for (let start = 0; start < wanted.length; start += BATCH) {
+        signal.throwIfAborted();
+        const part = wanted.slice(start, start + BATCH);
+        statistics.rowsScanned += part.length;
+        yield await Promise.resolve(toBatch(columns, part, request.columns));
+      }
+    },
+  };
+}
+
+function toBatch(columns: readonly ColumnSchema[], rows: readonly MemoryRow[], projection: readonly number[]): Batch {
+  return {
+    rowCount: rows.length,
+    columns: projection.flatMap((index) => {
+      const schema = columns[index];
+      if (schema === undefined) return [];
+      return [
+        vectorFromScalars(
+          schema.type,
+          rows.map((row) => row[schema.name] ?? null),
+        ),
+      ];
+    }),
+  };
+}
+
+/** A catalog of tables; unqualified names resolve in `default`. */
+export function memoryCatalog(tables: readonly TableSource[]): TableCatalog {
+  return {
+    findTable: (path) => {
+      const name = path.join(".");
+      return Promise.resolve(tables.find((table) => table.name === name || table.name === `default.${name}`));
+    },
+    tableNames: () => Promise.resolve(tables.map((table) => table.name)),
+  };
+}
