@@ -60,8 +60,10 @@ function sourceField(fields: ReadonlyMap<number, LocatedField>, id: number, user
   return found;
 }
 
+/** The current schema; while a table is being created, the one added last stands in until one is made current. */
 function currentSchemaOf(draft: MetadataDraft): IcebergSchema {
-  const schema = draft.schemas.find((known) => known["schema-id"] === draft.currentSchemaId);
+  const schemaId = draft.currentSchemaId < 0 ? draft.lastAddedSchemaId : draft.currentSchemaId;
+  const schema = draft.schemas.find((known) => known["schema-id"] === schemaId);
   if (schema === undefined) throw badUpdate("The table has no current schema to partition or sort by.");
   return schema;
 }
