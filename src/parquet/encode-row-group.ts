@@ -148,18 +148,17 @@ function hasNull(vector: Vector): boolean {
 const DELTA_KINDS: ReadonlySet<TypeKind> = new Set(["int16", "int32", "int64", "date", "time", "timestamp"]);
 
 /**
- * Whether a dictionary pays. The number of distinct values is estimated from collisions in a sample (n values with
- * c repeats suggest n² / 2c). Codes help scans most on text, so text may have more distinct values than numbers.
+ * Whether a dictionary pays: whether the values that a sample suggests (Chao's estimate from the values seen once and
+ * twice) are few. Codes help scans most on text, so text may have more distinct values than numbers.
  */
 function dictionaryPays(vector: Vector): boolean {
   if (vector.type.kind === "boolean") return false;
   if (vector.encoding === "constant") return true;
-  const isText = TEXT_KINDS.has(vector.type.kind);
-  const maxDistinct = vector.length / (isText ? 3 : 20);
+  const maxDistinct = vector.length / (TEXT_KINDS.has(vector.type.kind) ? 3 : 20);
   if (vector.encoding === "dictionary") return vector.dictionary.length <= maxDistinct;
-  const seen = new Set<unknown>();
+  const counts = new Map<unknown, number>();
   let sampled = 0;
-  let length = 0;
+  let units = 0;
   for (let k = 0; k < SAMPLE_ROWS && k < vector.length; k++) {
     // Scattered positions: a regular stride would be fooled by values that cycle.
     const row: number = vector.length <= SAMPLE_ROWS ? k : Math.imul(k, GOLDEN_RATIO_32) >>> 0;
@@ -167,14 +166,20 @@ function dictionaryPays(vector: Vector): boolean {
     if (vector.validity?.[i] === 0) continue;
     sampled += 1;
     const value = vector.values[i];
-    if (typeof value === "string") length += value.length;
-    seen.add(typeof value === "object" && "unscaled" in value ? value.unscaled : value);
+    if (typeof value === "string") units += value.length;
+    const key = typeof value === "object" && "unscaled" in value ? value.unscaled : value;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
   }
-  const repeats = sampled - seen.size;
   if (sampled === 0) return true;
-  if (repeats === 0) return false;
-  const distinct = Math.max(seen.size, (sampled * sampled) / (2 * repeats));
-  return distinct <= maxDistinct && (distinct * length) / sampled <= DICTIONARY_PAGE_BYTES;
+  let once = 0;
+  let twice = 0;
+  for (const count of counts.values()) {
+    if (count === 1) once += 1;
+    else if (count === 2) twice += 1;
+  }
+  const unseen = sampled === vector.length ? 0 : (once * once) / (2 * Math.max(1, twice));
+  const distinct = counts.size + unseen;
+  return distinct <= maxDistinct && (distinct * units) / sampled <= DICTIONARY_PAGE_BYTES;
 }
 
 /**

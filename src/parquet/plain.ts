@@ -105,7 +105,9 @@ export function convertInt64(values: Float64Array | BigInt64Array, column: Parqu
     for (let i = 0; i < micros.length; i++) micros[i] = (micros[i] as number) * 1000;
     return micros;
   }
-  return values;
+  if (values instanceof Float64Array) return values;
+  // The exact decoder was needed for a step between values; the values themselves may be narrow.
+  return wordsToInt64(new Int32Array(values.buffer, values.byteOffset, values.length * 2), values.length);
 }
 
 /** Floors 64-bit nanoseconds to microseconds exactly: the high word's quotient and remainder by 1000 are exact. */
