@@ -40,7 +40,7 @@ export function createProgressMeter(
     return reporter.progress(jobId, {
       files_done: done.files,
       files_total: total.files,
-      bytes_done: done.bytes,
+      bytes_done: Math.round(done.bytes),
       bytes_total: total.bytes,
       rows_done: done.rows,
       rows_total: total.rows,

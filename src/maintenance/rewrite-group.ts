@@ -24,10 +24,13 @@ import type { ResolvedSort } from "./resolve.ts";
 import type { SortKey } from "./sort-rows.ts";
 import { createContentTally, requireSameContent } from "./verify.ts";
 
-/** Input consumed since the last report. */
+/** Work done since the last report. */
 export interface GroupProgress {
+  /** Input files read to their end. */
   readonly files: number;
+  /** Input bytes, by share of rows: counted when written; a sort counts half when read and half when written. */
   readonly bytes: number;
+  /** Rows written. */
   readonly rows: number;
 }
 
@@ -37,6 +40,8 @@ export interface RewriteDeps {
   readonly bucket: string;
   readonly jobFiles: JobFiles;
   readonly sortLimits?: SortLimits;
+  /** Waits; called with 0 now and then, so that other work of the isolate (status requests) gets its turn. */
+  readonly sleep: (ms: number) => Promise<void>;
   /** Ends the rewrite early when it aborts. */
   readonly signal?: AbortSignal;
   onProgress?(progress: GroupProgress): Promise<void> | void;
@@ -61,6 +66,9 @@ export interface RewriteGroupResult {
 /** Rows may be wider than the inputs' average: a file is closed at this multiple of the target. */
 const MAX_FILE_RATIO = 1.5;
 
+/** Rows between turns given to other work: some tens of milliseconds. */
+const YIELD_ROWS = 65_536;
+
 /** Decoded bytes of one block of a sorted run: a block of each run is held while merging. */
 const RUN_BLOCK_BYTES = 1024 * 1024;
 const MIN_RUN_BLOCK_ROWS = 512;
@@ -82,6 +90,8 @@ export async function runRewriteGroup(deps: RewriteDeps, table: Table, task: Rew
   const schema = currentSchema(table.metadata);
   const columns = schemaToParquetFields(schema);
   const outputSpec = group.repartition ? defaultSpec(table.metadata) : specById(table.metadata, group.specId);
+  const bytesPerRow = group.bytes / Math.max(1, group.rows);
+  const isSorting = sort !== undefined || group.repartition;
   const inputs = createContentTally(columns);
   const outputs = createContentTally(columns);
   const output = createOutputFiles(
@@ -98,12 +108,20 @@ export async function runRewriteGroup(deps: RewriteDeps, table: Table, task: Rew
       sortOrderId: sort?.sortOrderId,
     },
   );
+  let rowsSinceYield = 0;
+  async function advance(rows: number, progress: GroupProgress): Promise<void> {
+    await deps.onProgress?.(progress);
+    rowsSinceYield += rows;
+    if (rowsSinceYield < YIELD_ROWS) return;
+    rowsSinceYield = 0;
+    await deps.sleep(0);
+  }
   const source = readDataFiles(
     {
       ...deps,
       onFile: (_file, metadata) => inputs.add(metadata),
-      onRows: (rows) => deps.onProgress?.({ files: 0, bytes: 0, rows }),
-      onFileDone: (file) => deps.onProgress?.({ files: 1, bytes: file.fileSizeBytes, rows: 0 }),
+      onRows: (rows) => (isSorting ? advance(rows, { files: 0, bytes: (rows * bytesPerRow) / 2, rows: 0 }) : undefined),
+      onFileDone: () => deps.onProgress?.({ files: 1, bytes: 0, rows: 0 }),
     },
     group.files,
     columns,
@@ -117,6 +135,8 @@ export async function runRewriteGroup(deps: RewriteDeps, table: Table, task: Rew
     for await (const batch of arrange(deps, task, source, columns, keys, table)) {
       deps.signal?.throwIfAborted();
       await output.write(batch);
+      const rows = batch.rowCount;
+      await advance(rows, { files: 0, bytes: (rows * bytesPerRow) / (isSorting ? 2 : 1), rows });
     }
     const files = await output.close();
     requireSameContent(inputs, outputs, columns);

@@ -35,6 +35,7 @@ export interface LayoutJobDeps {
   readonly store: ObjectStore;
   readonly bucket: string;
   readonly clock: Clock;
+  readonly sleep: (ms: number) => Promise<void>;
   readonly reporter: JobReporter;
   readonly log: LogSink;
   readonly sortLimits?: SortLimits;

@@ -301,7 +301,7 @@ export async function runTestJob(
     markCommitted: () => Promise.resolve(),
   };
   const outcome = await runLayoutJob(
-    { catalog: lake.catalog, store: lake.store, bucket: BUCKET, clock: systemClock, reporter, log, ...deps },
+    { catalog: lake.catalog, store: lake.store, bucket: BUCKET, clock: systemClock, sleep, reporter, log, ...deps },
     { id: jobId, request },
     steps,
   );
@@ -317,7 +317,7 @@ export async function cleanUpTestJob(lake: MaintenanceLake, request: LayoutReque
     markCommitted: () => Promise.resolve(),
   };
   const { catalog, store } = lake;
-  const deps = { catalog, store, bucket: BUCKET, clock: systemClock, reporter, log: createMemorySink() };
+  const deps = { catalog, store, bucket: BUCKET, clock: systemClock, sleep, reporter, log: createMemorySink() };
   await recordCleanUp(deps, { id: jobId, request }, createMemorySteps());
 }
 

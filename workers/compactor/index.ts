@@ -23,8 +23,8 @@ import {
   type JobFilter,
   type JobStatus,
   type LayoutRequest,
-  type RunState,
 } from "#maintenance";
+import { runState, startCleanup, startRun, terminateRun } from "./job-runs.ts";
 import { createCatalog, jobLedger } from "./surroundings.ts";
 
 export { JobLedger } from "./job-ledger.ts";
@@ -91,7 +91,7 @@ export default class CompactorWorker extends WorkerEntrypoint<CompactorEnv> {
     }
     const status = fromRpcResult(begun);
     try {
-      await this.env.MAINTENANCE.create({ id, params: { job: { id, request }, mode: "run" } });
+      await startRun(this.env, { id, request });
     } catch (cause) {
       const error = new LakeError("upstream_unavailable", "The job could not be started; nothing was done.", { cause });
       await jobLedger(this.env).finish(id, { state: "failed", problem: errorToProblem(error) });
@@ -105,35 +105,13 @@ export default class CompactorWorker extends WorkerEntrypoint<CompactorEnv> {
     const recovered = await recoverJob(
       {
         clock: systemClock,
-        runState: (jobId) => this.#runState(jobId),
+        runState: (jobId) => runState(this.env, jobId),
+        terminate: (jobId) => terminateRun(this.env, jobId),
         finish: (jobId, outcome) => jobLedger(this.env).finish(jobId, outcome),
-        startCleanup: (jobId, table) => this.#startCleanup(jobId, table, job.kind),
+        startCleanup: () => startCleanup(this.env, job),
       },
       job,
     );
     return recovered ? fromRpcResult(await jobLedger(this.env).get(id)) : job;
-  }
-
-  async #runState(jobId: string): Promise<RunState> {
-    try {
-      const { status } = await (await this.env.MAINTENANCE.get(jobId)).status();
-      return status === "errored" || status === "terminated" || status === "complete" ? "ended" : "alive";
-    } catch (error) {
-      // The engine answers a missing instance with an error of this name; other errors leave the job alone.
-      if (String(error).includes("not_found") || String(error).includes("not found")) return "ended";
-      return "alive";
-    }
-  }
-
-  async #startCleanup(jobId: string, table: string, kind: LayoutRequest["kind"]): Promise<void> {
-    const tableName = parseTableName(table);
-    const request: LayoutRequest =
-      kind === "compact" ? { kind, table: tableName, aggressive: false } : { kind, table: tableName };
-    const id = `${jobId}-cleanup`;
-    try {
-      await this.env.MAINTENANCE.create({ id, params: { job: { id: jobId, request }, mode: "cleanup" } });
-    } catch {
-      // It was started by someone who looked at the same moment, or is started by hand: the files wait.
-    }
   }
 }

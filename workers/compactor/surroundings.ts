@@ -38,6 +38,7 @@ export function createLayoutJobDeps(env: CompactorEnv): LayoutJobDeps {
     store: createR2Store(env.LAKE),
     bucket: env.LAKE_BUCKET,
     clock: systemClock,
+    sleep,
     reporter: createReporter(env),
     log: createConsoleSink(),
   };

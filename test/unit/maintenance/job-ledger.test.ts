@@ -128,12 +128,17 @@ test("history is listed newest first and kept for thirty days and a thousand job
 test("I75 an active job is failed and cleaned up only when it is silent and its run has ended", async () => {
   const { ledger, clock } = openLedger();
   const cleaned: string[] = [];
+  const terminated: string[] = [];
   let run: RunState = "ended";
   const recover = (id: string): Promise<boolean> =>
     recoverJob(
       {
         clock,
         runState: () => Promise.resolve(run),
+        terminate: (jobId) => {
+          terminated.push(jobId);
+          return Promise.reject(new Error("instance.not_found"));
+        },
         finish: (jobId: string, outcome: JobOutcome) => Promise.resolve(ledger.finish(jobId, outcome)),
         startCleanup: (jobId) => Promise.resolve(void cleaned.push(jobId)),
       },
@@ -147,6 +152,14 @@ test("I75 an active job is failed and cleaned up only when it is silent and its 
   expect(await recover("a")).toBe(false);
   run = "ended";
   expect(await recover("a")).toBe(true);
-  expect([ledger.get("a").state, cleaned]).toEqual(["failed", ["a"]]);
+  expect([ledger.get("a").state, cleaned, terminated]).toEqual(["failed", ["a"], []]);
   expect(await recover("a")).toBe(false);
+  // A run that the engine calls alive but that has been silent for a quarter of an hour hangs.
+  begin(ledger, "b");
+  run = "alive";
+  clock.now += 15 * 60_000 - 1;
+  expect(await recover("b")).toBe(false);
+  clock.now += 1;
+  expect(await recover("b")).toBe(true);
+  expect([ledger.get("b").state, terminated]).toEqual(["failed", ["b"]]);
 });
