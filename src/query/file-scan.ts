@@ -87,7 +87,7 @@ function* rowGroupUnits(scan: FileScan, file: DataFile, { metadata, reader }: Op
     const wanted = new Set(scan.columns.map((column) => column.fieldId));
     const estimatedBytes = rowGroup.columns.reduce((sum, chunk, leaf) => {
       const fieldId = metadata.columns[leaf]?.rootFieldId;
-      return fieldId !== undefined && wanted.has(fieldId) ? sum + chunk.uncompressedBytes : sum;
+      return fieldId !== undefined && wanted.has(fieldId) ? sum + chunk.compressedBytes : sum;
     }, 0);
     yield {
       estimatedBytes,

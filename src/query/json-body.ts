@@ -1,7 +1,7 @@
 // The JSON body of an answer: an envelope around the payload, which is inserted as it was encoded.
 
 import { concatBytes, stringToUtf8, stringifyJson } from "#core";
-import type { CacheOutcome } from "./stats.ts";
+import type { CacheOutcome, QueryStats } from "./stats.ts";
 
 /** Where the time went, milliseconds; in production clocks stand still between I/O. */
 export interface QueryTimings {
@@ -16,6 +16,15 @@ export interface QueryTimings {
   readonly total_ms: number;
 }
 
+/** How an answer was made. */
+export interface QueryProfile {
+  readonly plan: unknown;
+  /** What every operator did, outermost first; empty when the answer came from the cache. */
+  readonly operators: unknown;
+  readonly scans: unknown;
+  readonly stats: QueryStats;
+}
+
 /** The parts of a body. */
 export interface JsonBodyParts {
   readonly queryId: string;
@@ -25,14 +34,18 @@ export interface JsonBodyParts {
   readonly payload: Uint8Array<ArrayBuffer>;
   readonly timings: QueryTimings;
   /** Present when asked for. */
-  readonly profile: Readonly<Record<string, unknown>> | undefined;
+  readonly profile: QueryProfile | undefined;
 }
 
 /** Assembles the body. */
 export function jsonBody(parts: JsonBodyParts): Uint8Array<ArrayBuffer> {
   const head = { query_id: parts.queryId, cache: parts.cache, age_seconds: Math.max(0, parts.ageMs) / 1000 };
-  const tail = parts.profile === undefined ? undefined : { timings: parts.timings, profile: parts.profile };
+  const tail = parts.profile === undefined ? undefined : profileMembers(parts.timings, parts.profile);
   const headText = stringifyJson(head);
   const tailText = tail === undefined ? "}" : `,${stringifyJson(tail).slice(1)}`;
   return concatBytes([stringToUtf8(`${headText.slice(0, -1)},`), parts.payload, stringToUtf8(tailText)]);
+}
+
+function profileMembers(timings: QueryTimings, { plan, ...profile }: QueryProfile): Readonly<Record<string, unknown>> {
+  return { timings, plan, profile };
 }

@@ -90,21 +90,30 @@ function tableSource(table: Table, deps: LakeCatalogDeps): TableSource {
     ...(Number.isSafeInteger(records) ? { estimatedRows: records } : {}),
     async planScan(request) {
       view ??= loadTableView(table, deps.fresh, deps.retry);
-      return planTableScan(name, columns, await view, request, deps);
+      const predicates = request.predicates.map((predicate) => fieldPredicate(columns, predicate));
+      // Files are planned while the fresh rows travel; rarely the table moved and has other files.
+      const optimistic = table.planScan({ predicates });
+      optimistic.catch(() => {});
+      const settled = await view;
+      const plan = settled.table === table ? await optimistic : await settled.table.planScan({ predicates });
+      return plannedScan({ name, columns, predicates, view: settled, plan }, request, deps);
     },
   };
 }
 
-async function planTableScan(
-  name: string,
-  tableColumns: readonly IcebergColumn[],
-  view: TableView,
-  request: ScanRequest,
-  deps: LakeCatalogDeps,
-): Promise<PlannedScan> {
-  const columns = request.columns.map((index) => required(tableColumns[index], `column ${index} of ${name}`));
-  const predicates = request.predicates.map((predicate) => fieldPredicate(tableColumns, predicate));
-  const plan = await view.table.planScan({ predicates });
+/** What planning found out of one scan. */
+interface ScanParts {
+  readonly name: string;
+  /** All columns of the table. */
+  readonly columns: readonly IcebergColumn[];
+  readonly predicates: readonly FieldPredicate[];
+  readonly view: TableView;
+  readonly plan: ScanPlan;
+}
+
+async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCatalogDeps): Promise<PlannedScan> {
+  const { name, predicates, view, plan } = parts;
+  const columns = request.columns.map((index) => required(parts.columns[index], `column ${index} of ${name}`));
   const fresh = selectFresh(view.fresh, columns, predicates);
   const statistics = initialStatistics(name, plan, fresh.rowCount);
   const paths = plan.files.map(({ dataFile }) => dataFile.filePath);

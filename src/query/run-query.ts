@@ -8,7 +8,7 @@ import { createCountingStore } from "#storage";
 import { entryToAnswer, type Answer } from "./answer.ts";
 import { createDataReader } from "./data-reader.ts";
 import { createResultEncoder } from "./encode-result.ts";
-import type { QueryTimings } from "./json-body.ts";
+import type { QueryProfile, QueryTimings } from "./json-body.ts";
 import { createLakeCatalog } from "./lake-catalog.ts";
 import type { QueryDeps } from "./query-deps.ts";
 import { tooManyRows, type ValidQuery } from "./request.ts";
@@ -19,11 +19,14 @@ const EXACT_TTL_SECONDS = 86_400;
 /** The shared tier takes a minute to show a value: answers wanted fresher than that live in memory only, seconds. */
 const MIN_SHARED_AGE_SECONDS = 60;
 
+/** The plan and what its operators and scans did. */
+export type RunProfile = Omit<QueryProfile, "stats">;
+
 /** An answer with what may be shown of how it was made. */
 export interface RunOutcome {
   readonly answer: Answer;
   readonly timings: QueryTimings;
-  readonly profile: Readonly<Record<string, unknown>>;
+  readonly profile: RunProfile;
 }
 
 /** Where a planned query's answer may be kept. */
@@ -44,6 +47,7 @@ export async function runQuery(deps: QueryDeps, query: ValidQuery, stats: Mutabl
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(timeExceeded(query.limits.timeMs)), query.limits.timeMs);
   let scans: readonly ScanStatistics[] = [];
+  let started: PreparedQuery | undefined;
   try {
     await deps.initParser();
     const prepared = await prepareQuery(query.sql, {
@@ -63,6 +67,7 @@ export async function runQuery(deps: QueryDeps, query: ValidQuery, stats: Mutabl
       clock,
     });
     describe(stats, prepared);
+    started = prepared;
     const boundMs = clock.nowMs();
     const planned = await prepared.planScans();
     scans = planned.statistics;
@@ -98,6 +103,7 @@ export async function runQuery(deps: QueryDeps, query: ValidQuery, stats: Mutabl
     clearTimeout(timer);
     applyScans(stats, scans);
     stats.storage_reads = store.counters.reads;
+    stats.memory_peak_bytes = started?.memoryPeakBytes() ?? 0;
     stats.exec_ms = clock.nowMs() - startMs - stats.plan_ms;
   }
 }
@@ -111,11 +117,16 @@ async function cachePolicy(
   const { params, format } = query;
   const plannedFiles = scans.some((scan) => scan.filesTotal > scan.pruning.reduce((sum, { files }) => sum + files, 0));
   return {
-    exactKey: await exactCacheKey({ planText: prepared.cacheText, params, scanIdentity, format }),
+    exactKey: await exactCacheKey({ planText: planText(prepared), params, scanIdentity, format }),
     looseKey: await looseCacheKey(query.sql, params, format),
     exact: query.cache === "use" && !query.explainAnalyze && prepared.isDeterministic,
     shared: plannedFiles && scans.every((scan) => scan.freshRows === 0),
   };
+}
+
+/** The plan and the names its columns go by: a payload holds both. */
+function planText(prepared: PreparedQuery): string {
+  return JSON.stringify([prepared.cacheText, prepared.columns.map(({ name, type }) => [name, type])]);
 }
 
 async function obtain(

@@ -8,7 +8,7 @@ import { CONTENT_TYPES } from "./encode-result.ts";
 import { jsonBody, type QueryTimings } from "./json-body.ts";
 import type { QueryDeps } from "./query-deps.ts";
 import { tooManyRows, validateQueryRequest, type QueryRequest, type ValidQuery } from "./request.ts";
-import { runQuery } from "./run-query.ts";
+import { runQuery, type RunProfile } from "./run-query.ts";
 import { finishStats, startStats, type MutableStats, type QueryStats } from "./stats.ts";
 
 /** Who asks. */
@@ -76,7 +76,7 @@ export async function executeQuery(deps: QueryDeps, request: QueryRequest, conte
 interface Answered {
   readonly answer: Answer;
   readonly timings: QueryTimings;
-  readonly profile: Readonly<Record<string, unknown>>;
+  readonly profile: RunProfile;
 }
 
 /** The client accepts an older answer: neither parser nor catalog is needed when one is at hand. */
@@ -89,7 +89,11 @@ async function answerWithinAge(deps: QueryDeps, query: ValidQuery, stats: Mutabl
   if (hit === undefined || answer === undefined) return undefined;
   stats.cache = `stale-${hit.tier}`;
   stats.exec_ms = deps.clock.nowMs() - startMs;
-  return { answer, timings: { cache_lookup_ms: stats.exec_ms, total_ms: stats.exec_ms }, profile: {} };
+  return {
+    answer,
+    timings: { cache_lookup_ms: stats.exec_ms, total_ms: stats.exec_ms },
+    profile: { plan: null, operators: [], scans: [] },
+  };
 }
 
 async function answerAdmitted(deps: QueryDeps, query: ValidQuery, stats: MutableStats): Promise<Answered> {

@@ -9,6 +9,8 @@ export type CacheOutcome = "memory" | "kv" | "stale-memory" | "stale-kv" | "miss
 
 /** A condition of the query on a column, for the optimizer. */
 export interface QueryPredicate {
+  /** Fully qualified. */
+  readonly table: string;
   readonly column: string;
   readonly operator: string;
 }

@@ -213,9 +213,9 @@ function createPreparedQuery(preparation: Preparation): PreparedQuery {
     ).then(() => undefined);
     return planning;
   };
-  const isTimeDependent = allPlans.some((part) =>
-    someExpression(part, (expr) => expr.kind === "literal" && expr.source !== undefined),
-  );
+  const isTimeDependent =
+    bound.usesClock ||
+    allPlans.some((part) => someExpression(part, (expr) => expr.kind === "literal" && expr.source !== undefined));
   return {
     columns: bound.plan.columns,
     pattern: statement.pattern,

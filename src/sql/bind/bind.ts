@@ -27,6 +27,8 @@ export interface BoundQuery {
   readonly subqueries: readonly PreparedSubquery[];
   readonly tables: readonly string[];
   readonly isVolatile: boolean;
+  /** Whether a function reads the statement's time where it runs, as age(x) does; now() is a literal with a source. */
+  readonly usesClock: boolean;
 }
 
 type RangeVarNode = Extract<Node, { RangeVar: unknown }>["RangeVar"];
@@ -89,5 +91,6 @@ export async function bindStatement(
     subqueries: context.subqueries,
     tables: [...context.usedTables],
     isVolatile: [...context.functions.values()].some((use) => use.volatility === "volatile"),
+    usesClock: [...context.functions.values()].some((use) => use.volatility === "stable"),
   };
 }

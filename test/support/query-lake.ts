@@ -1,0 +1,330 @@
+// A whole lake in one process: object store, catalog server, tables of real Parquet files, an ingest log in memory,
+// and queries over them. Rows are also kept as plain objects, the naive reference for answers.
+
+import { expect } from "vitest";
+import { parseJson, utf8ToString, type ProblemDetails } from "#core";
+import { batchToArrowIpc, gatherBatch, vectorFromScalars, type Batch, type ColumnSchema, type Scalar } from "#columnar";
+import { createMemoryKeyValueStore, type KeyValueStore } from "#cache";
+import {
+  createCatalogClient,
+  createCatalogHandler,
+  createFileIO,
+  createMemoryPointerStore,
+  dataFileFromParquet,
+  liveDataFiles,
+  newDataFileLocation,
+  schemaToColumns,
+  schemaToParquetFields,
+  splitByPartition,
+  type CatalogClient,
+  type DataFile,
+  type FileIO,
+  type IcebergSchema,
+  type PartitionSpecRequest,
+  type Table,
+} from "#iceberg";
+import { encodeParquet, readParquetMetadata } from "#parquet";
+import {
+  createIsolateState,
+  executeQuery,
+  type FreshSource,
+  type IsolateState,
+  type QueryDeps,
+  type QueryRequest,
+  type QueryStats,
+} from "#query";
+import { initSqlParser } from "#sql";
+import { createMemoryStore, locationToKey, type ObjectStore } from "#storage";
+import { createMemorySink } from "#telemetry";
+import { createTestRandom, type TestClock } from "./ingest-world.ts";
+import { loadParquetWasm } from "./parquet-wasm.ts";
+
+const BUCKET = "lake";
+
+/** A row as a plain object; absent columns are null. */
+export type Row = Readonly<Record<string, Scalar>>;
+
+/** A column of a test table. */
+export type ColumnDefinition = readonly [name: string, type: string, required?: "required"];
+
+/** An answered query. */
+export interface Answered {
+  readonly ok: boolean;
+  /** The JSON body; undefined for failures and other formats. */
+  readonly body:
+    | (Record<string, unknown> & { readonly rows: readonly Record<string, unknown>[]; readonly row_count: number })
+    | undefined;
+  readonly bytes: Uint8Array;
+  readonly problem: ProblemDetails | undefined;
+  readonly stats: QueryStats;
+}
+
+/** The lake. */
+export interface QueryLake {
+  readonly clock: TestClock;
+  readonly store: ObjectStore;
+  readonly catalog: CatalogClient;
+  readonly kv: KeyValueStore;
+  /** Calls of the ingest log, catalog requests, and reads of data files since the last reset. */
+  readonly calls: { fresh: number; catalog: number };
+  /** Keys of data files read, in order; cleared by the test. */
+  readonly dataReads: string[];
+  createTable(name: string, columns: readonly ColumnDefinition[], spec?: PartitionSpecRequest): Promise<Table>;
+  /** Appends rows as one file a partition. */
+  append(name: string, rows: readonly Row[], options?: { readonly rowGroupRows?: number }): Promise<void>;
+  /** Sends metadata updates as another engine would. */
+  update(name: string, updates: readonly Record<string, unknown>[]): Promise<void>;
+  /** Rewrites all files of the table into one a partition. */
+  compact(name: string): Promise<void>;
+  /** Acknowledges rows without writing a file. */
+  ingest(name: string, rows: readonly Row[], shard?: number): void;
+  /** Moves a shard's acknowledged rows into the table, with their watermark. */
+  flush(name: string, shard?: number): Promise<void>;
+  /** Every row a query must see. */
+  rows(name: string): readonly Row[];
+  /** Called before the ingest log is read; lets a test interleave a flush. */
+  beforeFreshRead: () => Promise<void>;
+  newIsolate(): IsolateState;
+  query(sql: string, request?: Partial<QueryRequest>, isolate?: IsolateState): Promise<Answered>;
+  /** Dependencies of one query. */
+  deps(isolate?: IsolateState): QueryDeps;
+  /** Waits for deferred cache writes. */
+  settle(): Promise<void>;
+}
+
+interface ShardLog {
+  rows: Row[];
+  watermark: number;
+  nextSequence: number;
+}
+
+const SHARDS = 2;
+
+const sleep = (): Promise<void> => Promise.resolve();
+
+/** Creates an empty lake. */
+export async function createQueryLake(): Promise<QueryLake> {
+  loadParquetWasm();
+  const clock: TestClock = {
+    ms: Date.UTC(2024, 0, 15),
+    nowMs() {
+      return this.ms;
+    },
+  };
+  const random = createTestRandom(5);
+  const inner = createMemoryStore(clock);
+  const dataReads: string[] = [];
+  const calls = { fresh: 0, catalog: 0 };
+  const store: ObjectStore = {
+    ...inner,
+    get(key) {
+      if (key.endsWith(".parquet")) dataReads.push(key);
+      return inner.get(key);
+    },
+    getRange(key, offset, length) {
+      if (key.endsWith(".parquet")) dataReads.push(key);
+      return inner.getRange(key, offset, length);
+    },
+  };
+  const kv = createMemoryKeyValueStore(clock);
+  const handler = createCatalogHandler({
+    pointers: createMemoryPointerStore(),
+    io: createFileIO(store, BUCKET),
+    clock,
+    random,
+    sleep,
+    warehouse: `s3://${BUCKET}`,
+    tableConfig: {},
+    reportError(error) {
+      throw error;
+    },
+  });
+  const createCatalog = (io: FileIO): CatalogClient =>
+    createCatalogClient({
+      uri: "http://catalog.test",
+      fetch: (input, init) => {
+        calls.catalog += 1;
+        return handler(new Request(input, init));
+      },
+      io,
+      clock,
+      random,
+      sleep,
+    });
+  const catalog = createCatalog(createFileIO(store, BUCKET));
+  for (const namespace of ["default", "system"]) await catalog.createNamespace([namespace]);
+
+  const rowsInTable = new Map<string, Row[]>();
+  const logs = new Map<string, ShardLog[]>();
+  const deferred: Promise<void>[] = [];
+  let fileNumber = 0;
+
+  const logsOf = (name: string): ShardLog[] => {
+    const existing = logs.get(name);
+    if (existing !== undefined) return existing;
+    const created = Array.from({ length: SHARDS }, () => ({ rows: [], watermark: 0, nextSequence: 1 }));
+    logs.set(name, created);
+    return created;
+  };
+
+  async function writeFiles(table: Table, rows: readonly Row[], rowGroupRows: number): Promise<DataFile[]> {
+    const schema = table.schema();
+    const batch = rowsToBatch(rows, schemaToColumns(schema));
+    const files: DataFile[] = [];
+    for (const part of splitByPartition(batch, schema, table.spec())) {
+      fileNumber += 1;
+      const location = newDataFileLocation(table.metadata, `${fileNumber}.parquet`, part.path);
+      const { bytes } = encodeParquet(schemaToParquetFields(schema), [gatherBatch(batch, part.rows)], { rowGroupRows });
+      await store.put(locationToKey(location, BUCKET), bytes);
+      const metadata = await readParquetMetadata({
+        sizeBytes: bytes.length,
+        read: (offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)),
+      });
+      files.push(
+        dataFileFromParquet({
+          metadata,
+          location,
+          fileSizeBytes: bytes.length,
+          schema,
+          spec: table.spec(),
+          partition: part.partition,
+        }),
+      );
+    }
+    return files;
+  }
+
+  const fresh: FreshSource = {
+    async readFresh(identifier, metadata) {
+      calls.fresh += 1;
+      await lake.beforeFreshRead();
+      const shards = logsOf(identifier.name).map((log, shardIndex) => {
+        const watermark = Number(metadata.properties[`firn.ingest.watermark.${shardIndex}`] ?? 0);
+        if (log.watermark > watermark) return undefined;
+        const schema = metadata.schemas.find((item) => item["schema-id"] === metadata["current-schema-id"]);
+        const columns = schemaToColumns(schema as IcebergSchema);
+        const skip = watermark - log.watermark;
+        const batch = rowsToBatch(log.rows.slice(skip), columns);
+        const schemaId = metadata["current-schema-id"];
+        const page = { rowCount: batch.rowCount, schemaId, ipc: batchToArrowIpc(columns, [batch]) };
+        return { shardIndex, watermark, pages: [page] };
+      });
+      const complete = shards.filter((shard) => shard !== undefined);
+      return complete.length === shards.length ? complete : undefined;
+    },
+  };
+
+  const newIsolate = (): IsolateState => createIsolateState(clock, kv);
+  const isolate = newIsolate();
+
+  const lake: QueryLake = {
+    clock,
+    store,
+    catalog,
+    kv,
+    calls,
+    dataReads,
+    beforeFreshRead: () => Promise.resolve(),
+    createTable: (name, columns, spec) =>
+      catalog.createTable({
+        identifier: { namespace: ["default"], name },
+        schema: {
+          type: "struct",
+          fields: columns.map(([column, type, required], index) => ({
+            id: index + 1,
+            name: column,
+            type,
+            required: required === "required",
+          })),
+        },
+        ...(spec === undefined ? {} : { partitionSpec: spec }),
+      }),
+    async append(name, rows, options = {}) {
+      const table = await catalog.loadTable(`default.${name}`);
+      const files = await writeFiles(table, rows, options.rowGroupRows ?? 1_000_000);
+      const outcome = await table.newAppend().addFiles(files).commit();
+      expect(outcome.outcome).toBe("committed");
+      rowsInTable.set(name, [...(rowsInTable.get(name) ?? []), ...rows]);
+    },
+    async update(name, updates) {
+      const response = await handler(
+        new Request(`http://catalog.test/v1/namespaces/default/tables/${name}`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ requirements: [], updates }),
+        }),
+      );
+      expect(response.status).toBe(200);
+    },
+    async compact(name) {
+      const table = await catalog.loadTable(`default.${name}`);
+      const live = await liveDataFiles(table);
+      if (live.length === 0) return;
+      const files = await writeFiles(table, rowsInTable.get(name) ?? [], 1_000_000);
+      const rewrite = table.newRewrite().deleteFiles(live.map(({ dataFile }) => dataFile));
+      expect((await rewrite.addFiles(files).commit()).outcome).toBe("committed");
+    },
+    ingest(name, rows, shard = 0) {
+      const log = logsOf(name)[shard] as ShardLog;
+      log.rows.push(...rows);
+      log.nextSequence += rows.length;
+    },
+    async flush(name, shard = 0) {
+      const log = logsOf(name)[shard] as ShardLog;
+      const { rows } = log;
+      if (rows.length === 0) return;
+      const table = await catalog.loadTable(`default.${name}`);
+      const files = await writeFiles(table, rows, 1_000_000);
+      const watermark = log.nextSequence - 1;
+      const append = table.newAppend().addFiles(files);
+      const outcome = await append.setProperty(`firn.ingest.watermark.${shard}`, String(watermark)).commit();
+      expect(outcome.outcome).toBe("committed");
+      rowsInTable.set(name, [...(rowsInTable.get(name) ?? []), ...rows]);
+      log.rows = [];
+      log.watermark = watermark;
+    },
+    rows: (name) => [...(rowsInTable.get(name) ?? []), ...logsOf(name).flatMap((log) => log.rows)],
+    newIsolate,
+    deps: (state = isolate) => ({
+      ...state,
+      clock,
+      random,
+      sleep,
+      store,
+      bucket: BUCKET,
+      createCatalog,
+      fresh,
+      initParser: () => initSqlParser(),
+      log: createMemorySink(),
+      defer: (work) => void deferred.push(work),
+    }),
+    async query(sql, request = {}, state = isolate) {
+      const reply = await executeQuery(lake.deps(state), { sql, ...request }, { queryId: "q", userId: "u" });
+      const bytes = reply.ok ? reply.body : new Uint8Array(0);
+      const isJson = reply.ok && reply.contentType === "application/json";
+      return {
+        ok: reply.ok,
+        bytes,
+        body: isJson ? (parseJson(utf8ToString(bytes)) as Answered["body"]) : undefined,
+        problem: reply.ok ? undefined : reply.problem,
+        stats: reply.stats,
+      };
+    },
+    async settle() {
+      await Promise.all(deferred.splice(0));
+    },
+  };
+  return lake;
+}
+
+function rowsToBatch(rows: readonly Row[], columns: readonly ColumnSchema[]): Batch {
+  return {
+    rowCount: rows.length,
+    columns: columns.map(({ name, type }) =>
+      vectorFromScalars(
+        type,
+        rows.map((row) => row[name] ?? null),
+      ),
+    ),
+  };
+}

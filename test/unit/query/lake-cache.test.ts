@@ -1,0 +1,177 @@
+// The result cache under real queries: what hits, what misses, and that nothing is ever stale.
+
+import { beforeEach, expect, test } from "vitest";
+import { createQueryLake, type QueryLake, type Row } from "../../support/query-lake.ts";
+
+const DAY_MICROS = 86_400_000_000;
+const DAY_0 = Date.UTC(2024, 0, 1) * 1000;
+
+const rowsOf = (day: number, count: number): Row[] =>
+  Array.from({ length: count }, (_, i) => ({ id: day * 100 + i, at: DAY_0 + day * DAY_MICROS + i * 1e6 }));
+
+let lake: QueryLake;
+
+beforeEach(async () => {
+  lake = await createQueryLake();
+  await lake.createTable(
+    "events",
+    [
+      ["id", "long"],
+      ["at", "timestamptz"],
+    ],
+    { fields: [{ "source-id": 2, transform: "day", name: "at_day" }] },
+  );
+  await lake.append("events", rowsOf(0, 10));
+  await lake.append("events", rowsOf(1, 10));
+});
+
+const DAY_ZERO = "SELECT count(id) AS n, max(id) AS top FROM events WHERE at < '2024-01-02'";
+
+test("the same question again is answered from memory, in another isolate from KV, without reading data", async () => {
+  const first = await lake.query(DAY_ZERO);
+  await lake.settle();
+  lake.dataReads.length = 0;
+  const second = await lake.query(DAY_ZERO);
+  const elsewhere = await lake.query(DAY_ZERO, {}, lake.newIsolate());
+  expect([first, second, elsewhere].map(({ stats }) => stats.cache)).toEqual(["miss", "memory", "kv"]);
+  expect(second.body?.rows).toEqual([{ n: 10, top: 9 }]);
+  expect(elsewhere.body?.rows).toEqual(second.body?.rows);
+  expect(lake.dataReads).toEqual([]);
+  expect(second.stats).toMatchObject({
+    success: true,
+    rows_returned: 1,
+    files_total: 2,
+    files_scanned: 0,
+    rows_scanned: 0,
+  });
+  expect(second.stats.fingerprint).toBe(first.stats.fingerprint);
+});
+
+test("I62 rows that the query cannot see leave its answer cached: other partitions, other events", async () => {
+  await lake.query(DAY_ZERO);
+  await lake.append("events", rowsOf(2, 5));
+  lake.ingest("events", rowsOf(3, 5));
+  const again = await lake.query(DAY_ZERO);
+  expect([again.stats.cache, again.body?.rows]).toEqual(["memory", [{ n: 10, top: 9 }]]);
+  await lake.flush("events");
+  expect((await lake.query(DAY_ZERO)).stats.cache).toBe("memory");
+});
+
+test("rows that the query can see make it miss, fresh or in files", async () => {
+  await lake.query(DAY_ZERO);
+  lake.ingest("events", [{ id: 50, at: DAY_0 + 1 }]);
+  const fresh = await lake.query(DAY_ZERO);
+  expect([fresh.stats.cache, fresh.body?.rows]).toEqual(["miss", [{ n: 11, top: 50 }]]);
+  expect((await lake.query(DAY_ZERO)).stats.cache).toBe("memory");
+  await lake.append("events", [{ id: 60, at: DAY_0 + 2 }]);
+  const appended = await lake.query(DAY_ZERO);
+  expect([appended.stats.cache, appended.body?.rows]).toEqual(["miss", [{ n: 12, top: 60 }]]);
+});
+
+test("answers with fresh rows stay out of KV, which the next second would outdate", async () => {
+  lake.ingest("events", [{ id: 50, at: DAY_0 + 1 }]);
+  await lake.query(DAY_ZERO);
+  await lake.settle();
+  expect((await lake.query(DAY_ZERO, {}, lake.newIsolate())).stats.cache).toBe("miss");
+});
+
+test("maxAge gives an older answer without touching catalog, log or data, and only within its age", async () => {
+  const first = await lake.query(DAY_ZERO, { maxAge: 300 });
+  await lake.settle();
+  lake.ingest("events", [{ id: 50, at: DAY_0 + 1 }]);
+  lake.clock.ms += 200_000;
+  lake.calls.catalog = 0;
+  lake.calls.fresh = 0;
+  const older = await lake.query(DAY_ZERO, { maxAge: 300 });
+  expect(older.stats).toMatchObject({
+    cache: "stale-memory",
+    success: true,
+    fingerprint: first.stats.fingerprint,
+    query_pattern: first.stats.query_pattern,
+    tables: ["default.events"],
+    storage_reads: 0,
+  });
+  expect(older.body).toMatchObject({ age_seconds: 200, rows: [{ n: 10 }] });
+  expect((await lake.query(DAY_ZERO, { maxAge: 300 }, lake.newIsolate())).stats.cache).toBe("stale-kv");
+  expect(lake.calls).toEqual({ catalog: 0, fresh: 0 });
+  expect((await lake.query(DAY_ZERO, { maxAge: 199 })).body?.rows).toMatchObject([{ n: 11 }]);
+  expect((await lake.query(DAY_ZERO)).body?.rows).toMatchObject([{ n: 11 }]);
+});
+
+test("an answer found current again is young again", async () => {
+  await lake.query(DAY_ZERO);
+  lake.clock.ms += 1_000_000;
+  expect((await lake.query(DAY_ZERO)).stats.cache).toBe("memory");
+  lake.clock.ms += 50_000;
+  expect((await lake.query(DAY_ZERO, { maxAge: 60 })).stats.cache).toBe("stale-memory");
+});
+
+test("cache: bypass neither reads nor writes the cache", async () => {
+  const first = await lake.query(DAY_ZERO, { cache: "bypass" });
+  expect(first.stats.cache).toBe("bypass");
+  expect((await lake.query(DAY_ZERO)).stats.cache).toBe("miss");
+  lake.dataReads.length = 0;
+  await lake.query(DAY_ZERO, { cache: "bypass" });
+  expect(lake.dataReads.length).toBeGreaterThan(0);
+});
+
+test("C62 a query that depends on the time or on chance is never answered from an exact entry", async () => {
+  const recent = "SELECT count(id) AS n FROM events WHERE at >= now() - interval '13 days'";
+  const before = await lake.query(recent);
+  expect(before.body?.rows).toEqual([{ n: 10 }]);
+  lake.clock.ms += 86_400_000;
+  const after = await lake.query(recent);
+  expect([after.stats.cache, after.body?.rows]).toEqual(["miss", [{ n: 0 }]]);
+  const age = await lake.query("SELECT max(age(at)) AS a FROM events");
+  lake.clock.ms += 86_400_000;
+  expect((await lake.query("SELECT max(age(at)) AS a FROM events")).body?.rows).not.toEqual(age.body?.rows);
+  const random = await lake.query("SELECT random() AS r");
+  expect((await lake.query("SELECT random() AS r")).body?.rows).not.toEqual(random.body?.rows);
+  const today = await lake.query("SELECT current_date AS d, 'now'::timestamptz AS t");
+  lake.clock.ms += 86_400_000;
+  expect((await lake.query("SELECT current_date AS d, 'now'::timestamptz AS t")).body?.rows).not.toEqual(
+    today.body?.rows,
+  );
+});
+
+test("a time-dependent query is still answered within maxAge", async () => {
+  const recent = "SELECT count(id) AS n FROM events WHERE at > now() - interval '14 days'";
+  await lake.query(recent, { maxAge: 60 });
+  lake.clock.ms += 59_000;
+  expect((await lake.query(recent, { maxAge: 60 })).stats.cache).toBe("stale-memory");
+});
+
+test("different formats, parameters and texts do not share answers; layout of the text does not matter", async () => {
+  await lake.query("SELECT count(id) AS n FROM events WHERE id < $1", { params: [5] });
+  const other = await lake.query("SELECT count(id) AS n FROM events WHERE id < $1", { params: [6] });
+  expect([other.stats.cache, other.body?.rows]).toEqual(["miss", [{ n: 6 }]]);
+  const csv = await lake.query("SELECT count(id) AS n FROM events WHERE id < $1", { params: [5], format: "csv" });
+  expect(csv.stats.cache).toBe("miss");
+  const spaced = await lake.query("select  count(id) as n\nfrom events where id < $1", { params: [5] });
+  expect(spaced.stats.cache).toBe("memory");
+});
+
+test("I61 identical queries at the same time read the data once", async () => {
+  const answers = await Promise.all(Array.from({ length: 20 }, () => lake.query(DAY_ZERO)));
+  expect(answers.every(({ body }) => body?.rows[0]?.["n"] === 10)).toBe(true);
+  expect(lake.dataReads).toHaveLength(1);
+});
+
+test("a table made anew under the same name shares nothing with the old one", async () => {
+  await lake.query(DAY_ZERO);
+  await lake.catalog.dropTable("default.events");
+  await lake.createTable("events", [
+    ["id", "long"],
+    ["at", "timestamptz"],
+  ]);
+  expect((await lake.query(DAY_ZERO)).body?.rows).toEqual([{ n: 0, top: null }]);
+});
+
+test("invalidating a table makes its next query read again", async () => {
+  const isolate = lake.newIsolate();
+  await lake.query(DAY_ZERO, { maxAge: 300 }, isolate);
+  await lake.settle();
+  lake.clock.ms += 1;
+  await isolate.cache.invalidate({ table: "default.events" });
+  expect((await lake.query(DAY_ZERO, { maxAge: 300 }, isolate)).stats.cache).toBe("miss");
+});
