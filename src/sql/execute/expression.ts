@@ -139,7 +139,7 @@ function compileCastExpr(expr: Extract<Expr, { kind: "cast" }>, env: EvaluationE
       }
     : cast;
   const run = vectorFunction(
-    { evaluate: evaluate as never, strict: true, safe: lenient, volatility: "stable", kernel: castKernel(from, type) },
+    { evaluate, strict: true, safe: lenient, volatility: "stable", kernel: castKernel(from, type) },
     type,
   );
   return (batch) => {
@@ -231,10 +231,7 @@ function compileInList(expr: Extract<Expr, { kind: "in_list" }>, env: Evaluation
       if (keys.has(scalarKey(argType, value))) return !negated;
       return hasNull ? null : negated;
     };
-    const run = vectorFunction(
-      { evaluate: evaluate as never, strict: true, safe: true, volatility: "immutable" },
-      type,
-    );
+    const run = vectorFunction({ evaluate, strict: true, safe: true, volatility: "immutable" }, type);
     return (batch) => run([arg(batch)], batch.rowCount);
   }
   const items = expr.list.map((item) => compileExpr(item, env));

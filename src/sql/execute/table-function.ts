@@ -17,7 +17,7 @@ import { postgresRegExp } from "../functions/pattern.ts";
 import type { PlanNode } from "../plan.ts";
 import { addDecimals, compareDecimals, integerToDecimal } from "../values/decimal.ts";
 import { intervalToMicros } from "../values/interval.ts";
-import { jsonToPlainText, jsonToText, textToJson } from "../values/json-text.ts";
+import { jsonElementTexts, jsonMemberTexts, jsonTextToPlain } from "../values/json-scan.ts";
 import { bigintToInt64 } from "../values/number-text.ts";
 import { checkpoint, type ExecutionContext } from "./context.ts";
 import { evaluateConstant } from "./expression.ts";
@@ -66,17 +66,17 @@ function* timestampSeries([start, stop, step]: readonly Scalar[]): Iterable<read
 }
 
 function* jsonElements(text: Scalar, asText: boolean): Iterable<readonly Scalar[]> {
-  const json = textToJson(text as string);
-  if (!Array.isArray(json)) throw new LakeError("sql_runtime_error", "cannot extract elements from a non-array");
-  for (const item of json) yield [asText ? jsonToPlainText(item) : jsonToText(item)];
+  const items = jsonElementTexts(text as string);
+  if (items === undefined) throw new LakeError("sql_runtime_error", "cannot extract elements from a non-array");
+  for (const item of items) yield [asText ? jsonTextToPlain(item) : item];
 }
 
 function* jsonMembers(text: Scalar, asText: boolean): Iterable<readonly Scalar[]> {
-  const json = textToJson(text as string);
-  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+  const members = jsonMemberTexts(text as string);
+  if (members === undefined) {
     throw new LakeError("sql_runtime_error", "cannot deconstruct a value that is not an object");
   }
-  for (const [key, item] of Object.entries(json)) yield [key, asText ? jsonToPlainText(item) : jsonToText(item)];
+  for (const [key, item] of members) yield [key, asText ? jsonTextToPlain(item) : item];
 }
 
 interface TableFunctionOverload extends Signature {

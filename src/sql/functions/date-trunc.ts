@@ -11,7 +11,7 @@ import {
   MICROS_PER_MINUTE,
   MICROS_PER_SECOND,
 } from "../values/civil.ts";
-import { outOfRange, runtimeError } from "../values/errors.ts";
+import { fieldOutOfRange, outOfRange, runtimeError } from "../values/errors.ts";
 import { localToUtc, requireTimeZone, utcToLocal } from "../values/time-zone.ts";
 import type { VectorKernel } from "./definition.ts";
 
@@ -142,7 +142,7 @@ export function truncateInterval(unitText: string, value: Interval): Interval {
 export function binTimestamp(stride: Interval, micros: number, origin: number): number {
   if (stride.months !== 0) throw runtimeError("timestamps cannot be binned into intervals containing months or years");
   const width = stride.days * MICROS_PER_DAY + stride.micros;
-  if (width <= 0) throw runtimeError("stride must be greater than zero");
+  if (width <= 0) throw fieldOutOfRange("stride must be greater than zero");
   const result = Math.floor((micros - origin) / width) * width + origin;
   if (!Number.isSafeInteger(result)) throw outOfRange("timestamp");
   return result;

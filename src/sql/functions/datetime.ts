@@ -13,7 +13,7 @@ import {
   MICROS_PER_SECOND,
 } from "../values/civil.ts";
 import { float64ToDecimal, integerToDecimal } from "../values/decimal.ts";
-import { runtimeError } from "../values/errors.ts";
+import { fieldOutOfRange, runtimeError } from "../values/errors.ts";
 import { addIntervals, justifyDays, justifyHours } from "../values/interval.ts";
 import { localToUtc, requireTimeZone, utcToLocal } from "../values/time-zone.ts";
 import { addIntervalToTimestamp } from "./arithmetic.ts";
@@ -135,14 +135,14 @@ function age(later: number, earlier: number): Interval {
 function makeDate(year: number, month: number, day: number): number {
   const y = year < 0 ? year + 1 : year;
   if (year === 0 || month < 1 || month > 12 || day < 1 || day > daysInMonth(y, month)) {
-    throw runtimeError(`date field value out of range: ${year}-${month}-${day}`);
+    throw fieldOutOfRange(`${year}-${month}-${day}`);
   }
   return daysFromCivil(y, month, day);
 }
 
 function makeTime(hour: number, minute: number, second: number): number {
   if (hour < 0 || hour > 24 || minute < 0 || minute > 59 || second < 0 || second > 60) {
-    throw runtimeError(`time field value out of range: ${hour}:${minute}:${second}`);
+    throw fieldOutOfRange(`${hour}:${minute}:${second}`);
   }
   return hour * MICROS_PER_HOUR + minute * MICROS_PER_MINUTE + Math.round(second * MICROS_PER_SECOND);
 }

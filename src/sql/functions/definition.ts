@@ -55,12 +55,14 @@ export interface OverloadOptions {
 /** A function whose types follow a rule instead of a list of signatures. */
 export interface PolymorphicFunction {
   /** The types the arguments must be cast to, or undefined when the arguments do not fit. */
-  resolve(argTypes: readonly DataType[]): { argTypes: readonly DataType[]; returnType: DataType } | undefined;
-  implement(argTypes: readonly DataType[], returnType: DataType): ScalarImplementation;
+  readonly resolve: (
+    argTypes: readonly DataType[],
+  ) => { argTypes: readonly DataType[]; returnType: DataType } | undefined;
+  readonly implement: (argTypes: readonly DataType[], returnType: DataType) => ScalarImplementation;
   readonly options: OverloadOptions;
   /** For documentation, such as `greatest(any, …) → any`. */
   readonly signature: string;
-  kernel?(argTypes: readonly DataType[], returnType: DataType): VectorKernel | undefined;
+  readonly kernel?: (argTypes: readonly DataType[], returnType: DataType) => VectorKernel | undefined;
 }
 
 /** All ways to call one name. */
@@ -81,6 +83,7 @@ const TYPE_NAMES: Readonly<Record<string, DataType>> = {
   numeric: { kind: "decimal" },
   text: { kind: "string" },
   json: { kind: "json" },
+  jsonb: { kind: "json" },
   uuid: { kind: "uuid" },
   bytea: { kind: "binary" },
   date: { kind: "date" },
@@ -122,17 +125,17 @@ export function parseSignature(text: string): Signature {
 export interface FunctionCatalog {
   readonly families: Map<string, FunctionFamily>;
   /** Adds one signature. */
-  define(name: string, signature: string, evaluate: ScalarImplementation, options?: OverloadOptions): void;
+  readonly define: (name: string, signature: string, evaluate: ScalarImplementation, options?: OverloadOptions) => void;
   /** Adds one signature whose implementation depends on the evaluation's environment. */
-  defineWith(
+  readonly defineWith: (
     name: string,
     signature: string,
     make: (env: EvaluationEnvironment) => ScalarImplementation,
     options?: OverloadOptions,
-  ): void;
-  definePolymorphic(name: string, definition: PolymorphicFunction): void;
+  ) => void;
+  readonly definePolymorphic: (name: string, definition: PolymorphicFunction) => void;
   /** Other names for a function that is already complete. */
-  alias(name: string, ...others: string[]): void;
+  readonly alias: (name: string, ...others: string[]) => void;
   readonly aliases: Map<string, string>;
 }
 

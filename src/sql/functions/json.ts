@@ -1,26 +1,11 @@
-// Operators and functions on JSON, which is held as text. Extraction prints as jsonb does.
+// Operators and functions on JSON, which is held as text. Extraction gives the text as it is written.
 
 import type { JsonValue } from "#core";
 import type { Scalar } from "#columnar";
 import { runtimeError } from "../values/errors.ts";
-import { jsonAtPath, jsonMember, jsonToPlainText, jsonToText, textToJson } from "../values/json-text.ts";
+import { jsonChildText, jsonPathText, jsonTextToPlain } from "../values/json-scan.ts";
+import { jsonMember, textToJson } from "../values/json-text.ts";
 import type { FunctionCatalog } from "./definition.ts";
-
-let lastText: string | undefined;
-let lastJson: JsonValue = null;
-
-/** Several extractions from one row parse its text once. */
-function parseCached(text: string): JsonValue {
-  if (text === lastText) return lastJson;
-  const json = textToJson(text);
-  lastText = text;
-  lastJson = json;
-  return json;
-}
-
-function toJsonText(value: JsonValue | undefined): Scalar {
-  return value === undefined ? null : jsonToText(value);
-}
 
 function jsonEquals(a: JsonValue, b: JsonValue): boolean {
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
@@ -65,7 +50,7 @@ function jsonTypeOf(value: JsonValue): string {
 }
 
 function hasKey(text: string, key: string): boolean {
-  const json = parseCached(text);
+  const json = textToJson(text);
   if (Array.isArray(json)) return json.includes(key);
   if (typeof json === "object" && json !== null) return Object.hasOwn(json, key);
   return json === key;
@@ -95,39 +80,37 @@ function parseJsonPath(path: string): string[] {
 export function defineJson({ define, alias }: FunctionCatalog): void {
   for (const source of ["json", "text"] as const) {
     // Text that holds JSON, such as an events table's properties, may be used without a cast.
-    define("->", `${source}, text -> json`, (text: string, key: string) =>
-      toJsonText(jsonMember(parseCached(text), key)),
-    );
-    define("->", `${source}, int4 -> json`, (text: string, index: number) =>
-      toJsonText(jsonMember(parseCached(text), index)),
-    );
-    define("->>", `${source}, text -> text`, (text: string, key: string) =>
-      jsonToPlainText(jsonMember(parseCached(text), key)),
-    );
+    define("->", `${source}, text -> json`, (text: string, key: string) => jsonChildText(text, key) ?? null);
+    define("->", `${source}, int4 -> json`, (text: string, index: number) => jsonChildText(text, index) ?? null);
+    define("->>", `${source}, text -> text`, (text: string, key: string) => jsonTextToPlain(jsonChildText(text, key)));
     define("->>", `${source}, int4 -> text`, (text: string, index: number) =>
-      jsonToPlainText(jsonMember(parseCached(text), index)),
+      jsonTextToPlain(jsonChildText(text, index)),
     );
-    define("#>", `${source}, text[] -> json`, (text: string, path: readonly (string | null)[]) =>
-      toJsonText(jsonAtPath(parseCached(text), path)),
+    define(
+      "#>",
+      `${source}, text[] -> json`,
+      (text: string, path: readonly (string | null)[]) => jsonPathText(text, path) ?? null,
     );
     define("#>>", `${source}, text[] -> text`, (text: string, path: readonly (string | null)[]) =>
-      jsonToPlainText(jsonAtPath(parseCached(text), path)),
+      jsonTextToPlain(jsonPathText(text, path)),
     );
-    define("json_extract_path", `${source}, ...text -> json`, (text: string, ...path: string[]) =>
-      toJsonText(jsonAtPath(parseCached(text), path)),
+    define(
+      "json_extract_path",
+      `${source}, ...text -> json`,
+      (text: string, ...path: string[]) => jsonPathText(text, path) ?? null,
     );
     define("json_extract_path_text", `${source}, ...text -> text`, (text: string, ...path: string[]) =>
-      jsonToPlainText(jsonAtPath(parseCached(text), path)),
+      jsonTextToPlain(jsonPathText(text, path)),
     );
     define("get_json_object", `${source}, text -> text`, (text: string, path: string) =>
-      jsonToPlainText(jsonAtPath(parseCached(text), parseJsonPath(path))),
+      jsonTextToPlain(jsonPathText(text, parseJsonPath(path))),
     );
     define("json_array_length", `${source} -> int4`, (text: string) => {
-      const json = parseCached(text);
+      const json = textToJson(text);
       if (!Array.isArray(json)) throw runtimeError("cannot get array length of a non-array");
       return json.length;
     });
-    define("json_typeof", `${source} -> text`, (text: string) => jsonTypeOf(parseCached(text)));
+    define("json_typeof", `${source} -> text`, (text: string) => jsonTypeOf(textToJson(text)));
   }
   define("?", "json, text -> bool", hasKey);
   define("?|", "json, text[] -> bool", hasKeys("some"));

@@ -127,7 +127,7 @@ function defineRounding({ define }: FunctionCatalog): void {
   }
   define("round", "numeric, int4 -> numeric", roundDecimal, { safe: true });
   define("trunc", "numeric, int4 -> numeric", truncateDecimal, { safe: true });
-  define("sign", "float8 -> float8", (x: number) => (Number.isNaN(x) ? x : Math.sign(x) + 0), { safe: true });
+  define("sign", "float8 -> float8", (x: number) => (Number.isNaN(x) ? 0 : Math.sign(x) + 0), { safe: true });
   define("sign", "numeric -> numeric", (x: Decimal) => ({
     unscaled: x.unscaled > 0n ? 1n : x.unscaled < 0n ? -1n : 0n,
     scale: 0,

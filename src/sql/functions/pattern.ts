@@ -101,10 +101,10 @@ export function likeMatcher(pattern: string, ignoreCase: boolean): (value: strin
 
 /** Rewrites a pattern with another escape character to one with backslash (LIKE … ESCAPE). */
 export function likeEscape(pattern: string, escape: string): string {
-  if ([...escape].length > 1) throw runtimeError("invalid escape string: it must be empty or one character");
+  if (Array.from(escape).length > 1) throw runtimeError("invalid escape string: it must be empty or one character");
   if (escape === "\\") return pattern;
   let out = "";
-  const characters = [...pattern];
+  const characters = Array.from(pattern);
   for (let i = 0; i < characters.length; i++) {
     const c = characters[i] ?? "";
     if (c === escape) {

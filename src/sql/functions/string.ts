@@ -24,7 +24,7 @@ export function codePointLength(text: string): number {
 /** Code points [start, end) of a text. */
 function sliceCodePoints(text: string, start: number, end: number): string {
   if (!ASTRAL.test(text)) return text.slice(start, end);
-  return [...text].slice(start, end).join("");
+  return Array.from(text).slice(start, end).join("");
 }
 
 /** SQL's substring: `start` counts from 1 and may lie outside; a negative length is an error. */
@@ -50,7 +50,7 @@ function trimmer(left: boolean, right: boolean): (text: string, characters?: str
       if (right) while (end > start && set.has(text[end - 1] as string)) end--;
       return text.slice(start, end);
     }
-    const points = [...text];
+    const points = Array.from(text);
     let start = 0;
     let end = points.length;
     if (left) while (start < end && set.has(points[start] as string)) start++;
@@ -68,7 +68,7 @@ function pad(text: string, length: number, fill: string, atStart: boolean): stri
   const have = codePointLength(text);
   if (length <= have || fill === "") return sliceCodePoints(text, 0, Math.min(Math.max(length, 0), have));
   const missing = length - have;
-  const fillPoints = [...fill];
+  const fillPoints = Array.from(fill);
   const filler = fillPoints.join("").repeat(Math.ceil(missing / fillPoints.length));
   const padding = sliceCodePoints(filler, 0, missing);
   return atStart ? padding + text : text + padding;
@@ -104,9 +104,9 @@ function initcap(text: string): string {
 }
 
 function translate(text: string, from: string, to: string): string {
-  const targets = [...to];
+  const targets = Array.from(to);
   const map = new Map<string, string>();
-  for (const [i, c] of [...from].entries()) if (!map.has(c)) map.set(c, targets[i] ?? "");
+  for (const [i, c] of Array.from(from).entries()) if (!map.has(c)) map.set(c, targets[i] ?? "");
   let out = "";
   for (const c of text) out += map.get(c) ?? c;
   return out;
@@ -237,7 +237,7 @@ function defineShapes({ define, alias }: FunctionCatalog): void {
   define("rpad", "text, int4 -> text", (text: string, n: number) => pad(text, n, " ", false));
   define("rpad", "text, int4, text -> text", (text: string, n: number, fill: string) => pad(text, n, fill, false));
   define("repeat", "text, int4 -> text", repeat);
-  define("reverse", "text -> text", (text: string) => [...text].toReversed().join(""), safe);
+  define("reverse", "text -> text", (text: string) => Array.from(text).toReversed().join(""), safe);
 }
 
 function defineParts({ define, alias }: FunctionCatalog): void {
@@ -273,7 +273,7 @@ function defineParts({ define, alias }: FunctionCatalog): void {
     (text: string, delimiter: Scalar) => {
       if (text === null) return null;
       if (text === "") return [];
-      if (delimiter === null) return [...text];
+      if (delimiter === null) return Array.from(text);
       return delimiter === "" ? [text] : text.split(delimiter as string);
     },
     { strict: false, safe: true },

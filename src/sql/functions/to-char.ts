@@ -1,7 +1,7 @@
 // to_char for timestamps and numbers, date_format's Java and MySQL patterns, and to_date / to_timestamp's reading.
 
-import type { Decimal } from "#columnar";
-import { decimalToString } from "#columnar";
+import { LakeError } from "#core";
+import { decimalToString, type Decimal } from "#columnar";
 import {
   civilFromDays,
   daysFromCivil,
@@ -15,7 +15,7 @@ import {
   MICROS_PER_SECOND,
 } from "../values/civil.ts";
 import { roundDecimal } from "../values/decimal.ts";
-import { runtimeError } from "../values/errors.ts";
+import { fieldOutOfRange, runtimeError } from "../values/errors.ts";
 
 const MONTHS = [
   "January",
@@ -347,7 +347,7 @@ export function parseByPattern(text: string, pattern: string): number {
   let before = false;
   let at = 0;
   const fail = (token: string): never => {
-    throw runtimeError(`invalid value "${text.slice(at, at + 10)}" for "${token}"`);
+    throw new LakeError("invalid_text_representation", `invalid value "${text.slice(at, at + 10)}" for "${token}"`);
   };
   const number = (token: string, max: number): number => {
     while (text[at] === " ") at++;
@@ -459,13 +459,13 @@ export function parseByPattern(text: string, pattern: string): number {
     }
   }
   if (half !== undefined) {
-    if (hour < 1 || hour > 12) throw runtimeError(`hour "${hour}" is invalid for the 12-hour clock`);
+    if (hour < 1 || hour > 12) throw fieldOutOfRange(`hour "${hour}" is invalid for the 12-hour clock`);
     hour = (hour % 12) + (half === "p" ? 12 : 0);
   }
   if (before) year = 1 - year;
   const badDay = month < 1 || month > 12 || day < 1 || day > daysInMonth(year, Math.min(Math.max(month, 1), 12));
   if (badDay || hour > 23 || minute > 59 || second > 59) {
-    throw runtimeError(`date/time field value out of range: "${text}"`);
+    throw fieldOutOfRange(`"${text}"`);
   }
   const days = dayInYear === undefined ? daysFromCivil(year, month, day) : daysFromCivil(year, 1, 1) + dayInYear - 1;
   return (
@@ -487,7 +487,8 @@ export function numberToChar(value: Decimal, pattern: string): string {
   const text = decimalToString({ unscaled: negative ? -rounded.unscaled : rounded.unscaled, scale: rounded.scale });
   const [wholeDigits = "0", fractionDigits = ""] = text.split(".");
   const slots = [...wholePattern].filter((c) => c === "9" || c === "0");
-  const significant = wholeDigits === "0" && places > 0 && !slots.includes("0") ? "" : wholeDigits;
+  const isZero = rounded.unscaled === 0n;
+  const significant = wholeDigits === "0" && places > 0 && !slots.includes("0") && (fill || !isZero) ? "" : wholeDigits;
   const overflow = significant.length > slots.length;
   const firstZero = slots.indexOf("0");
   let out = "";

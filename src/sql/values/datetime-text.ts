@@ -1,6 +1,5 @@
 // Text of dates, times and timestamps, read and written as PostgreSQL does with ISO style and UTC.
 
-import { LakeError } from "#core";
 import {
   civilFromDays,
   daysFromCivil,
@@ -10,7 +9,7 @@ import {
   MICROS_PER_MINUTE,
   MICROS_PER_SECOND,
 } from "./civil.ts";
-import { invalidText } from "./errors.ts";
+import { fieldOutOfRange, invalidText } from "./errors.ts";
 import { clockToText } from "./interval.ts";
 import { localToUtc, lookupTimeZone, parseOffset } from "./time-zone.ts";
 
@@ -31,10 +30,6 @@ interface ParsedDateTime {
   readonly micros: number;
   /** Microseconds east of UTC when the text names a fixed offset, a zone name otherwise. */
   readonly zone: number | string | undefined;
-}
-
-function fieldOutOfRange(text: string): LakeError {
-  return new LakeError("invalid_text_representation", `date/time field value out of range: "${text}"`);
 }
 
 function monthOf(name: string): number {
@@ -76,12 +71,12 @@ function matchClock(text: string, whole: string): { micros: number; length: numb
   const seconds = Number(match[3] ?? 0);
   const half = match[5]?.toLowerCase();
   if (half !== undefined) {
-    if (hours < 1 || hours > 12) throw fieldOutOfRange(whole);
+    if (hours < 1 || hours > 12) throw fieldOutOfRange(`"${whole}"`);
     hours = (hours % 12) + (half === "pm" ? 12 : 0);
   }
   const micros =
     hours * MICROS_PER_HOUR + minutes * MICROS_PER_MINUTE + seconds * MICROS_PER_SECOND + fractionMicros(match[4]);
-  if (hours > 24 || minutes > 59 || seconds > 60 || micros > MICROS_PER_DAY) throw fieldOutOfRange(whole);
+  if (hours > 24 || minutes > 59 || seconds > 60 || micros > MICROS_PER_DAY) throw fieldOutOfRange(`"${whole}"`);
   return { micros, length: match[0].length };
 }
 
@@ -104,7 +99,7 @@ function parseDateTime(text: string, typeName: string): ParsedDateTime {
     rest = rest.slice(0, bc.index);
   }
   const maxDay = date.month >= 1 && date.month <= 12 ? daysInMonth(year, date.month) : 0;
-  if (date.day < 1 || date.day > maxDay || (year === 0 && bc === null)) throw fieldOutOfRange(text);
+  if (date.day < 1 || date.day > maxDay || (year === 0 && bc === null)) throw fieldOutOfRange(`"${text}"`);
   const days = daysFromCivil(year, date.month, date.day);
   rest = rest.replace(/^(?:\s+|t)/i, "");
   if (rest === "") return { days, micros: 0, zone: undefined };
@@ -131,7 +126,7 @@ export function textToDate(text: string, nowMicros: number): number {
   const keyword = KEYWORDS.get(text.trim().toLowerCase());
   if (keyword !== undefined) {
     const micros = keyword(nowMicros);
-    if (!Number.isFinite(micros)) throw fieldOutOfRange(text);
+    if (!Number.isFinite(micros)) throw fieldOutOfRange(`"${text}"`);
     return Math.floor(micros / MICROS_PER_DAY);
   }
   return parseDateTime(text, "date").days;

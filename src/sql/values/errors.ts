@@ -21,3 +21,8 @@ export function divisionByZero(): LakeError {
 export function runtimeError(message: string): LakeError {
   return new LakeError("sql_runtime_error", message);
 }
+
+/** A field of a date or time outside its range. */
+export function fieldOutOfRange(message: string): LakeError {
+  return new LakeError("invalid_text_representation", `date/time field value out of range: ${message}`);
+}

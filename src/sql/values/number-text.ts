@@ -98,7 +98,8 @@ export function floatToText(value: number, kind: "float32" | "float64"): string 
 export function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
   const fraction = value - floor;
-  if (fraction < 0.5) return floor;
-  if (fraction > 0.5) return floor + 1;
-  return floor % 2 === 0 ? floor : floor + 1;
+  let result = floor + 1;
+  if (fraction < 0.5 || (fraction === 0.5 && floor % 2 === 0)) result = floor;
+  // Negative values that round to zero keep their sign, as in C.
+  return result === 0 && value < 0 ? -0 : result;
 }

@@ -1,8 +1,8 @@
 // Offsets of fixed and IANA time zones. IANA rules come from Intl; a day whose start and end share an offset is
 // answered from one cached number.
 
-import { LakeError } from "#core";
 import { MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE } from "./civil.ts";
+import { runtimeError } from "./errors.ts";
 
 /** A zone that knows its offset from UTC at an instant. */
 export interface TimeZone {
@@ -131,12 +131,16 @@ export function lookupTimeZone(name: string): TimeZone | undefined {
   return zone;
 }
 
-/** {@link lookupTimeZone}, or an invalid_text_representation error. */
+const POSIX_OFFSET = /^(?:utc|gmt)?([+-])(\d{1,2}(?::?\d{2}){0,2})$/i;
+
+/**
+ * The zone that AT TIME ZONE names. As in PostgreSQL, a bare offset follows POSIX here: `+03` lies west of
+ * Greenwich. Errors: sql_runtime_error.
+ */
 export function requireTimeZone(name: string): TimeZone {
-  const zone = lookupTimeZone(name);
-  if (zone === undefined) {
-    throw new LakeError("invalid_text_representation", `time zone "${name}" not recognized`);
-  }
+  const posix = POSIX_OFFSET.exec(name.trim());
+  const zone = lookupTimeZone(posix === null ? name : `${posix[1] === "-" ? "+" : "-"}${posix[2] ?? ""}`);
+  if (zone === undefined) throw runtimeError(`time zone "${name}" not recognized`);
   return zone;
 }
 
