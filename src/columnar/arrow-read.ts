@@ -17,7 +17,7 @@ export interface ArrowContents {
 }
 
 /**
- * Reads an Arrow IPC stream or file. Dictionaries stay dictionary vectors.
+ * Reads an Arrow IPC stream or file. Dictionaries stay dictionary vectors; batches without rows are left out.
  *
  * Ownership: vectors may be views of `bytes`. Errors: `data_invalid` for bytes that are not Arrow and for types
  * without a counterpart (unions, durations, intervals, views).
@@ -30,7 +30,9 @@ export function readArrowIpc(bytes: Uint8Array): ArrowContents {
       type: arrowFieldToDataType(field),
       nullable: field.nullable,
     }));
-    const batches = table.batches.map((batch) => ({
+    // For a stream without batches the library makes up one without children.
+    const present = table.batches.filter((batch) => batch.numRows > 0);
+    const batches = present.map((batch) => ({
       rowCount: batch.numRows,
       columns: columns.map((column, index) => dataToVector(childOf(batch.data, index), column.type)),
     }));
