@@ -1,6 +1,7 @@
 // One append, inside one transaction: idempotency, back-pressure, deduplication, sequences, rows.
 
 import { LakeError } from "#core";
+import type { IdIndex } from "./id-index.ts";
 import { decodeRows, dropRows, encodeRows, type RowChunk } from "./row-chunk.ts";
 import type { AppendReply, AppendRequest } from "./shard-protocol.ts";
 import type { ShardState, ShardStorage } from "./shard-storage.ts";
@@ -14,6 +15,14 @@ export interface AppendLimits {
   readonly idempotencyMs: number;
 }
 
+/** What an append made of its request. */
+export interface Appended {
+  readonly state: ShardState;
+  readonly reply: AppendReply;
+  /** Ids of the stored rows, for the index in memory once the transaction is through. */
+  readonly acceptedIds: readonly string[];
+}
+
 /** Seconds a refused client should wait: about one flush. */
 const RETRY_AFTER_SECONDS = 5;
 
@@ -25,18 +34,19 @@ const RETRY_AFTER_SECONDS = 5;
  */
 export function appendRows(
   storage: ShardStorage,
+  ids: Pick<IdIndex, "findKnown">,
   state: ShardState,
   request: AppendRequest,
   limits: AppendLimits,
   nowMs: number,
-): { readonly state: ShardState; readonly reply: AppendReply } {
+): Appended {
   const { idempotency } = request;
   const stored = idempotency === undefined ? undefined : storage.findReply(idempotency.key, nowMs);
   if (stored !== undefined) {
     if (stored.bodyHash !== idempotency?.bodyHash) {
       throw new LakeError("idempotency_key_reused", "The Idempotency-Key was used with another body.");
     }
-    return { state, reply: stored.reply };
+    return { state, reply: stored.reply, acceptedIds: [] };
   }
   if (request.chunks.length > 0 && state.pendingBytes >= limits.maxPendingBytes) {
     throw new LakeError("ingest_overloaded", "Too many accepted events wait to be written to the table.", {
@@ -44,7 +54,7 @@ export function appendRows(
     });
   }
   checkShape(request);
-  const result = storeRows(storage, state, request, nowMs);
+  const result = storeRows(storage, ids, state, request, nowMs);
   if (idempotency !== undefined) {
     const entry = { bodyHash: idempotency.bodyHash, reply: result.reply };
     storage.saveReply(idempotency.key, entry, nowMs + limits.idempotencyMs);
@@ -62,20 +72,24 @@ function checkShape(request: AppendRequest): void {
 
 function storeRows(
   storage: ShardStorage,
+  ids: Pick<IdIndex, "findKnown">,
   state: ShardState,
   request: AppendRequest,
   nowMs: number,
-): { readonly state: ShardState; readonly reply: AppendReply } {
-  const duplicates = findDuplicates(storage, state, request.eventIds);
+): Appended {
+  const duplicates = findDuplicates(ids, state, request.eventIds);
+  const acceptedIds =
+    duplicates.size === 0 ? request.eventIds : request.eventIds.filter((_, position) => !duplicates.has(position));
   const accepted = request.eventIds.length - duplicates.size;
   let sequence = state.nextSequence;
   let addedBytes = 0;
   let position = 0;
   for (const chunk of request.chunks) {
     for (const kept of withoutDuplicates(chunk, position, duplicates)) {
-      storage.addChunk({ ...kept, firstSequence: sequence }, nowMs);
+      const taken = sequence - state.nextSequence;
+      const chunkIds = acceptedIds.slice(taken, taken + kept.rowCount);
+      addedBytes += storage.addChunk({ ...kept, firstSequence: sequence }, chunkIds, nowMs);
       sequence += kept.rowCount;
-      addedBytes += kept.body.length;
     }
     position += chunk.rowCount;
   }
@@ -84,9 +98,8 @@ function storeRows(
   if (accepted > 0 && (schemaId !== state.schemaId || state.rowsAccepted === 0 || state.pendingRows === 0)) {
     storage.saveSchema(request.schema);
   }
-  const seenIds: [number, number] = [...state.seenIds];
-  seenIds[state.seenWindow] += accepted;
   return {
+    acceptedIds,
     reply: {
       accepted,
       duplicates: [...duplicates].toSorted((a, b) => a - b),
@@ -98,15 +111,14 @@ function storeRows(
       schemaId: accepted > 0 ? Math.max(schemaId, state.pendingRows === 0 ? 0 : state.schemaId) : state.schemaId,
       pendingRows: state.pendingRows + accepted,
       pendingBytes: state.pendingBytes + addedBytes,
-      seenIds,
       rowsAccepted: state.rowsAccepted + accepted,
       rowsDuplicate: state.rowsDuplicate + duplicates.size,
     },
   };
 }
 
-/** Positions of ids that are known already or came earlier in this request; the other ids become known. */
-function findDuplicates(storage: ShardStorage, state: ShardState, eventIds: readonly string[]): Set<number> {
+/** Positions of ids that are known already or came earlier in this request. */
+function findDuplicates(ids: Pick<IdIndex, "findKnown">, state: ShardState, eventIds: readonly string[]): Set<number> {
   const duplicates = new Set<number>();
   if (eventIds.length === 0) return duplicates;
   const positions = new Map<string, number>();
@@ -115,7 +127,7 @@ function findDuplicates(storage: ShardStorage, state: ShardState, eventIds: read
     else positions.set(id, position);
   }
   const distinct = duplicates.size === 0 ? eventIds : [...positions.keys()];
-  for (const known of storage.claimIds(distinct, state.seenWindow)) {
+  for (const known of ids.findKnown(distinct, state.seenIds[0] + state.seenIds[1])) {
     duplicates.add(positions.get(distinct[known] as string) as number);
   }
   return duplicates;

@@ -25,13 +25,8 @@ export {
   type IngestReply,
   type IngestRequest,
 } from "./ingest-events.ts";
-export {
-  createIngestShard,
-  DEFAULT_SHARD_OPTIONS,
-  type IngestShardCore,
-  type ShardDeps,
-  type ShardOptions,
-} from "./shard.ts";
+export { createIngestShard, type IngestShardCore, type ShardDeps } from "./shard.ts";
+export { DEFAULT_SHARD_OPTIONS, type ShardOptions } from "./shard-options.ts";
 export {
   committerName,
   createCommitterClient,

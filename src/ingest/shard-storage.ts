@@ -4,7 +4,7 @@
 // |---|---|---|
 // | shard_state | the one JSON document of {@link ShardState} | never |
 // | row_chunks | consecutive rows not yet known to be in the table | when their flush is committed |
-// | seen_0, seen_1 | an event id accepted in the current or the previous window | a window after its own ended |
+// | seen_0, seen_1 | the id of a row flushed in the current or the previous window | a window after its own ended |
 // | idempotency | a key, the hash of its body, the reply | 24 h after it was stored |
 // | schemas | a table schema that rows were validated against | with the table |
 // | flush_plan | the one flush in progress | when it is committed |
@@ -105,7 +105,7 @@ export interface IdempotencyEntry {
 const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS shard_state (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL)`,
   `CREATE TABLE IF NOT EXISTS row_chunks (first_sequence INTEGER PRIMARY KEY, row_count INTEGER NOT NULL,
-     size_bytes INTEGER NOT NULL, received_ms INTEGER NOT NULL, body BLOB NOT NULL)`,
+     size_bytes INTEGER NOT NULL, received_ms INTEGER NOT NULL, ids TEXT NOT NULL, body BLOB NOT NULL)`,
   `CREATE TABLE IF NOT EXISTS seen_0 (id TEXT PRIMARY KEY) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS seen_1 (id TEXT PRIMARY KEY) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS idempotency (key TEXT PRIMARY KEY, body_hash TEXT NOT NULL, reply TEXT NOT NULL,
@@ -121,11 +121,18 @@ export interface ShardStorage {
   transaction<T>(body: () => T): T;
   loadState(): ShardState;
   saveState(state: ShardState): void;
-  /** Of these distinct ids, the positions of those already known; the others become known. */
-  claimIds(ids: readonly string[], window: 0 | 1): number[];
+  /** Of these ids, the positions of those of flushed rows. */
+  findSeen(ids: readonly string[]): number[];
+  /** Calls with every id of {@link findSeen}'s index, in no order that matters. */
+  forEachSeen(visit: (id: string) => void): void;
+  /** Adds the ids of rows up to a sequence to the index; they stay beside their rows as well. */
+  indexIds(throughSequence: number, window: 0 | 1): void;
+  /** Ids of retained rows up to a sequence. */
+  pendingIds(throughSequence: number): string[];
   /** Empties the window that is not `current`. */
   clearOtherWindow(current: 0 | 1): void;
-  addChunk(chunk: StoredChunk, receivedMs: number): void;
+  /** `ids` has one id a row. Returns the bytes that are stored. */
+  addChunk(chunk: StoredChunk, ids: readonly string[], receivedMs: number): number;
   /** Extents of the chunk that holds a sequence and those after it, in order, at most `limit`. */
   chunkExtents(fromSequence: number, limit: number): ChunkExtent[];
   /** Chunks that begin at or after one sequence and at or before another, in order. */
@@ -148,6 +155,9 @@ export interface ShardStorage {
   clear(): void;
 }
 
+/** Ids read at a time when all are visited. */
+const SCAN_PAGE = 10_000;
+
 /** Opens the shard's tables, creating them when absent. */
 export function openShardStorage(db: SqlDatabase): ShardStorage {
   db.transaction(() => {
@@ -164,31 +174,57 @@ export function openShardStorage(db: SqlDatabase): ShardStorage {
         : { ...EMPTY_SHARD_STATE, ...(JSON.parse(text(row["json"])) as Partial<ShardState>) };
     },
     saveState: (state) => void db.exec("INSERT OR REPLACE INTO shard_state VALUES (1, ?)", json(state)),
-    claimIds(ids, window) {
-      const list = json(ids);
-      const known = db.exec(
-        `SELECT key FROM json_each(?) AS item WHERE EXISTS (SELECT 1 FROM seen_0 WHERE id = item.value)
-           OR EXISTS (SELECT 1 FROM seen_1 WHERE id = item.value)`,
-        list,
-      );
-      db.exec(`INSERT OR IGNORE INTO seen_${window} SELECT value FROM json_each(?)`, list);
-      return known.map((row) => integer(row["key"]));
+    findSeen: (ids) =>
+      db
+        .exec(
+          `SELECT key FROM json_each(?) AS item WHERE EXISTS (SELECT 1 FROM seen_0 WHERE id = item.value)
+             OR EXISTS (SELECT 1 FROM seen_1 WHERE id = item.value)`,
+          json(ids),
+        )
+        .map((row) => integer(row["key"])),
+    forEachSeen(visit) {
+      for (const table of ["seen_0", "seen_1"]) {
+        let after = "";
+        for (;;) {
+          const rows = db.exec(`SELECT id FROM ${table} WHERE id > ? ORDER BY id LIMIT ${SCAN_PAGE}`, after);
+          for (const row of rows) visit(text(row["id"]));
+          if (rows.length < SCAN_PAGE) break;
+          after = text(rows.at(-1)?.["id"]);
+        }
+      }
     },
+    indexIds: (throughSequence, window) =>
+      // Sorted, so that each page of the index is written once a flush however many ids fall on it.
+      void db.exec(
+        `INSERT OR IGNORE INTO seen_${window} SELECT item.value FROM row_chunks, json_each(row_chunks.ids) AS item
+         WHERE first_sequence <= ? ORDER BY item.value`,
+        throughSequence,
+      ),
+    pendingIds: (throughSequence) =>
+      db
+        .exec("SELECT ids FROM row_chunks WHERE first_sequence <= ?", throughSequence)
+        .flatMap((row) => JSON.parse(text(row["ids"])) as string[]),
     clearOtherWindow(current) {
       const other = 1 - current;
       // Dropping frees whole pages; deleting would visit every row.
       db.exec(`DROP TABLE seen_${other}`);
       db.exec(`CREATE TABLE seen_${other} (id TEXT PRIMARY KEY) WITHOUT ROWID`);
     },
-    addChunk: (chunk, receivedMs) =>
-      void db.exec(
-        "INSERT INTO row_chunks VALUES (?, ?, ?, ?, ?)",
-        chunk.firstSequence,
-        chunk.rowCount,
-        chunk.body.length,
+    addChunk(chunk, ids, receivedMs) {
+      const idList = json(ids);
+      const sizeBytes = chunk.body.length + idList.length;
+      const { firstSequence, rowCount, body } = chunk;
+      db.exec(
+        "INSERT INTO row_chunks VALUES (?, ?, ?, ?, ?, ?)",
+        firstSequence,
+        rowCount,
+        sizeBytes,
         receivedMs,
-        chunk.body,
-      ),
+        idList,
+        body,
+      );
+      return sizeBytes;
+    },
     chunkExtents: (fromSequence, limit) =>
       db
         .exec(

@@ -10,7 +10,8 @@
 import { LakeError, tableNameToString, type Clock, type RandomSource, type TableIdentifier } from "#core";
 import type { FileIO, Table } from "#iceberg";
 import { errorToLogFields, logEvent, type LogSink } from "#telemetry";
-import { appendRows, type AppendLimits } from "./append.ts";
+import { appendRows } from "./append.ts";
+import { createIdIndex } from "./id-index.ts";
 import { prepareFlushFiles } from "./flush-files.ts";
 import { createFreshReader } from "./fresh-rows.ts";
 import type {
@@ -22,44 +23,11 @@ import type {
   ShardClient,
   ShardStatus,
 } from "./shard-protocol.ts";
+import { DEFAULT_SHARD_OPTIONS, type ShardOptions } from "./shard-options.ts";
+import { shardStatus } from "./shard-status.ts";
 import { EMPTY_SHARD_STATE, openShardStorage, type FlushPlan, type ShardState } from "./shard-storage.ts";
 import type { AlarmClock, SqlDatabase } from "./sql-database.ts";
 import { shardWatermark } from "./watermarks.ts";
-
-/** When a shard flushes and what it refuses. */
-export interface ShardOptions extends AppendLimits {
-  /** Rows wait at most this long for company. */
-  readonly flushAgeMs: number;
-  /** Encoded bytes that make a flush due at once. */
-  readonly flushBytes: number;
-  readonly flushRows: number;
-  /** A flush of more chunks than one that would write more files than this is made smaller. */
-  readonly maxFilesPerFlush: number;
-  /** Encoded bytes of rows in one readFresh reply. */
-  readonly freshPageBytes: number;
-  /** An alarm this far ahead is stored while one runs, so that a killed process resumes. */
-  readonly alarmLeaseMs: number;
-  readonly retryBaseMs: number;
-  readonly retryMaxMs: number;
-}
-
-const MIB = 1024 * 1024;
-const DAY_MS = 86_400_000;
-
-/** Sized so that a flush's rows, their decoded columns and the Parquet writer fit one isolate together. */
-export const DEFAULT_SHARD_OPTIONS: ShardOptions = {
-  flushAgeMs: 10_000,
-  flushBytes: 8 * MIB,
-  flushRows: 100_000,
-  maxPendingBytes: 64 * MIB,
-  dedupeWindowMs: DAY_MS,
-  idempotencyMs: DAY_MS,
-  maxFilesPerFlush: 256,
-  freshPageBytes: 12 * MIB,
-  alarmLeaseMs: 30_000,
-  retryBaseMs: 1000,
-  retryMaxMs: 60_000,
-};
 
 /** What a shard needs from its surroundings. */
 export interface ShardDeps {
@@ -90,6 +58,7 @@ export function createIngestShard(deps: ShardDeps): IngestShardCore {
   const options = { ...DEFAULT_SHARD_OPTIONS, ...deps.options };
   const storage = openShardStorage(deps.db);
   const fresh = createFreshReader(storage, options.freshPageBytes);
+  const ids = createIdIndex(storage);
   let state = storage.loadState();
   let alarmAtMs: number | null = null;
   let running: Promise<FlushEnd> | undefined;
@@ -149,6 +118,7 @@ export function createIngestShard(deps: ShardDeps): IngestShardCore {
       };
     });
     fresh.forget();
+    ids.reload();
   }
 
   function reportDiscard(rows: number, reason: string): void {
@@ -162,8 +132,9 @@ export function createIngestShard(deps: ShardDeps): IngestShardCore {
 
   async function append(request: AppendRequest): Promise<AppendReply> {
     if (request.tableUuid !== state.tableUuid) await adoptTable(request);
-    const result = storage.transaction(() => appendRows(storage, state, request, options, deps.clock.nowMs()));
+    const result = storage.transaction(() => appendRows(storage, ids, state, request, options, deps.clock.nowMs()));
     state = result.state;
+    ids.addPending(result.acceptedIds);
     // No await since the transaction: rows and alarm become durable together, before the reply may leave.
     if (alarmAtMs === null || isOverThreshold()) await armBy(nextDueMs());
     return result.reply;
@@ -301,6 +272,7 @@ export function createIngestShard(deps: ShardDeps): IngestShardCore {
       };
     });
     fresh.forget();
+    ids.reload();
     return "discarded";
   }
 
@@ -309,11 +281,16 @@ export function createIngestShard(deps: ShardDeps): IngestShardCore {
     const flushedBytes = files.reduce((sum, file) => sum + file.fileSizeBytes, 0);
     const rows = plan.lastSequence - plan.firstSequence + 1;
     const nowMs = deps.clock.nowMs();
+    const flushedIds = storage.pendingIds(plan.lastSequence);
     commitState(() => {
+      storage.indexIds(plan.lastSequence, state.seenWindow);
+      const seenIds: [number, number] = [...state.seenIds];
+      seenIds[state.seenWindow] += flushedIds.length;
       const encodedBytes = storage.dropChunks(plan.lastSequence);
       storage.dropPlan();
       return {
         ...state,
+        seenIds,
         firstRetainedSequence: plan.lastSequence + 1,
         pendingRows: state.pendingRows - rows,
         pendingBytes: state.pendingBytes - encodedBytes,
@@ -325,6 +302,7 @@ export function createIngestShard(deps: ShardDeps): IngestShardCore {
       };
     });
     fresh.forget();
+    ids.moveFlushed(flushedIds);
     logEvent(deps.log, {
       event: "shard_flush",
       ...labels(),
@@ -368,6 +346,7 @@ export function createIngestShard(deps: ShardDeps): IngestShardCore {
       seenIds[window] = 0;
       return { ...state, seenWindow: window, seenWindowStartMs: nowMs, seenIds };
     });
+    if (state.seenWindowStartMs === nowMs) ids.reload();
   }
 
   async function runAlarm(): Promise<void> {
@@ -385,7 +364,8 @@ export function createIngestShard(deps: ShardDeps): IngestShardCore {
     append,
     flush,
     readFresh: (request): Promise<FreshRows> => Promise.resolve(fresh.read(state, request.afterSequence)),
-    status: (): Promise<ShardStatus> => Promise.resolve(shardStatus(state, storage.oldestReceivedMs(), deps.clock)),
+    status: (): Promise<ShardStatus> =>
+      Promise.resolve(shardStatus(state, ids.pendingIds, storage.oldestReceivedMs(), deps.clock)),
     async start() {
       alarmAtMs = await deps.alarms.get();
       await armBy(nextDueMs());
@@ -408,26 +388,4 @@ export function createIngestShard(deps: ShardDeps): IngestShardCore {
 function schemaIdFor(table: Table, rowsSchemaId: number): number {
   const listed = table.metadata.schemas.some((schema) => schema["schema-id"] === rowsSchemaId);
   return listed ? rowsSchemaId : table.metadata["current-schema-id"];
-}
-
-function shardStatus(state: ShardState, oldestReceivedMs: number | undefined, clock: Clock): ShardStatus {
-  return {
-    table: state.table === undefined ? "" : tableNameToString(state.table),
-    shardIndex: state.shardIndex,
-    pendingRows: state.pendingRows,
-    pendingBytes: state.pendingBytes,
-    oldestPendingAgeMs: oldestReceivedMs === undefined ? 0 : Math.max(0, clock.nowMs() - oldestReceivedMs),
-    nextSequence: state.nextSequence,
-    firstRetainedSequence: state.firstRetainedSequence,
-    dedupeIds: state.seenIds[0] + state.seenIds[1],
-    rowsAccepted: state.rowsAccepted,
-    rowsDuplicate: state.rowsDuplicate,
-    rowsFlushed: state.rowsFlushed,
-    flushes: state.flushes,
-    flushFailures: state.flushFailures,
-    filesWritten: state.filesWritten,
-    bytesWritten: state.bytesWritten,
-    lastFlushMs: state.lastFlushMs,
-    lastError: state.lastError,
-  };
 }
