@@ -127,7 +127,7 @@ function textToUuid(text: string): string {
 function textToBytes(text: string): Uint8Array {
   if (text.startsWith("\\x")) {
     const hex = text.slice(2).replace(/\s+/g, "");
-    if (hex.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(hex)) throw invalidText("bytea", text);
+    if (hex.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(hex)) throw runtimeError("invalid hexadecimal data");
     return Uint8Array.from({ length: hex.length / 2 }, (_, i) => Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16));
   }
   if (!text.includes("\\")) return stringToUtf8(text);
@@ -180,7 +180,7 @@ function fromText(to: DataType, env: CastEnvironment): ((text: string) => Scalar
     case "list": {
       const element = fromText(to.element, env);
       if (element === undefined) return undefined;
-      return (text) => parseList(text, element, to.element.kind === "list");
+      return (text) => parseList(text, element);
     }
     case "null":
     case "struct":
@@ -207,7 +207,8 @@ function integerTo(kind: "int16" | "int32" | "int64", value: bigint): number | b
 
 function toFloat32(value: number): number {
   const rounded = Math.fround(value);
-  if (!Number.isFinite(rounded) && Number.isFinite(value)) throw outOfRange("value for type real:");
+  const lost = Number.isFinite(rounded) ? rounded === 0 && value !== 0 : Number.isFinite(value);
+  if (lost) throw outOfRange("value for type real:");
   return rounded;
 }
 

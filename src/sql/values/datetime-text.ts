@@ -9,7 +9,7 @@ import {
   MICROS_PER_MINUTE,
   MICROS_PER_SECOND,
 } from "./civil.ts";
-import { fieldOutOfRange, invalidText } from "./errors.ts";
+import { fieldOutOfRange, invalidText, runtimeError } from "./errors.ts";
 import { clockToText } from "./interval.ts";
 import { localToUtc, lookupTimeZone, parseOffset } from "./time-zone.ts";
 
@@ -84,6 +84,7 @@ function matchZone(text: string): number | string | undefined {
   const offset = parseOffset(text.replace(/\s+/g, ""));
   if (offset !== undefined) return offset;
   if (lookupTimeZone(text) !== undefined) return text;
+  if (/^[a-z]+(?:_[a-z]+)*\/[a-z_/+-]+$/i.test(text)) throw runtimeError(`time zone "${text}" not recognized`);
   return undefined;
 }
 

@@ -21,7 +21,6 @@ defineUnit("months", 12_000, "millennium millennia millenniums mil mils");
 defineUnit("months", 1200, "century centuries cent c");
 defineUnit("months", 120, "decade decades dec decs");
 defineUnit("months", 12, "year years yr yrs y");
-defineUnit("months", 3, "quarter quarters qtr");
 defineUnit("months", 1, "month months mon mons");
 defineUnit("days", 7, "week weeks w");
 defineUnit("days", 1, "day days d");

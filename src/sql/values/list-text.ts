@@ -3,8 +3,8 @@
 import type { Scalar } from "#columnar";
 import { invalidText } from "./errors.ts";
 
-/** Parses an array literal; `nested` when elements are arrays themselves. Errors: invalid_text_representation. */
-export function parseList(text: string, element: (text: string) => Scalar, nested: boolean): Scalar[] {
+/** Parses an array literal; inner arrays become lists of lists. Errors: invalid_text_representation. */
+export function parseList(text: string, element: (text: string) => Scalar): Scalar[] {
   const source = text.trim();
   if (!source.startsWith("{") || !source.endsWith("}")) throw invalidText("array", text);
   const items: Scalar[] = [];
@@ -17,7 +17,7 @@ export function parseList(text: string, element: (text: string) => Scalar, neste
   if (position === end) return items;
   for (;;) {
     skip();
-    if (nested && source[position] === "{") {
+    if (source[position] === "{") {
       const start = position;
       let depth = 0;
       let quoted = false;
@@ -28,7 +28,7 @@ export function parseList(text: string, element: (text: string) => Scalar, neste
         else if (!quoted && c === "{") depth++;
         else if (!quoted && c === "}") depth--;
       } while (depth > 0 && position < end);
-      items.push(element(source.slice(start, position)));
+      items.push(parseList(source.slice(start, position), element));
     } else if (source[position] === '"') {
       let value = "";
       position++;

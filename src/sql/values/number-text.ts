@@ -8,7 +8,8 @@ const INT_LIMITS = {
 } as const;
 const INT64_MIN = -(1n << 63n);
 const INT64_MAX = (1n << 63n) - 1n;
-const INTEGER_TEXT = /^\s*[+-]?\d+\s*$/;
+/** Decimal, or hexadecimal, octal or binary with its prefix; single underscores may group digits. */
+const INTEGER_TEXT = /^\s*([+-]?)(\d+(?:_\d+)*|0x(?:_?[\da-f])+|0o(?:_?[0-7])+|0b(?:_?[01])+)\s*$/i;
 const FLOAT_TEXT = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
 const SPECIAL_FLOATS: Readonly<Record<string, number>> = {
   nan: Number.NaN,
@@ -36,18 +37,19 @@ export function bigintToInt64(value: bigint): number | bigint {
 /** Parses an integer of the kind. Errors: invalid_text_representation, numeric_out_of_range. */
 export function textToInteger(kind: "int16" | "int32" | "int64", text: string): number | bigint {
   const name = kind === "int64" ? "bigint" : INT_LIMITS[kind].name;
-  if (!INTEGER_TEXT.test(text)) throw invalidText(name, text);
-  const trimmed = text.trim();
-  if (kind === "int64") {
-    if (trimmed.length <= 15) return Number(trimmed) + 0;
-    const value = BigInt(trimmed.startsWith("+") ? trimmed.slice(1) : trimmed);
-    if (value < INT64_MIN || value > INT64_MAX) throw outOfRange(`value "${text}" is out of range for type bigint:`);
-    return bigintToInt64(value);
+  const match = INTEGER_TEXT.exec(text);
+  if (match === null) throw invalidText(name, text);
+  const digits = (match[2] ?? "").replaceAll("_", "");
+  const sign = match[1] === "-" ? -1 : 1;
+  if (digits.length <= 15) {
+    const small = sign * Number(digits) + 0;
+    const limits = kind === "int64" ? undefined : INT_LIMITS[kind];
+    if (limits === undefined || (small >= limits.min && small <= limits.max)) return small;
+  } else if (kind === "int64") {
+    const value = BigInt(sign) * BigInt(digits);
+    if (value >= INT64_MIN && value <= INT64_MAX) return bigintToInt64(value);
   }
-  const value = Number(trimmed) + 0;
-  const limits = INT_LIMITS[kind];
-  if (value < limits.min || value > limits.max) throw outOfRange(`value "${text}" is out of range for type ${name}:`);
-  return value;
+  throw outOfRange(`value "${text}" is out of range for type ${name}:`);
 }
 
 /** Parses a float of the kind. Errors: invalid_text_representation, numeric_out_of_range on overflow. */

@@ -10,8 +10,9 @@ const NEEDS_QUOTES = /[\s"\\{},]|^$|^null$/i;
 
 function listItemToText(item: Scalar, type: DataType): string {
   if (item === null) return "NULL";
+  if (Array.isArray(item)) return `{${item.map((inner: Scalar) => listItemToText(inner, type)).join(",")}}`;
   const text = type.kind === "boolean" ? (item === true ? "t" : "f") : scalarToText(item, type);
-  if (type.kind === "list" || !NEEDS_QUOTES.test(text)) return text;
+  if (!NEEDS_QUOTES.test(text)) return text;
   return `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
@@ -47,7 +48,7 @@ export function scalarToText(value: Exclude<Scalar, null>, type: DataType): stri
     case "interval":
       return intervalToText(value as Interval);
     case "list":
-      return `{${(value as readonly Scalar[]).map((item) => listItemToText(item, type.element)).join(",")}}`;
+      return listItemToText(value, type.element);
     case "struct": {
       const fields = type.fields.map((field) => {
         const item = (value as Record<string, Scalar>)[field.name] ?? null;
