@@ -143,7 +143,14 @@ export async function startLocalFirn(options: LocalFirnOptions): Promise<LocalFi
       cwd: ROOT,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "true", NO_COLOR: "1" },
+      env: {
+        ...process.env,
+        WRANGLER_SEND_METRICS: "false",
+        // Recording a span for every binding call triples a query's latency; `npm start` users can switch it on.
+        X_LOCAL_OBSERVABILITY: process.env["X_LOCAL_OBSERVABILITY"] ?? "false",
+        CI: "true",
+        NO_COLOR: "1",
+      },
     },
   );
   const log = createWriteStream(logPath, { flags: "a" });
