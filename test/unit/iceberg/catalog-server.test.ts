@@ -1,0 +1,252 @@
+// The catalog over HTTP: statuses and error types of the Iceberg REST protocol, and both pointer stores alike.
+
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { describe, expect, test } from "vitest";
+import { parseJson, stringifyJson } from "#core";
+import { createMemoryPointerStore, createSqlPointerStore, type PointerStore } from "#iceberg";
+import { createMemoryStore } from "#storage";
+import { createIcebergLake, storedKeys, type IcebergLake } from "../../support/iceberg-lake.ts";
+
+interface Reply {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+  readonly headers: Headers;
+}
+
+async function call(
+  lake: IcebergLake,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: HeadersInit = {},
+): Promise<Reply> {
+  const text = typeof body === "string" ? body : stringifyJson(body);
+  const response = await lake.handler(
+    new Request(`http://catalog.test/v1${path}`, { method, headers, ...(body === undefined ? {} : { body: text }) }),
+  );
+  const reply = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: reply === "" ? {} : (parseJson(reply) as Reply["body"]),
+  };
+}
+
+function sqlitePointers(): PointerStore {
+  const db = new DatabaseSync(":memory:");
+  return createSqlPointerStore((sql, ...bindings: SQLInputValue[]) => db.prepare(sql).all(...bindings));
+}
+
+const CREATE = {
+  name: "t",
+  schema: { type: "struct", fields: [{ id: 1, name: "id", required: true, type: "long" }] },
+};
+const TABLES = "/namespaces/default/tables";
+
+test("the configuration advertises what is answered and nothing else", async () => {
+  const lake = await createIcebergLake();
+  const { body } = await call(lake, "GET", "/config?warehouse=x");
+  expect(body["endpoints"]).toContain("POST /v1/{prefix}/namespaces/{namespace}/tables/{table}");
+  expect(body["endpoints"]).not.toContain("POST /v1/{prefix}/transactions/commit");
+  for (const endpoint of body["endpoints"] as string[]) {
+    const [method, pattern] = endpoint.split(" ") as [string, string];
+    const path = pattern.replace("/v1/{prefix}", "").replace(/\{(\w+)\}/g, "nope");
+    const { status, body: error } = await call(lake, method, path, method === "POST" ? {} : undefined);
+    expect([endpoint, status === 404 && JSON.stringify(error).includes("no endpoint")]).toEqual([endpoint, false]);
+  }
+});
+
+describe.each([
+  ["memory", createMemoryPointerStore],
+  ["SQLite", sqlitePointers],
+])("pointers in %s", (_name, createPointers) => {
+  test("namespaces live, nest and keep their properties", async () => {
+    const lake = await createIcebergLake({ pointers: createPointers() });
+    expect(await call(lake, "POST", "/namespaces", { namespace: ["a"], properties: { k: "1", m: "2" } })).toMatchObject(
+      { status: 200 },
+    );
+    expect(await call(lake, "POST", "/namespaces", { namespace: ["a", "b c"] })).toMatchObject({ status: 200 });
+    expect(await call(lake, "POST", "/namespaces", { namespace: ["x", "y"] })).toMatchObject({ status: 404 });
+    expect(await call(lake, "POST", "/namespaces", { namespace: ["a"] })).toMatchObject({
+      status: 409,
+      body: { error: { type: "AlreadyExistsException", code: 409 } },
+    });
+    expect((await call(lake, "GET", "/namespaces")).body).toEqual({ namespaces: [["a"], ["default"]] });
+    expect((await call(lake, "GET", "/namespaces?parent=a")).body).toEqual({ namespaces: [["a", "b c"]] });
+    expect((await call(lake, "GET", "/namespaces/a%1Fb%20c")).body).toEqual({
+      namespace: ["a", "b c"],
+      properties: {},
+    });
+    expect((await call(lake, "HEAD", "/namespaces/a")).status).toBe(204);
+    expect((await call(lake, "HEAD", "/namespaces/zz")).status).toBe(404);
+    expect(
+      (await call(lake, "POST", "/namespaces/a/properties", { updates: { k: "9" }, removals: ["m", "q"] })).body,
+    ).toEqual({
+      updated: ["k"],
+      removed: ["m"],
+      missing: ["q"],
+    });
+    expect(
+      (await call(lake, "POST", "/namespaces/a/properties", { updates: { k: "9" }, removals: ["k"] })).status,
+    ).toBe(422);
+    expect((await call(lake, "GET", "/namespaces/a")).body["properties"]).toEqual({ k: "9" });
+    expect(await call(lake, "DELETE", "/namespaces/a")).toMatchObject({
+      status: 409,
+      body: { error: { type: "NamespaceNotEmptyException" } },
+    });
+    expect((await call(lake, "DELETE", "/namespaces/a%1Fb%20c")).status).toBe(204);
+    expect((await call(lake, "DELETE", "/namespaces/a")).status).toBe(204);
+    expect(await call(lake, "DELETE", "/namespaces/a")).toMatchObject({
+      status: 404,
+      body: { error: { type: "NoSuchNamespaceException" } },
+    });
+  });
+
+  test("tables are created, loaded, renamed, registered and dropped", async () => {
+    const lake = await createIcebergLake({ pointers: createPointers() });
+    const created = await call(lake, "POST", TABLES, CREATE);
+    expect(created.status).toBe(200);
+    const location = String(created.body["metadata-location"]);
+    expect(location).toMatch(/^s3:\/\/lake\/default\/t\/metadata\/00000-/);
+    expect(await call(lake, "POST", TABLES, CREATE)).toMatchObject({ status: 409 });
+    expect((await call(lake, "GET", TABLES)).body).toEqual({ identifiers: [{ namespace: ["default"], name: "t" }] });
+    expect((await call(lake, "HEAD", `${TABLES}/t`)).status).toBe(204);
+    const loaded = await call(lake, "GET", `${TABLES}/t`);
+    const etag = loaded.headers.get("etag") ?? "";
+    expect((await call(lake, "GET", `${TABLES}/t`, undefined, { "If-None-Match": etag })).status).toBe(304);
+    const rename = {
+      source: { namespace: ["default"], name: "t" },
+      destination: { namespace: ["default"], name: "u" },
+    };
+    expect((await call(lake, "POST", "/tables/rename", rename)).status).toBe(204);
+    expect(await call(lake, "GET", `${TABLES}/t`)).toMatchObject({
+      status: 404,
+      body: { error: { type: "NoSuchTableException" } },
+    });
+    // The former name is free again, the location is not.
+    const again = await call(lake, "POST", TABLES, CREATE);
+    expect(String(again.body["metadata-location"])).toMatch(/^s3:\/\/lake\/default\/t-[0-9a-f]{8}\/metadata\//);
+    expect(await call(lake, "POST", "/tables/rename", rename)).toMatchObject({ status: 409 });
+    expect((await call(lake, "DELETE", `${TABLES}/u`)).status).toBe(204);
+    const register = { name: "v", "metadata-location": location };
+    expect((await call(lake, "POST", "/namespaces/default/register", register)).status).toBe(200);
+    expect((await call(lake, "POST", "/namespaces/default/register", register)).status).toBe(409);
+    expect((await call(lake, "POST", `${TABLES}/v/metrics`, { "report-type": "scan-report" })).status).toBe(204);
+    expect((await call(lake, "DELETE", `${TABLES}/v?purgeRequested=true`)).status).toBe(204);
+    expect(await storedKeys(lake.store, "default/t/")).toEqual([]);
+  });
+});
+
+test("a staged create exists only once it is committed", async () => {
+  const lake = await createIcebergLake();
+  const staged = await call(lake, "POST", TABLES, { ...CREATE, "stage-create": true });
+  expect(staged.status).toBe(200);
+  expect(staged.body["metadata-location"]).toBeUndefined();
+  expect((await call(lake, "GET", `${TABLES}/t`)).status).toBe(404);
+  const metadata = staged.body["metadata"] as Record<string, unknown>;
+  const commit = {
+    requirements: [{ type: "assert-create" }],
+    updates: [
+      { action: "assign-uuid", uuid: metadata["table-uuid"] },
+      { action: "add-schema", schema: (metadata["schemas"] as unknown[])[0] },
+      { action: "set-current-schema", "schema-id": -1 },
+      { action: "set-location", location: metadata["location"] },
+    ],
+  };
+  const created = await call(lake, "POST", `${TABLES}/t`, commit);
+  expect(created).toMatchObject({ status: 200, body: { metadata: { "table-uuid": metadata["table-uuid"] } } });
+  expect(await call(lake, "POST", `${TABLES}/t`, commit)).toMatchObject({
+    status: 409,
+    body: { error: { type: "CommitFailedException" } },
+  });
+});
+
+test("C23 malformed requests are 400 and leave nothing behind", async () => {
+  const lake = await createIcebergLake();
+  await call(lake, "POST", TABLES, CREATE);
+  const before = await storedKeys(lake.store);
+  const bodies: unknown[] = [
+    "",
+    "{",
+    "null",
+    "[]",
+    "7",
+    { updates: 1 },
+    { updates: [{}] },
+    { updates: [{ action: "frobnicate" }] },
+  ];
+  for (const body of bodies) {
+    const reply = await call(lake, "POST", `${TABLES}/t`, body);
+    expect([body, reply.status]).toEqual([body, 400]);
+    expect(reply.body).toMatchObject({ error: { type: "BadRequestException", code: 400 } });
+  }
+  for (const name of ["", "..", "a/b", "a\nb", 7, null]) {
+    expect((await call(lake, "POST", TABLES, { ...CREATE, name })).status).toBe(400);
+    expect((await call(lake, "POST", "/namespaces", { namespace: [name] })).status).toBe(400);
+  }
+  const outside = [
+    { action: "set-location", location: "s3://elsewhere/t" },
+    { action: "set-location", location: "s3://lake/../t" },
+  ];
+  for (const update of outside) {
+    expect((await call(lake, "POST", `${TABLES}/t`, { updates: [update] })).status).toBe(400);
+  }
+  expect((await call(lake, "POST", TABLES, { ...CREATE, name: "u", location: "s3://lake/default/t" })).status).toBe(
+    400,
+  );
+  expect((await call(lake, "GET", "/namespaces/%E0%A4%A")).status).toBe(400);
+  expect((await call(lake, "GET", "/views")).status).toBe(404);
+  expect((await call(lake, "PUT", "/namespaces")).status).toBe(405);
+  expect(
+    (await call(lake, "POST", "/namespaces/default/register", { name: "r", "metadata-location": "s3://lake/no" }))
+      .status,
+  ).toBe(400);
+  expect(await storedKeys(lake.store)).toEqual(before);
+});
+
+test("L21 a swap that keeps losing ends as a conflict and deletes its files", async () => {
+  const pointers = createMemoryPointerStore();
+  const lake = await createIcebergLake({ pointers: { ...pointers, swapTable: async () => "moved" } });
+  await call(lake, "POST", TABLES, CREATE);
+  const before = await storedKeys(lake.store);
+  const reply = await call(lake, "POST", `${TABLES}/t`, {
+    updates: [{ action: "set-properties", updates: { a: "1" } }],
+  });
+  expect(reply).toMatchObject({ status: 409, body: { error: { type: "CommitFailedException" } } });
+  expect(await storedKeys(lake.store)).toEqual(before);
+});
+
+test("I30 a swap without an answer is resolved by reading the pointer, else it is unknown and keeps its file", async () => {
+  const pointers = createMemoryPointerStore();
+  let mode: "applied" | "lost" = "applied";
+  const lake = await createIcebergLake({
+    pointers: {
+      ...pointers,
+      async swapTable(table, expected, next) {
+        if (mode === "applied") await pointers.swapTable(table, expected, next);
+        throw new Error("the object was reset");
+      },
+    },
+  });
+  await call(lake, "POST", TABLES, CREATE);
+  const commit = { updates: [{ action: "set-properties", updates: { a: "1" } }] };
+  expect((await call(lake, "POST", `${TABLES}/t`, commit)).status).toBe(200);
+  const before = await storedKeys(lake.store);
+  mode = "lost";
+  expect(await call(lake, "POST", `${TABLES}/t`, commit)).toMatchObject({
+    status: 500,
+    body: { error: { type: "CommitStateUnknownException" } },
+  });
+  expect(await storedKeys(lake.store)).toHaveLength(before.length + 1);
+});
+
+test("storage that fails is 503 and says nothing of its cause", async () => {
+  const store = createMemoryStore();
+  const lake = await createIcebergLake({
+    store,
+    serverStore: { ...store, put: () => Promise.reject(new Error("secret internals")) },
+  });
+  const reply = await call(lake, "POST", TABLES, CREATE);
+  expect(reply.status).toBe(500);
+  expect(JSON.stringify(reply.body)).not.toContain("secret");
+});
