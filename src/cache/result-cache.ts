@@ -51,10 +51,10 @@ export interface StoreOptions {
 
 /** The two-tier cache. No method but `invalidate` fails: a cache that is down is a cache that misses. */
 export interface ResultCache {
-  /** The entry under a key, whatever its age. */
-  lookup(key: string): Promise<CacheHit | undefined>;
+  /** The entry under a key, whatever its age; `shared` false looks in memory only. */
+  lookup(key: string, shared: boolean): Promise<CacheHit | undefined>;
   /** The entry under a key if it is at most `maxAgeMs` old. */
-  lookupWithin(key: string, maxAgeMs: number): Promise<CacheHit | undefined>;
+  lookupWithin(key: string, maxAgeMs: number, shared: boolean): Promise<CacheHit | undefined>;
   /** Keeps an entry in memory and, when asked and small enough, in the shared tier; resolves when both are done. */
   store(key: string, entry: CacheEntry, options: StoreOptions): Promise<void>;
   /**
@@ -111,13 +111,17 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
     }
   }
 
-  async function find(key: string, usable: (entry: CacheEntry) => boolean): Promise<CacheHit | undefined> {
+  async function find(
+    key: string,
+    lookInShared: boolean,
+    usable: (entry: CacheEntry) => boolean,
+  ): Promise<CacheHit | undefined> {
     const remembered = memory.get(key);
     if (remembered !== undefined && usable(remembered) && (await marks.allows(remembered))) {
       counts.memoryHits += 1;
       return { tier: "memory", entry: remembered };
     }
-    const stored = await readShared(key);
+    const stored = lookInShared ? await readShared(key) : undefined;
     if (stored === undefined || !usable(stored) || !(await marks.allows(stored))) {
       counts.misses += 1;
       return undefined;
@@ -144,8 +148,9 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
   }
 
   return {
-    lookup: (key) => find(key, () => true),
-    lookupWithin: (key, maxAgeMs) => find(key, (entry) => clock.nowMs() - entry.asOfMs <= maxAgeMs),
+    lookup: (key, lookInShared) => find(key, lookInShared, () => true),
+    lookupWithin: (key, maxAgeMs, lookInShared) =>
+      find(key, lookInShared, (entry) => clock.nowMs() - entry.asOfMs <= maxAgeMs),
     async store(key, entry, options) {
       keepInMemory(key, entry);
       if (options.shared) await writeShared(key, entry, options.ttlSeconds);

@@ -12,11 +12,12 @@ export interface AdmissionLease {
 /** A bounded queue in front of a bounded number of running queries. */
 export interface Admission {
   /**
-   * Waits for a place, first come first served.
+   * Waits for a place, first come first served. An exclusive lease is granted once nothing else runs, and nothing
+   * else starts while it is held or waits at the head of the queue.
    *
    * Errors: `rate_limited` when the queue is full or no place came free within the waiting time.
    */
-  acquire(): Promise<AdmissionLease>;
+  acquire(kind?: "shared" | "exclusive"): Promise<AdmissionLease>;
   readonly running: number;
   readonly queued: number;
 }
@@ -35,23 +36,34 @@ export interface AdmissionOptions {
 }
 
 interface Waiter {
+  readonly exclusive: boolean;
   readonly admit: () => void;
+}
+
+interface Running {
+  readonly exclusive: boolean;
+  readonly expiresMs: number;
 }
 
 /** Creates an empty admission queue. */
 export function createAdmission(options: AdmissionOptions): Admission {
   const { clock } = options;
-  const running = new Map<symbol, number>();
+  const running = new Map<symbol, Running>();
   const waiting: Waiter[] = [];
 
   function reclaimExpired(): void {
     const now = clock.nowMs();
-    for (const [lease, expiresMs] of running) if (expiresMs <= now) running.delete(lease);
+    for (const [lease, { expiresMs }] of running) if (expiresMs <= now) running.delete(lease);
   }
 
-  function start(waitedMs: number): AdmissionLease {
+  function mayStart(exclusive: boolean): boolean {
+    if (exclusive) return running.size === 0;
+    return running.size < options.maxRunning && ![...running.values()].some((lease) => lease.exclusive);
+  }
+
+  function start(exclusive: boolean, waitedMs: number): AdmissionLease {
     const lease = Symbol("lease");
-    running.set(lease, clock.nowMs() + options.leaseMs);
+    running.set(lease, { exclusive, expiresMs: clock.nowMs() + options.leaseMs });
     return {
       waitedMs,
       release() {
@@ -61,9 +73,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
   }
 
   function admitWaiting(): void {
-    while (running.size < options.maxRunning) {
-      const next = waiting.shift();
-      if (next === undefined) return;
+    for (;;) {
+      const next = waiting[0];
+      if (next === undefined || !mayStart(next.exclusive)) return;
+      waiting.shift();
       next.admit();
     }
   }
@@ -75,10 +88,11 @@ export function createAdmission(options: AdmissionOptions): Admission {
     get queued() {
       return waiting.length;
     },
-    acquire() {
+    acquire(kind = "shared") {
+      const exclusive = kind === "exclusive";
       reclaimExpired();
       admitWaiting();
-      if (running.size < options.maxRunning) return Promise.resolve(start(0));
+      if (waiting.length === 0 && mayStart(exclusive)) return Promise.resolve(start(exclusive, 0));
       if (waiting.length >= options.maxQueued) {
         return Promise.reject(
           new LakeError("rate_limited", "Too many queries are waiting; the query was not started.", {
@@ -89,13 +103,15 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const queuedMs = clock.nowMs();
       return new Promise((resolve, reject) => {
         const waiter: Waiter = {
+          exclusive,
           admit() {
             clearTimeout(timer);
-            resolve(start(clock.nowMs() - queuedMs));
+            resolve(start(exclusive, clock.nowMs() - queuedMs));
           },
         };
         const timer = setTimeout(() => {
           waiting.splice(waiting.indexOf(waiter), 1);
+          admitWaiting();
           reject(
             new LakeError(
               "rate_limited",

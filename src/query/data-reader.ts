@@ -8,7 +8,7 @@ import { locationToKey, type ObjectStore } from "#storage";
 /** Workers allow six connections that await response headers at once. */
 const MAX_CONNECTIONS = 6;
 
-/** Files up to this size are read whole in one request: a footer read would cost as much, bytes. */
+/** Files up to this size are read whole in one request: requests cost more than the bytes between the columns. */
 const WHOLE_FILE_BYTES = 256 * 1024;
 
 /** Parsed footers take several times their encoded size; an estimate for the cache's accounting. */
@@ -84,9 +84,9 @@ export function createDataReader(deps: DataReaderDeps): DataReader {
         sizeBytes,
         read: (offset, length) => fetchRange(location, counters, offset, length),
       };
-      const remembered = deps.footers.get(location);
-      if (remembered !== undefined) return { metadata: remembered, reader: ranged };
       const reader = sizeBytes <= WHOLE_FILE_BYTES ? wholeFileReader(ranged) : ranged;
+      const remembered = deps.footers.get(location);
+      if (remembered !== undefined) return { metadata: remembered, reader };
       const metadata = await readParquetMetadata(reader);
       deps.footers.set(location, metadata, metadata.footerBytes * FOOTER_EXPANSION + FOOTER_OVERHEAD_BYTES);
       return { metadata, reader };

@@ -11,8 +11,8 @@ import { mapAhead, prefetchUnits, type ScanUnit } from "./prefetch.ts";
 
 /** Row groups read at once. */
 const MAX_UNITS_AHEAD = 6;
-/** Bytes of row groups read at once, a quarter of the query's memory. */
-const MAX_BYTES_AHEAD = 24 * 1024 * 1024;
+/** Compressed bytes of row groups read at once; taken off the query's memory. */
+export const MAX_BYTES_AHEAD = 12 * 1024 * 1024;
 /** Files whose footers are read ahead. */
 const MAX_FOOTERS_AHEAD = 6;
 

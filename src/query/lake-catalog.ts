@@ -9,7 +9,7 @@ import {
   type RetryDeps,
   type TableIdentifier,
 } from "#core";
-import type { Batch } from "#columnar";
+import type { Batch, TypeKind } from "#columnar";
 import { schemaToColumns, type CatalogClient, type IcebergColumn, type ScanPlan, type Table } from "#iceberg";
 import type { PlannedScan, ScanPredicate, ScanRequest, ScanStatistics, TableCatalog, TableSource } from "#sql";
 import type { DataReader } from "./data-reader.ts";
@@ -17,6 +17,8 @@ import type { FieldPredicate } from "./field-predicate.ts";
 import { plannedRowGroups, scanFiles } from "./file-scan.ts";
 import { selectFresh, type FreshSource } from "./fresh-rows.ts";
 import { loadTableView, type TableView } from "./table-view.ts";
+
+const NESTED = new Set<TypeKind>(["list", "struct", "map"]);
 
 /** Where unqualified names are looked for, in order. */
 const SEARCH_PATH = ["default", "system"] as const;
@@ -28,6 +30,8 @@ export interface LakeCatalogDeps {
   /** Undefined: snapshots only. */
   readonly fresh: FreshSource | undefined;
   readonly retry: RetryDeps;
+  /** Makes the reader of lists, structs and maps ready; called before a scan that reads one. */
+  readonly initNestedColumns: () => void;
 }
 
 /**
@@ -114,6 +118,7 @@ interface ScanParts {
 async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCatalogDeps): Promise<PlannedScan> {
   const { name, predicates, view, plan } = parts;
   const columns = request.columns.map((index) => required(parts.columns[index], `column ${index} of ${name}`));
+  if (columns.some(({ type }) => NESTED.has(type.kind))) deps.initNestedColumns();
   const fresh = selectFresh(view.fresh, columns, predicates);
   const statistics = initialStatistics(name, plan, fresh.rowCount);
   const paths = plan.files.map(({ dataFile }) => dataFile.filePath);

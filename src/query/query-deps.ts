@@ -19,14 +19,18 @@ import type { Answer } from "./answer.ts";
 import type { FreshSource } from "./fresh-rows.ts";
 import { MAX_LIMITS } from "./request.ts";
 
-// Shares of the isolate's 128 MB: a query's operators get up to 96 MiB, so what is kept between queries is small.
-const RESULT_BYTES = 12 * 1024 * 1024;
-const RESULT_ENTRY_BYTES = 3 * 1024 * 1024;
-const FOOTER_BYTES = 6 * 1024 * 1024;
-const MANIFEST_BYTES = 6 * 1024 * 1024;
+// Shares of the isolate's 128 MB: queries get 96 MiB in all, so what is kept between them is small.
+const RESULT_BYTES = 8 * 1024 * 1024;
+const RESULT_ENTRY_BYTES = 2 * 1024 * 1024;
+const FOOTER_BYTES = 4 * 1024 * 1024;
+const MANIFEST_BYTES = 4 * 1024 * 1024;
 
-/** One heavy query can fill an isolate; light ones share it while they wait for storage. */
+/** Queries that share the isolate while they wait for storage. */
 const MAX_RUNNING = 4;
+/** What a query may use beside others: with MAX_RUNNING of them 96 MiB. One that needs more runs alone. */
+const SHARED_MEMORY_BYTES = 24 * 1024 * 1024;
+/** Texts of queries known to need the isolate for themselves, bytes. */
+const HEAVY_TEXT_BYTES = 256 * 1024;
 const MAX_QUEUED = 64;
 const MAX_QUEUE_MS = 10_000;
 const LEASE_MARGIN_MS = 30_000;
@@ -38,6 +42,10 @@ export interface IsolateState {
   readonly admission: Admission;
   readonly footers: ByteLru<ParquetMetadata>;
   readonly manifests: ByteCache;
+  /** Memory of a query that runs beside others, bytes. */
+  readonly sharedMemoryBytes: number;
+  /** Queries, by text, that needed more than that. */
+  readonly heavy: ByteLru<true>;
 }
 
 /** Everything a query needs from its surroundings. */
@@ -52,13 +60,19 @@ export interface QueryDeps extends IsolateState {
   readonly fresh: FreshSource | undefined;
   /** Makes the SQL parser ready; called before every query. */
   readonly initParser: () => Promise<void>;
+  /** Makes the reader of lists, structs and maps ready; called before a query that reads one. */
+  readonly initNestedColumns: () => void;
   readonly log: LogSink;
   /** Keeps work running after the answer is sent. */
   readonly defer: (work: Promise<void>) => void;
 }
 
 /** Creates the state of a fresh isolate. `shared` undefined: results are cached in memory only. */
-export function createIsolateState(clock: Clock, shared: KeyValueStore | undefined): IsolateState {
+export function createIsolateState(
+  clock: Clock,
+  shared: KeyValueStore | undefined,
+  sharedMemoryBytes: number = SHARED_MEMORY_BYTES,
+): IsolateState {
   return {
     cache: createResultCache({
       clock,
@@ -76,5 +90,7 @@ export function createIsolateState(clock: Clock, shared: KeyValueStore | undefin
     }),
     footers: createByteLru(FOOTER_BYTES),
     manifests: createByteCache(MANIFEST_BYTES),
+    sharedMemoryBytes,
+    heavy: createByteLru(HEAVY_TEXT_BYTES),
   };
 }

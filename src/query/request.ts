@@ -73,6 +73,8 @@ export interface ValidQuery {
 const MAX_SQL_LENGTH = 256 * 1024;
 /** PostgreSQL's protocol counts parameters in 16 bits. */
 const MAX_PARAMS = 65_535;
+/** The shared tier takes a minute to show a value: answers wanted fresher than that live in memory only, seconds. */
+export const MIN_SHARED_AGE_SECONDS = 60;
 /** Longest `maxAge`, the life of a shared entry, seconds. */
 const MAX_AGE_SECONDS = 86_400;
 

@@ -8,16 +8,15 @@ import { createCountingStore } from "#storage";
 import { entryToAnswer, type Answer } from "./answer.ts";
 import { createDataReader } from "./data-reader.ts";
 import { createResultEncoder } from "./encode-result.ts";
+import { MAX_BYTES_AHEAD } from "./file-scan.ts";
 import type { QueryProfile, QueryTimings } from "./json-body.ts";
 import { createLakeCatalog } from "./lake-catalog.ts";
 import type { QueryDeps } from "./query-deps.ts";
-import { tooManyRows, type ValidQuery } from "./request.ts";
+import { MIN_SHARED_AGE_SECONDS, tooManyRows, type ValidQuery } from "./request.ts";
 import { applyScans, type MutableStats } from "./stats.ts";
 
 /** Life of an exact entry in the shared tier, seconds: a day, so that layouts long gone do not pile up. */
 const EXACT_TTL_SECONDS = 86_400;
-/** The shared tier takes a minute to show a value: answers wanted fresher than that live in memory only, seconds. */
-const MIN_SHARED_AGE_SECONDS = 60;
 
 /** The plan and what its operators and scans did. */
 export type RunProfile = Omit<QueryProfile, "stats">;
@@ -62,6 +61,7 @@ export async function runQuery(deps: QueryDeps, query: ValidQuery, stats: Mutabl
         }),
         fresh: deps.fresh,
         retry: deps,
+        initNestedColumns: deps.initNestedColumns,
       }),
       params: query.params,
       clock,
@@ -102,7 +102,8 @@ export async function runQuery(deps: QueryDeps, query: ValidQuery, stats: Mutabl
   } finally {
     clearTimeout(timer);
     applyScans(stats, scans);
-    stats.storage_reads = store.counters.reads;
+    // A query that runs again, alone, has made both runs' requests.
+    stats.storage_reads += store.counters.reads;
     stats.memory_peak_bytes = started?.memoryPeakBytes() ?? 0;
     stats.exec_ms = clock.nowMs() - startMs - stats.plan_ms;
   }
@@ -142,7 +143,7 @@ async function obtain(
   // The limits decide whether an execution fails, so only requests with equal limits share one.
   const flightKey = `${policy.exactKey} ${stringifyJson(query.limits)}`;
   const flight = await deps.flights.run(flightKey, query.limits.timeMs / 2, async () => {
-    const hit = await deps.cache.lookup(policy.exactKey);
+    const hit = await deps.cache.lookup(policy.exactKey, policy.shared);
     const answer = hit === undefined ? undefined : entryToAnswer(hit.entry);
     if (hit === undefined || answer === undefined) return execute();
     tier = hit.tier;
@@ -192,7 +193,7 @@ async function collect(
   let rowCount = 0;
   const batches = prepared.execute({
     signal: collection.signal,
-    memoryLimitBytes: limits.memoryBytes,
+    memoryLimitBytes: Math.max(limits.memoryBytes - MAX_BYTES_AHEAD, limits.memoryBytes / 2),
     timeLimitMs: Math.max(1, limits.timeMs - (executeStartMs - collection.startMs)),
     clock,
     profile: query.profile || query.explainAnalyze,

@@ -7,7 +7,13 @@ import { entryToAnswer, type Answer } from "./answer.ts";
 import { CONTENT_TYPES } from "./encode-result.ts";
 import { jsonBody, type QueryTimings } from "./json-body.ts";
 import type { QueryDeps } from "./query-deps.ts";
-import { tooManyRows, validateQueryRequest, type QueryRequest, type ValidQuery } from "./request.ts";
+import {
+  MIN_SHARED_AGE_SECONDS,
+  tooManyRows,
+  validateQueryRequest,
+  type QueryRequest,
+  type ValidQuery,
+} from "./request.ts";
 import { runQuery, type RunProfile } from "./run-query.ts";
 import { finishStats, startStats, type MutableStats, type QueryStats } from "./stats.ts";
 
@@ -84,7 +90,11 @@ async function answerWithinAge(deps: QueryDeps, query: ValidQuery, stats: Mutabl
   if (query.maxAgeSeconds === 0 || query.cache === "bypass" || query.explainAnalyze || query.profile) return undefined;
   const startMs = deps.clock.nowMs();
   const key = await looseCacheKey(query.sql, query.params, query.format);
-  const hit = await deps.cache.lookupWithin(key, query.maxAgeSeconds * 1000);
+  const hit = await deps.cache.lookupWithin(
+    key,
+    query.maxAgeSeconds * 1000,
+    query.maxAgeSeconds >= MIN_SHARED_AGE_SECONDS,
+  );
   const answer = hit === undefined ? undefined : entryToAnswer(hit.entry);
   if (hit === undefined || answer === undefined) return undefined;
   stats.cache = `stale-${hit.tier}`;
@@ -96,9 +106,34 @@ async function answerWithinAge(deps: QueryDeps, query: ValidQuery, stats: Mutabl
   };
 }
 
+/**
+ * Runs the query beside others with a share of the isolate's memory, and alone with all it may use when that was too
+ * little: what a query answers must not depend on who else is asking.
+ */
 async function answerAdmitted(deps: QueryDeps, query: ValidQuery, stats: MutableStats): Promise<Answered> {
-  const lease = await deps.admission.acquire();
-  stats.queue_ms = lease.waitedMs;
+  const { memoryBytes } = query.limits;
+  const mayNeedAll = memoryBytes > deps.sharedMemoryBytes;
+  if (!mayNeedAll) return runAdmitted(deps, query, stats, "shared");
+  if (deps.heavy.get(query.sql) === undefined) {
+    const share = { ...query, limits: { ...query.limits, memoryBytes: deps.sharedMemoryBytes } };
+    try {
+      return await runAdmitted(deps, share, stats, "shared");
+    } catch (error) {
+      if (!(error instanceof LakeError) || error.code !== "memory_limit_exceeded") throw error;
+      deps.heavy.set(query.sql, true, query.sql.length * 2);
+    }
+  }
+  return runAdmitted(deps, query, stats, "exclusive");
+}
+
+async function runAdmitted(
+  deps: QueryDeps,
+  query: ValidQuery,
+  stats: MutableStats,
+  kind: "shared" | "exclusive",
+): Promise<Answered> {
+  const lease = await deps.admission.acquire(kind);
+  stats.queue_ms += lease.waitedMs;
   try {
     return await runQuery(deps, query, stats);
   } finally {

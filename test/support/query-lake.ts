@@ -84,7 +84,7 @@ export interface QueryLake {
   rows(name: string): readonly Row[];
   /** Called before the ingest log is read; lets a test interleave a flush. */
   beforeFreshRead: () => Promise<void>;
-  newIsolate(): IsolateState;
+  newIsolate(sharedMemoryBytes?: number): IsolateState;
   query(sql: string, request?: Partial<QueryRequest>, isolate?: IsolateState): Promise<Answered>;
   /** Dependencies of one query. */
   deps(isolate?: IsolateState): QueryDeps;
@@ -214,7 +214,7 @@ export async function createQueryLake(): Promise<QueryLake> {
     },
   };
 
-  const newIsolate = (): IsolateState => createIsolateState(clock, kv);
+  const newIsolate = (sharedMemoryBytes?: number): IsolateState => createIsolateState(clock, kv, sharedMemoryBytes);
   const isolate = newIsolate();
 
   const lake: QueryLake = {
@@ -295,6 +295,7 @@ export async function createQueryLake(): Promise<QueryLake> {
       createCatalog,
       fresh,
       initParser: () => initSqlParser(),
+      initNestedColumns: loadParquetWasm,
       log: createMemorySink(),
       defer: (work) => void deferred.push(work),
     }),

@@ -2,6 +2,7 @@
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 import pgQueryWasm from "libpg-query/wasm/libpg-query.wasm";
+import parquetWasm from "parquet-wasm/esm/parquet_wasm_bg.wasm";
 import { sleep, systemClock, systemRandom, toRpcResult, type RpcResult } from "#core";
 import { createKvStore, type InvalidationTarget } from "#cache";
 import { createCatalogClient } from "#iceberg";
@@ -16,6 +17,7 @@ import {
   type QueryReply,
   type QueryRequest,
 } from "#query";
+import { initParquetWasm } from "#parquet";
 import { initSqlParser } from "#sql";
 import { createR2Store } from "#storage";
 import { createConsoleSink } from "#telemetry";
@@ -78,6 +80,7 @@ export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
           }),
         fresh: createFreshSource(env),
         initParser: () => initSqlParser(pgQueryWasm),
+        initNestedColumns: () => initParquetWasm(parquetWasm),
         log: createConsoleSink(),
         defer: (work) => this.ctx.waitUntil(work),
       },

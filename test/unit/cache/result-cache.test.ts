@@ -32,13 +32,13 @@ test("an entry is found in memory, and from another isolate in the shared tier, 
   const here = create(kv);
   const there = create(kv);
   await here.store("k", entry("hello ".repeat(1000)), SHARED);
-  const near = await here.lookup("k");
-  const far = await there.lookup("k");
+  const near = await here.lookup("k", true);
+  const far = await there.lookup("k", true);
   expect(near?.tier).toBe("memory");
   expect(far?.tier).toBe("kv");
   expect(far?.entry).toEqual(near?.entry);
   expect(utf8ToString(far?.entry.payload as Uint8Array)).toBe("hello ".repeat(1000));
-  expect((await there.lookup("k"))?.tier).toBe("memory");
+  expect((await there.lookup("k", true))?.tier).toBe("memory");
   expect(there.statistics()).toMatchObject({ memory: { hits: 1, entries: 1 }, kv: { hits: 1, reads: 1 }, misses: 0 });
   expect(here.statistics().kv.bytes_written).toBeLessThan(1000);
 });
@@ -49,17 +49,25 @@ test("I60 an answer under a loose key is never older than asked for, in either t
   await here.store("k", entry("x"), SHARED);
   nowMs += 10_000;
   for (const cache of [here, create(kv)]) {
-    expect(await cache.lookupWithin("k", 9_999)).toBeUndefined();
-    expect((await cache.lookupWithin("k", 10_000))?.entry.asOfMs).toBe(nowMs - 10_000);
+    expect(await cache.lookupWithin("k", 9_999, true)).toBeUndefined();
+    expect((await cache.lookupWithin("k", 10_000, true))?.entry.asOfMs).toBe(nowMs - 10_000);
   }
+});
+
+test("a lookup that leaves the shared tier out makes no request there", async () => {
+  const kv = createMemoryKeyValueStore(clock);
+  await create(kv).store("k", entry("x"), SHARED);
+  const cache = create(kv);
+  expect(await cache.lookup("k", false)).toBeUndefined();
+  expect(cache.statistics().kv.reads).toBe(0);
 });
 
 test("an entry too large for memory lives in the shared tier only", async () => {
   const kv = createMemoryKeyValueStore(clock);
   const cache = create(kv, 2000);
   await cache.store("big", entry("x".repeat(5000)), SHARED);
-  expect((await cache.lookup("big"))?.tier).toBe("kv");
-  expect((await cache.lookup("big"))?.tier).toBe("kv");
+  expect((await cache.lookup("big", true))?.tier).toBe("kv");
+  expect((await cache.lookup("big", true))?.tier).toBe("kv");
 });
 
 test("an entry over the shared tier's value limit is not written there", async () => {
@@ -72,7 +80,7 @@ test("an entry over the shared tier's value limit is not written there", async (
   }
   await cache.store("huge", { ...entry(""), payload: incompressible }, SHARED);
   expect(cache.statistics().kv).toMatchObject({ writes: 0, skipped_too_large: 1, errors: 0 });
-  expect(await cache.lookup("huge")).toBeUndefined();
+  expect(await cache.lookup("huge", true)).toBeUndefined();
 });
 
 test("C61 a shared tier that fails or holds foreign bytes is a miss, never an error", async () => {
@@ -81,9 +89,9 @@ test("C61 a shared tier that fails or holds foreign bytes is a miss, never an er
     put: () => Promise.reject(new LakeError("storage_unavailable", "down")),
   };
   const cache = create(broken);
-  expect(await cache.lookup("k")).toBeUndefined();
+  expect(await cache.lookup("k", true)).toBeUndefined();
   await cache.store("k", entry("x"), SHARED);
-  expect((await cache.lookup("k"))?.tier).toBe("memory");
+  expect((await cache.lookup("k", true))?.tier).toBe("memory");
   expect(cache.statistics().kv.errors).toBe(2);
 
   const kv = createMemoryKeyValueStore(clock);
@@ -92,7 +100,7 @@ test("C61 a shared tier that fails or holds foreign bytes is a miss, never an er
   const bytes = (await kv.get("k")) as Uint8Array;
   for (const damaged of [bytes.subarray(0, 20), bytes.subarray(0, -9), stringToUtf8("FRC1"), stringToUtf8("foreign")]) {
     await kv.put("k", damaged, { ttlSeconds: 60 });
-    expect(await create(kv).lookup("k")).toBeUndefined();
+    expect(await create(kv).lookup("k", true)).toBeUndefined();
   }
 });
 
@@ -103,17 +111,17 @@ test("invalidating a table drops its answers here at once and elsewhere when the
   await here.store("events", entry("e"), SHARED);
   await here.store("both", entry("b", ["default.events", "system.query_logs"]), SHARED);
   await here.store("logs", entry("l", ["system.query_logs"]), SHARED);
-  expect((await there.lookup("events"))?.tier).toBe("kv");
+  expect((await there.lookup("events", true))?.tier).toBe("kv");
   nowMs += 1;
   await here.invalidate({ table: "default.events" });
-  expect(await here.lookup("events")).toBeUndefined();
-  expect(await here.lookup("both")).toBeUndefined();
-  expect(await here.lookup("logs")).toBeDefined();
+  expect(await here.lookup("events", true)).toBeUndefined();
+  expect(await here.lookup("both", true)).toBeUndefined();
+  expect(await here.lookup("logs", true)).toBeDefined();
   nowMs += 30_000;
-  expect(await there.lookup("events")).toBeUndefined();
-  expect(await there.lookup("logs")).toBeDefined();
+  expect(await there.lookup("events", true)).toBeUndefined();
+  expect(await there.lookup("logs", true)).toBeDefined();
   await here.store("events", entry("fresh"), SHARED);
-  expect(utf8ToString((await there.lookup("events"))?.entry.payload as Uint8Array)).toBe("fresh");
+  expect(utf8ToString((await there.lookup("events", true))?.entry.payload as Uint8Array)).toBe("fresh");
 });
 
 test("invalidating everything leaves nothing usable", async () => {
@@ -123,8 +131,8 @@ test("invalidating everything leaves nothing usable", async () => {
   await cache.store("none", entry("n", []), SHARED);
   nowMs += 1;
   await cache.invalidate({ all: true });
-  expect(await cache.lookup("a")).toBeUndefined();
-  expect(await cache.lookup("none")).toBeUndefined();
+  expect(await cache.lookup("a", true)).toBeUndefined();
+  expect(await cache.lookup("none", true)).toBeUndefined();
   expect(cache.statistics().memory.entries).toBe(0);
 });
 
@@ -132,9 +140,9 @@ test("a shared entry expires; lives below KV's minimum are raised to it", async 
   const kv = createMemoryKeyValueStore(clock);
   await create(kv).store("k", entry("x"), { shared: true, ttlSeconds: 1 });
   nowMs += 59_000;
-  expect(await create(kv).lookup("k")).toBeDefined();
+  expect(await create(kv).lookup("k", true)).toBeDefined();
   nowMs += 1_000;
-  expect(await create(kv).lookup("k")).toBeUndefined();
+  expect(await create(kv).lookup("k", true)).toBeUndefined();
 });
 
 test("every part of an exact key matters, and a loose key ignores only surrounding space", async () => {

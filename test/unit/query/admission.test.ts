@@ -65,3 +65,37 @@ test("the place of a request that was cancelled without releasing is taken back"
   next.release();
   expect(admission.running).toBe(0);
 });
+
+test("an exclusive lease runs alone, in its turn", async () => {
+  const admission = create({ maxQueued: 5 });
+  const order: string[] = [];
+  const start = (name: string, kind: "shared" | "exclusive"): ReturnType<typeof admission.acquire> =>
+    admission.acquire(kind).then((lease) => {
+      order.push(`${name}:${admission.running}`);
+      return lease;
+    });
+  const first = await start("first", "shared");
+  const alone = start("alone", "exclusive");
+  const later = start("later", "shared");
+  await vi.advanceTimersByTimeAsync(10);
+  expect(order).toEqual(["first:1"]);
+  first.release();
+  const heavy = await alone;
+  await vi.advanceTimersByTimeAsync(10);
+  expect(order).toEqual(["first:1", "alone:1"]);
+  heavy.release();
+  (await later).release();
+  expect(order).toEqual(["first:1", "alone:1", "later:1"]);
+  expect(admission.running).toBe(0);
+});
+
+test("an exclusive waiter that gives up lets those behind it start", async () => {
+  const admission = create({ maxQueued: 5 });
+  await admission.acquire();
+  const alone = admission.acquire("exclusive").catch((error: unknown) => error);
+  await vi.advanceTimersByTimeAsync(500);
+  const behind = admission.acquire();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(await alone).toMatchObject({ code: "rate_limited" });
+  expect((await behind).waitedMs).toBe(500);
+});

@@ -183,6 +183,24 @@ test("limits on rows and on bytes end the query with their code and nothing retu
   expect(cached.problem).toMatchObject({ code: "rows_limit_exceeded" });
 });
 
+test("L56 a query too big for its share of the memory is run once more, alone, and remembered", async () => {
+  await fill();
+  const sql = 'SELECT id, "user", kind, amount FROM events ORDER BY amount, id';
+  const roomy = await lake.query(sql);
+  expect(roomy.body?.row_count).toBe(87);
+  const small = lake.newIsolate(2000);
+  lake.calls.fresh = 0;
+  const { body, stats } = await lake.query(sql, { cache: "bypass" }, small);
+  expect(body?.rows).toEqual(roomy.body?.rows);
+  expect([stats.success, stats.rows_returned, lake.calls.fresh]).toEqual([true, 87, 2]);
+  expect(small.heavy.get(sql)).toBe(true);
+  const again = await lake.query(sql, { cache: "bypass" }, small);
+  expect(again.body?.rows).toEqual(roomy.body?.rows);
+  expect(lake.calls.fresh).toBe(3);
+  const limited = await lake.query(sql, { cache: "bypass", limits: { memoryBytes: 2000 } }, small);
+  expect(limited.problem).toMatchObject({ code: "memory_limit_exceeded" });
+});
+
 test("a time limit ends the query", async () => {
   await fill();
   lake.beforeFreshRead = () => new Promise((resolve) => setTimeout(resolve, 30));
