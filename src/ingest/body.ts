@@ -2,7 +2,8 @@
 // beyond being JSON; validation is the table's business.
 
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { LakeError, parseJson, utf8ToString, utf8ToStringStrict } from "#core";
+import { concatBytes, LakeError, parseJson, utf8ToString, utf8ToStringStrict } from "#core";
+import { splitZstdFrames } from "./zstd-frames.ts";
 
 /** What one request may hold. */
 export interface BodyLimits {
@@ -95,19 +96,38 @@ function decompress(bytes: Uint8Array, contentEncoding: string | undefined, limi
       case "x-gzip":
         return gunzipSync(bytes, options);
       case "zstd":
-        return zstdDecompressSync(bytes, options);
+        return decompressZstd(bytes, limits.decodedBytes);
       default:
         throw new LakeError("unsupported_media_type", `The content encoding ${encoding.slice(0, 80)} is not accepted.`);
     }
   } catch (error) {
     if (error instanceof LakeError) throw error;
-    if ((error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") {
+    if (isOutputTooLarge(error)) {
       throw tooLarge(`The decompressed body is over ${limits.decodedBytes} bytes.`);
     }
     throw new LakeError("malformed_body", `The body is not valid ${encoding} data; nothing was accepted.`, {
       cause: error,
     });
   }
+}
+
+function decompressZstd(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  const frames = splitZstdFrames(bytes);
+  if (frames === undefined) throw new LakeError("malformed_body", "The body is not whole zstd frames.");
+  const parts: Uint8Array[] = [];
+  let remaining = maxBytes;
+  for (const frame of frames) {
+    const part = zstdDecompressSync(frame, { maxOutputLength: Math.max(1, remaining) });
+    remaining -= part.length;
+    if (remaining < 0) throw new RangeError("output over the limit");
+    parts.push(part);
+  }
+  return parts.length === 1 ? (parts[0] as Uint8Array) : concatBytes(parts);
+}
+
+/** Node names the reason; workerd throws a bare RangeError. Damaged data is an Error of neither kind. */
+function isOutputTooLarge(error: unknown): boolean {
+  return error instanceof RangeError || (error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE";
 }
 
 function tooLarge(message: string): LakeError {

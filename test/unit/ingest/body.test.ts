@@ -1,7 +1,9 @@
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { constants, gzipSync, zstdCompressSync } from "node:zlib";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { LakeError } from "#core";
 import { DEFAULT_BODY_LIMITS, parseEventsBody } from "#ingest";
+import { splitZstdFrames } from "../../../src/ingest/zstd-frames.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const values = (text: string, type?: string): unknown[] =>
@@ -81,6 +83,42 @@ test("broken and truncated compressed bodies are malformed", () => {
   expect(codeOf(() => parseEventsBody(bytes("{}"), undefined, "zstd"))).toBe("malformed_body");
   expect(codeOf(() => parseEventsBody(gzip.subarray(0, gzip.length - 12), undefined, "gzip"))).toBe("malformed_body");
   expect(codeOf(() => parseEventsBody(zstd.subarray(0, zstd.length >> 1), undefined, "zstd"))).toBe("malformed_body");
+});
+
+const join = (items: readonly Uint8Array[]): Uint8Array => Buffer.concat(items);
+
+test("every frame and member of a compressed body counts, and nothing may follow the last", () => {
+  const parts = ['{"a":1}\n', '{"a":2}\n', `{"a":"${"x".repeat(200_000)}"}`];
+  const skippable = new Uint8Array([0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]);
+  const zstd = parts.map((part) => zstdCompressSync(part));
+  const checked = parts.map((part) => zstdCompressSync(part, { params: { [constants.ZSTD_c_checksumFlag]: 1 } }));
+  for (const body of [join(zstd), join(checked), join([skippable, ...zstd]), join([...zstd, skippable])]) {
+    expect(parseEventsBody(body, "application/x-ndjson", "zstd").events).toHaveLength(3);
+  }
+  const gzip = join(parts.map((part) => gzipSync(part)));
+  expect(parseEventsBody(gzip, "application/x-ndjson", "gzip").events).toHaveLength(3);
+  for (const tail of ["x", "garbage at the end"]) {
+    const body = join([...zstd, bytes(tail)]);
+    expect(codeOf(() => parseEventsBody(body, "application/x-ndjson", "zstd"))).toBe("malformed_body");
+  }
+  const limits = { ...DEFAULT_BODY_LIMITS, decodedBytes: 1500 };
+  const bombs = join(Array.from({ length: 20 }, () => zstdCompressSync(" ".repeat(100))));
+  expect(codeOf(() => parseEventsBody(bombs, undefined, "zstd", limits))).toBe("body_too_large");
+});
+
+test("frames are found in whatever zstd makes, and never read past the end of damaged data", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 5000 }), fc.integer({ min: 0, max: 6000 }), (data, cut) => {
+      const frame = zstdCompressSync(data);
+      expect(splitZstdFrames(Buffer.concat([frame, frame]))?.map((part) => part.length)).toEqual([
+        frame.length,
+        frame.length,
+      ]);
+      const cutAt = 1 + (cut % (frame.length - 1));
+      expect(splitZstdFrames(frame.subarray(0, cutAt))).toBeUndefined();
+      expect(() => splitZstdFrames(data)).not.toThrow();
+    }),
+  );
 });
 
 test("limits hold before and after decompression", () => {
