@@ -48,7 +48,9 @@ export function unpackBits(
       for (let i = 0; i < count; i++) out[start + i] = words[i] as number;
       return;
     default:
-      unpackAny(words, width, out, start, count);
+      if (width < 8) unpackFours(words, width, out, start, count);
+      else if (width < 16) unpackTwos(words, width, out, start, count);
+      else unpackAny(words, width, out, start, count);
   }
 }
 
@@ -94,10 +96,55 @@ function unpack4(words: Uint32Array, out: Int32Array, start: number, count: numb
   for (let i = 0; i < count; i++) out[start + i] = ((words[i >> 3] as number) >>> ((i & 7) << 2)) & 15;
 }
 
-/** Branch-free: the high part is shifted in two steps because a shift by 32 is a shift by 0. */
-function unpackAny(words: Uint32Array, width: number, out: Int32Array, start: number, count: number): void {
-  const mask = -1 >>> (32 - width);
+/** Widths below 8: four values lie within 32 bits, so one window serves four. */
+function unpackFours(words: Uint32Array, width: number, out: Int32Array, start: number, count: number): void {
+  const mask = (1 << width) - 1;
+  const second = width * 2;
+  const third = width * 3;
+  const end = start + (count & ~3);
   let bit = 0;
+  let i = start;
+  for (; i < end; i += 4) {
+    const word = bit >>> 5;
+    const shift = bit & 31;
+    const window = ((words[word] as number) >>> shift) | (((words[word + 1] as number) << 1) << (31 - shift));
+    out[i] = window & mask;
+    out[i + 1] = (window >>> width) & mask;
+    out[i + 2] = (window >>> second) & mask;
+    out[i + 3] = (window >>> third) & mask;
+    bit += width * 4;
+  }
+  unpackAny(words, width, out, i, start + count - i, bit);
+}
+
+/** Widths below 16: two values lie within 32 bits. */
+function unpackTwos(words: Uint32Array, width: number, out: Int32Array, start: number, count: number): void {
+  const mask = (1 << width) - 1;
+  const end = start + (count & ~1);
+  let bit = 0;
+  let i = start;
+  for (; i < end; i += 2) {
+    const word = bit >>> 5;
+    const shift = bit & 31;
+    const window = ((words[word] as number) >>> shift) | (((words[word + 1] as number) << 1) << (31 - shift));
+    out[i] = window & mask;
+    out[i + 1] = (window >>> width) & mask;
+    bit += width * 2;
+  }
+  unpackAny(words, width, out, i, start + count - i, bit);
+}
+
+/** Branch-free: the high part is shifted in two steps because a shift by 32 is a shift by 0. */
+function unpackAny(
+  words: Uint32Array,
+  width: number,
+  out: Int32Array,
+  start: number,
+  count: number,
+  firstBit = 0,
+): void {
+  const mask = -1 >>> (32 - width);
+  let bit = firstBit;
   for (let i = start; i < start + count; i++) {
     const word = bit >>> 5;
     const shift = bit & 31;
