@@ -53,6 +53,12 @@ export function childExprs(expr: Expr): readonly Expr[] {
   }
 }
 
+/** One branch of a CASE. */
+export function caseBranch(when: Expr, then: Expr): { readonly when: Expr; readonly then: Expr } {
+  // oxlint-disable-next-line unicorn/no-thenable -- named after SQL's THEN; `then` is no function and nothing awaits it
+  return { when, then };
+}
+
 function mapList(items: readonly Expr[], change: (expr: Expr) => Expr): readonly Expr[] {
   let changed = false;
   const mapped = items.map((item) => {
@@ -94,7 +100,7 @@ export function mapChildren(expr: Expr, change: (expr: Expr) => Expr): Expr {
         const then = change(branch.then);
         if (when === branch.when && then === branch.then) return branch;
         changed = true;
-        return { when, then };
+        return caseBranch(when, then);
       });
       const otherwise = change(expr.otherwise);
       return !changed && otherwise === expr.otherwise ? expr : { ...expr, branches, otherwise };

@@ -9,6 +9,7 @@ import { spanAt, unsupported } from "./context.ts";
 import { AGGREGATE_BASE, type AggregateSink, type ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { sortOrder } from "./sort-order.ts";
+import { typeOfFunctionName } from "./type-names.ts";
 
 /** Functions whose value is the statement's time. */
 const CLOCK_FUNCTIONS = new Set(["now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"]);
@@ -39,12 +40,16 @@ export function bindFunction(node: FuncCall, env: ExprEnvironment, span: SourceS
     return { kind: "literal", value: context.statementTimeMicros, type: TIMESTAMPTZ, source: "now()" };
   }
   if (SET_RETURNING.has(name)) throw unsupported(context, `${name} outside FROM is`, node.location);
-  return bindCall(
-    context,
-    name,
-    args.map((arg) => env.bind(arg, env)),
-    span,
-  );
+  const bound = args.map((arg) => env.bind(arg, env));
+  const [only, ...others] = bound;
+  const type = typeOfFunctionName(name);
+  // PostgreSQL's functional cast: int4('5'), date(ts).
+  if (type !== undefined && only !== undefined && others.length === 0) {
+    if (context.registry.resolveScalar(name, [only.type]) === undefined) {
+      return coerce(context, only, type, "explicit", span);
+    }
+  }
+  return bindCall(context, name, bound, span);
 }
 
 function bindAggregate(

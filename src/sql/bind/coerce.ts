@@ -1,7 +1,7 @@
 // Implicit casts and function resolution: where untyped literals and parameters get their types.
 
 import type { DataType, Scalar } from "#columnar";
-import { LakeError } from "#core";
+import type { LakeError } from "#core";
 import { INT32, INT64, TEXT, UNKNOWN, literal } from "../expressions.ts";
 import { commonType } from "../functions/resolve.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
@@ -11,7 +11,7 @@ import { sqlError, withSpan } from "./errors.ts";
 import { nearestName } from "./nearest.ts";
 
 /** How a cast came about: PostgreSQL allows more where it is written. */
-export type CastContext = "implicit" | "explicit";
+export type CastContext = "implicit" | "assignment" | "explicit";
 
 const TIME_WORD = /\b(now|today|tomorrow|yesterday)\b/i;
 const IS_SYMBOL = /^[^a-z_]/i;
@@ -34,14 +34,18 @@ export function coerce(
     return coerceLiteral(context, expr.value, type, span ?? context.spans.get(expr));
   }
   if (typesEqual(expr.type, type, true)) return expr;
-  if (how === "implicit" && typesEqual(expr.type, type) && (type.kind !== "decimal" || type.precision === undefined)) {
+  if (how !== "explicit" && typesEqual(expr.type, type) && (type.kind !== "decimal" || type.precision === undefined)) {
     return expr;
   }
-  if (how === "implicit" && isPlainLiteral(expr) && castKind(expr.type, type) === "implicit") {
+  if (how !== "explicit" && isPlainLiteral(expr) && castKind(expr.type, type) === "implicit") {
     return literal(castScalar(expr.value, expr.type, type), type);
   }
   const kind = expr.type.kind === "null" ? "implicit" : castKind(expr.type, type);
-  if (kind === undefined || (how === "implicit" && kind !== "implicit")) {
+  if (
+    kind === undefined ||
+    (how === "implicit" && kind !== "implicit") ||
+    (how === "assignment" && kind === "explicit")
+  ) {
     throw sqlError(
       "type_mismatch",
       `Cannot cast type ${dataTypeToName(expr.type)} to ${dataTypeToName(type)}.`,
@@ -156,7 +160,8 @@ export function bindCall(context: BindContext, name: string, args: readonly Expr
     return {
       kind: "call",
       function: resolved.id,
-      args: args.map((arg, i) => coerce(context, arg, resolved.argTypes[i] ?? arg.type, "implicit", undefined)),
+      // The registry knows which arguments may be cast to text, such as those of || and concat.
+      args: args.map((arg, i) => coerce(context, arg, resolved.argTypes[i] ?? arg.type, "assignment", undefined)),
       type: resolved.returnType,
       span,
     };
@@ -211,19 +216,13 @@ const INT32_LIMIT = 2 ** 31;
 /** An expression for a JavaScript value; undefined for objects and arrays. */
 export function parameterExpr(value: unknown): Expr | undefined {
   if (value === null || value === undefined) return literal(null, UNKNOWN);
-  switch (typeof value) {
-    case "string":
-      return literal(value, UNKNOWN);
-    case "boolean":
-      return literal(value, { kind: "boolean" });
-    case "bigint": {
-      const isSafe = value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER);
-      return BigInt.asIntN(64, value) === value ? literal(isSafe ? Number(value) : value, INT64) : undefined;
-    }
-    case "number":
-      if (!Number.isSafeInteger(value)) return literal(value, { kind: "float64" });
-      return value >= -INT32_LIMIT && value < INT32_LIMIT ? literal(String(value), UNKNOWN) : literal(value, INT64);
-    default:
-      return undefined;
+  if (typeof value === "string") return literal(value, UNKNOWN);
+  if (typeof value === "boolean") return literal(value, { kind: "boolean" });
+  if (typeof value === "bigint") {
+    const isSafe = Number.isSafeInteger(Number(value));
+    return BigInt.asIntN(64, value) === value ? literal(isSafe ? Number(value) : value, INT64) : undefined;
   }
+  if (typeof value !== "number") return undefined;
+  if (!Number.isSafeInteger(value)) return literal(value, { kind: "float64" });
+  return value >= -INT32_LIMIT && value < INT32_LIMIT ? literal(String(value), UNKNOWN) : literal(value, INT64);
 }

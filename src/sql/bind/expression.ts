@@ -3,7 +3,7 @@
 import type { A_Const, CaseExpr, Node, SQLValueFunction, TypeCast } from "libpg-query";
 import type { DataType } from "#columnar";
 import { LakeError } from "#core";
-import { BOOLEAN, FALSE, INT32, INT64, TIMESTAMPTZ, TRUE, UNKNOWN, literal } from "../expressions.ts";
+import { BOOLEAN, FALSE, caseBranch, INT32, INT64, TIMESTAMPTZ, TRUE, UNKNOWN, literal } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
 import { castScalar, typesEqual } from "../values/index.ts";
 import { bindArray } from "./arrays.ts";
@@ -156,9 +156,16 @@ function bindCast(cast: TypeCast, env: ExprEnvironment, span: SourceSpan): Expr 
   return bindCall(context, "left", [result, literal(maxLength, INT32)], span);
 }
 
+/** The condition with NULL as false. */
+function definitely(value: Expr): Expr {
+  return { kind: "coalesce", args: [value, FALSE], type: BOOLEAN };
+}
+
+function not(value: Expr): Expr {
+  return { kind: "not", arg: value, type: BOOLEAN };
+}
+
 function bindBooleanTest(arg: Expr, test: string): Expr {
-  const definitely = (value: Expr): Expr => ({ kind: "coalesce", args: [value, FALSE], type: BOOLEAN });
-  const not = (value: Expr): Expr => ({ kind: "not", arg: value, type: BOOLEAN });
   switch (test) {
     case "IS_NOT_TRUE":
       return not(definitely(arg));
@@ -194,7 +201,7 @@ function bindCase(node: CaseExpr, env: ExprEnvironment, span: SourceSpan): Expr 
   const otherwise = exprs.at(-1) ?? literal(null, type);
   return {
     kind: "case",
-    branches: whens.map((when, i) => ({ when, then: exprs[i] ?? literal(null, type) })),
+    branches: whens.map((when, i) => caseBranch(when, exprs[i] ?? literal(null, type))),
     otherwise,
     type,
   };
@@ -209,7 +216,7 @@ function bindTimeFunction(context: BindContext, node: SQLValueFunction, span: So
     type,
     source,
   });
-  switch (operation) {
+  switch (operation as string) {
     case "SVFOP_CURRENT_TIMESTAMP":
       return now;
     case "SVFOP_CURRENT_DATE":

@@ -229,6 +229,19 @@ function renameRelation(joined: BoundFrom, alias: Alias, env: ExprEnvironment): 
   return aliased(plan, alias, "join", env);
 }
 
+/** A column that USING or NATURAL names on one side. */
+function usingColumn(side: Scope, name: string, label: string): Expr {
+  const found = lookupColumn({ ...side, parent: undefined }, undefined, name);
+  if (found.kind === "found") return found.column.expr;
+  const nearest = nearestName(name, unqualifiedNames(side));
+  if (found.kind === "ambiguous") {
+    const message = `Common column name "${name}" appears more than once in the ${label} table.`;
+    throw sqlError("ambiguous_column", message);
+  }
+  const message = `Column "${name}" specified in USING does not exist in the ${label} table.`;
+  throw sqlError("undefined_column", message, undefined, nearest);
+}
+
 function bindUsing(
   names: readonly string[],
   type: JoinType,
@@ -243,22 +256,9 @@ function bindUsing(
   const merged: ScopeColumn[] = [];
   const conditions: Expr[] = [];
   const span = spanAt(context, 0);
-  const find = (side: Scope, name: string, label: string): Expr => {
-    const found = lookupColumn({ ...side, parent: undefined }, undefined, name);
-    if (found.kind === "found") return found.column.expr;
-    const code = found.kind === "ambiguous" ? "ambiguous_column" : "undefined_column";
-    throw sqlError(
-      code,
-      found.kind === "ambiguous"
-        ? `Common column name "${name}" appears more than once in the ${label} table.`
-        : `Column "${name}" specified in USING does not exist in the ${label} table.`,
-      undefined,
-      nearestName(name, unqualifiedNames(side)),
-    );
-  };
   for (const name of names) {
-    const a = find(left.scope, name, "left");
-    const b = find(shifted, name, "right");
+    const a = usingColumn(left.scope, name, "left");
+    const b = usingColumn(shifted, name, "right");
     conditions.push(bindCall(context, "=", [a, b], span));
     const [x = a, y = b] = unify(context, [a, b], "JOIN/USING", span).exprs;
     const expr = type === "right" ? y : type === "full" ? coalesce(x, y) : typesEqual(a.type, x.type) ? a : x;

@@ -1,7 +1,7 @@
 // Operators and the predicates that have their own syntax: IN, BETWEEN, LIKE, IS DISTINCT FROM, ANY and ALL.
 
 import type { A_Expr, Node } from "libpg-query";
-import { BOOLEAN, FALSE, TRUE, literal } from "../expressions.ts";
+import { BOOLEAN, FALSE, TRUE, caseBranch, literal } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
 import { arrayElements } from "./arrays.ts";
 import { itemsOf, stringsOf } from "./ast.ts";
@@ -15,7 +15,6 @@ export function bindOperator(node: A_Expr, env: ExprEnvironment, span: SourceSpa
   const { context } = env;
   const operator = stringsOf(node.name).at(-1) ?? "";
   const bind = (operand: Node | undefined): Expr => env.bind(operand, env);
-  const not = (arg: Expr): Expr => ({ kind: "not", arg, type: BOOLEAN });
   switch (node.kind) {
     case "AEXPR_OP": {
       if (isRow(node.lexpr) || isRow(node.rexpr)) return compareRows(operator, node, env, span);
@@ -35,7 +34,7 @@ export function bindOperator(node: A_Expr, env: ExprEnvironment, span: SourceSpa
       const when = bindCall(context, "=", [value, bind(node.rexpr)], span);
       return {
         kind: "case",
-        branches: [{ when, then: literal(null, value.type) }],
+        branches: [caseBranch(when, literal(null, value.type))],
         otherwise: value,
         type: value.type,
       };
@@ -63,9 +62,18 @@ export function bindOperator(node: A_Expr, env: ExprEnvironment, span: SourceSpa
     case "AEXPR_OP_ANY":
     case "AEXPR_OP_ALL":
       return bindQuantified(operator, node, env, span);
+    case undefined:
     default:
       throw unsupported(context, `Operator ${operator} is`, node.location);
   }
+}
+
+function not(arg: Expr): Expr {
+  return { kind: "not", arg, type: BOOLEAN };
+}
+
+function isBareNull(arg: Expr): boolean {
+  return arg.kind === "literal" && arg.value === null && arg.subquery === undefined;
 }
 
 function isRow(node: Node | undefined): boolean {
@@ -132,7 +140,6 @@ function bindMatch(operator: string, value: Expr, pattern: Expr, env: ExprEnviro
 }
 
 function isDistinct(left: Expr, right: Expr, negated: boolean, env: ExprEnvironment, span: SourceSpan): Expr {
-  const isBareNull = (arg: Expr): boolean => arg.kind === "literal" && arg.value === null && arg.subquery === undefined;
   if (isBareNull(right)) return { kind: "is_null", arg: left, negated: !negated, type: BOOLEAN };
   if (isBareNull(left)) return { kind: "is_null", arg: right, negated: !negated, type: BOOLEAN };
   return bindCall(env.context, negated ? "is_not_distinct_from" : "is_distinct_from", [left, right], span);

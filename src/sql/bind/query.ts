@@ -54,6 +54,11 @@ function bindWith(statement: SelectStmt, env: ExprEnvironment): ExprEnvironment 
 
 const OPERATIONS = { SETOP_UNION: "union", SETOP_INTERSECT: "intersect", SETOP_EXCEPT: "except" } as const;
 
+/** What makes a column, so that an untyped constant can still take a type. */
+function columnExpr(plan: PlanNode, i: number, column: ColumnSchema): Expr {
+  return plan.kind === "project" ? (plan.exprs[i] ?? columnRef(i, column)) : columnRef(i, column);
+}
+
 function bindSetOperation(statement: SelectStmt, env: ExprEnvironment): PlanNode {
   const { context } = env;
   const { larg, rarg } = statement;
@@ -70,8 +75,6 @@ function bindSetOperation(statement: SelectStmt, env: ExprEnvironment): PlanNode
       location === undefined ? undefined : spanAt(context, location),
     );
   }
-  const columnExpr = (plan: PlanNode, i: number, column: ColumnSchema): Expr =>
-    plan.kind === "project" ? (plan.exprs[i] ?? columnRef(i, column)) : columnRef(i, column);
   const types = left.columns.map((column, i) => {
     const other = right.columns[i] ?? column;
     return unify(context, [columnExpr(left, i, column), columnExpr(right, i, other)], name, undefined).type;

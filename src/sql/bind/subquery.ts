@@ -58,6 +58,10 @@ export function bindSubLink(node: SubLink, env: ExprEnvironment, span: SourceSpa
     }
     case "ARRAY_SUBLINK":
       return { ...placeholder(env, "list", plan, column.type, span), type: { kind: "list", element: column.type } };
+    case "MULTIEXPR_SUBLINK":
+    case "CTE_SUBLINK":
+    case "ROWCOMPARE_SUBLINK":
+    case undefined:
     default:
       throw unsupported(context, "This form of subquery is", node.location);
   }

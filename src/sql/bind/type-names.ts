@@ -40,6 +40,11 @@ const TYPES: Readonly<Record<string, DataType>> = {
   interval: { kind: "interval" },
 };
 
+/** The type that a call written like a function casts to, as in `float8(x)`. */
+export function typeOfFunctionName(name: string): DataType | undefined {
+  return TYPES[name];
+}
+
 /** A type as written, with what its modifiers ask beyond the type. */
 export interface NamedType {
   readonly type: DataType;

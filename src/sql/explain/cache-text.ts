@@ -1,6 +1,6 @@
 // The canonical text of a plan: equal texts over equal data give equal rows.
 
-import type { PlanNode } from "../plan.ts";
+import type { Expr, PlanNode } from "../plan.ts";
 import { inputsOf } from "../optimize/plan-shape.ts";
 import { aggregateToText, expressionToText, sortKeyToText } from "./expression-text.ts";
 
@@ -16,9 +16,11 @@ export function planToCacheText(plan: PlanNode): string {
   return `${operatorText(plan)}(${inputs.join(",")})`;
 }
 
+function exprs(list: readonly Expr[]): string {
+  return list.map((expr) => expressionToText(expr, CANONICAL)).join(";");
+}
+
 function operatorText(plan: PlanNode): string {
-  const exprs = (list: readonly Parameters<typeof expressionToText>[0][]): string =>
-    list.map((expr) => expressionToText(expr, CANONICAL)).join(";");
   switch (plan.kind) {
     case "scan":
       return `scan[${plan.source.name}:${plan.projection.join()}:${plan.limit ?? ""}]`;

@@ -51,7 +51,12 @@ function predicateToText(predicate: ScanPredicate, columns: readonly ColumnSchem
       return `${name} IN (${values.length > 8 ? `${values.slice(0, 8).join(", ")}, …` : values.join(", ")})`;
     case "starts_with":
       return `${name} starts with ${values.join()}`;
-    default:
+    case "=":
+    case "<>":
+    case "<":
+    case "<=":
+    case ">":
+    case ">=":
       return `${name} ${predicate.operator} ${values.join()}`;
   }
 }

@@ -24,7 +24,7 @@ export function scalarToSql(value: Scalar, type: DataType): string {
   if (typeof value === "boolean") return String(value);
   const isNumber = typeof value === "number" || typeof value === "bigint";
   if (isNumber && ["int16", "int32", "int64"].includes(type.kind)) return String(value);
-  const text = quote(type.kind === "null" ? String(value) : scalarToText(value, type));
+  const text = quote(scalarToText(value, type.kind === "null" ? { kind: "string" } : type));
   return type.kind === "string" || type.kind === "null" ? text : `${text}::${dataTypeToName(type)}`;
 }
 

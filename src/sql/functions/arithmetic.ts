@@ -151,6 +151,9 @@ function defineNumeric({ define }: FunctionCatalog): void {
     define(operator, "float4, float4 -> float4", (a: number, b: number) =>
       checkFloat(Math.fround(onFloat(a, b)), a, b),
     );
+    // Mixed with any other number, a real computes in double precision.
+    define(operator, "float4, float8 -> float8", onFloat);
+    define(operator, "float8, float4 -> float8", onFloat);
     define(operator, "float8, float8 -> float8", onFloat, { kernel: arithmeticKernel(operator, "float64") });
   }
   define("-", "int2 -> int2", (a: number) => checkSmallInteger("int16", -a));

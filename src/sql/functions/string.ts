@@ -219,7 +219,7 @@ function defineShapes({ define, alias }: FunctionCatalog): void {
   define("octet_length", "bytea -> int4", (bytes: Uint8Array) => bytes.length, safe);
   define("bit_length", "text -> int4", (text: string) => stringToUtf8(text).length * 8, safe);
   define("lower", "text -> text", (text: string) => text.toLowerCase(), safe);
-  define("upper", "text -> text", (text: string) => text.toUpperCase(), safe);
+  define("upper", "text -> text", upperCase, safe);
   alias("lower", "lcase");
   alias("upper", "ucase");
   define("initcap", "text -> text", initcap, safe);
@@ -298,6 +298,17 @@ function defineCodes({ define }: FunctionCatalog): void {
   define("quote_ident", "text -> text", (text: string) =>
     /^[a-z_][a-z0-9_]*$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`,
   );
+}
+
+/** Upper case one code point at a time, as PostgreSQL maps it: nothing grows, so ß becomes ẞ and ŉ stays. */
+function upperCase(text: string): string {
+  const upper = text.toUpperCase();
+  if (upper.length === text.length) return upper;
+  return Array.from(text, (character) => {
+    if (character === "ß") return "ẞ";
+    const mapped = character.toUpperCase();
+    return [...mapped].length === 1 ? mapped : character;
+  }).join("");
 }
 
 /** Adds string functions. */

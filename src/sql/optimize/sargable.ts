@@ -106,13 +106,12 @@ function rewriteComparison(expr: Expr, operator: Comparison, value: Scalar, cons
           )
         : undefined;
     case "date_trunc": {
-      const unit =
-        first !== undefined && isConstant(first) && expr.args.length === 2 ? String(first.value).toLowerCase() : "";
+      const unit = expr.args.length === 2 ? textOf(first).toLowerCase() : "";
       return wholeUnits("date_trunc_to_range", timestampColumn(second), unit, operator, value as number);
     }
     case "extract":
     case "date_part": {
-      const field = first !== undefined && isConstant(first) ? String(first.value).toLowerCase() : "";
+      const field = textOf(first).toLowerCase();
       return field === "year" ? yearRange(timestampColumn(second), operator, value, constant.type) : undefined;
     }
     case "date_format":
@@ -122,6 +121,11 @@ function rewriteComparison(expr: Expr, operator: Comparison, value: Scalar, cons
     default:
       return undefined;
   }
+}
+
+/** The value of a text constant; empty for anything else. */
+function textOf(expr: Expr | undefined): string {
+  return expr !== undefined && isConstant(expr) && typeof expr.value === "string" ? expr.value : "";
 }
 
 function timestampColumn(expr: Expr | undefined): Column | undefined {
@@ -197,7 +201,7 @@ function formatRange(
 ): Rewritten | undefined {
   if (column === undefined || pattern === undefined || !isConstant(pattern) || typeof value !== "string")
     return undefined;
-  const known = PATTERN_UNITS[String(pattern.value)];
+  const known = PATTERN_UNITS[textOf(pattern)];
   if (known === undefined) return undefined;
   const rule = `${call.function}_to_range`;
   const [, year = "", month = "01", day = "01"] = known.text.exec(value) ?? [];

@@ -100,7 +100,7 @@ export function parseStatement(sql: string): ParsedStatement {
 /** PostgreSQL reports a 1-based position in characters, or 0 when it knows none. */
 function syntaxError(sql: string, message: string, position: number): LakeError {
   const capitalized = message.charAt(0).toUpperCase() + message.slice(1);
-  const text = `${capitalized.replace(/[.]?$/, ".")}`;
+  const text = capitalized.replace(/[.]?$/, ".");
   if (position <= 0) {
     return /end of input/.test(message)
       ? sqlError("sql_syntax_error", text, { start: sql.length, end: sql.length })

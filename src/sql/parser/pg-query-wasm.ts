@@ -140,6 +140,10 @@ export function instantiatePgQuery(module: WebAssembly.Module): PgQueryInstance 
   };
 }
 
+function abort(): never {
+  throw new PgQueryAborted("libpg-query aborted");
+}
+
 function createImports(
   wasm: { readonly exports: Record<string, unknown> },
   call: (name: keyof typeof PG_QUERY_EXPORTS, ...args: number[]) => number,
@@ -159,9 +163,6 @@ function createImports(
         return fallback;
       }
     };
-  const abort = (): never => {
-    throw new PgQueryAborted("libpg-query aborted");
-  };
   const implementations: Record<keyof typeof PG_QUERY_IMPORTS, WasmFunction> = {
     ___assert_fail: abort,
     __abort_js: abort,

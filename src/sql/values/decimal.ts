@@ -143,7 +143,8 @@ export function ceilDecimal(value: Decimal): Decimal {
 
 function integerSquareRoot(value: bigint): bigint {
   if (value < 2n) return value;
-  let guess = BigInt(Math.floor(Math.sqrt(Number(value < 1n << 1000n ? value : 1n << 1000n)))) + 1n;
+  // Newton's method falls towards the root only from above it; the double's root may lie a little below.
+  let guess = BigInt(Math.ceil(Math.sqrt(Number(value < 1n << 1000n ? value : 1n << 1000n)) * (1 + 1e-15))) + 1n;
   if (value >= 1n << 1000n) guess = 1n << BigInt(Math.ceil(value.toString(2).length / 2));
   for (;;) {
     const next = (guess + value / guess) >> 1n;

@@ -3,6 +3,7 @@
 import type { Interval } from "#columnar";
 import { DAYS_PER_MONTH, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND } from "./civil.ts";
 import { divisionByZero, invalidText } from "./errors.ts";
+import { roundHalfEven } from "./number-text.ts";
 
 /** Nothing in any part. */
 export const ZERO_INTERVAL: Interval = { months: 0, days: 0, micros: 0 };
@@ -225,7 +226,7 @@ export function multiplyInterval(value: Interval, factor: number): Interval {
     secondsRest -= Math.trunc(secondsRest / 86_400) * 86_400;
   }
   days += wholeRestDays;
-  const micros = Math.round(value.micros * factor + secondsRest * MICROS_PER_SECOND);
+  const micros = roundHalfEven(value.micros * factor + secondsRest * MICROS_PER_SECOND);
   return { months: months + 0, days: days + 0, micros: micros + 0 };
 }
 
