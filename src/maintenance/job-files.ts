@@ -5,7 +5,7 @@
 // | <location>/tmp/<job>/groups/<g>.json | the input files of group g |
 // | <location>/tmp/<job>/outputs/<g>-<n>.json | location of output n of group g, written before the output itself |
 // | <location>/tmp/<job>/results/<g>.json | what rewriting group g produced |
-// | <location>/tmp/<job>/runs/<g>-<r>.parquet | sorted run r of group g |
+// | <location>/tmp/<job>/runs/<g>-<r> | sorted run r of group g, see spilled-runs.ts |
 
 import { parseJson, stringToUtf8, stringifyJson, utf8ToString } from "#core";
 import { locationToKey, type ObjectStore } from "#storage";
@@ -57,7 +57,7 @@ export function openJobFiles(store: ObjectStore, bucket: string, location: strin
     prefix,
     groupKey: (group) => `${prefix}groups/${group}.json`,
     resultKey: (group) => `${prefix}results/${group}.json`,
-    runKey: (group, run) => `${prefix}runs/${group}-${run}.parquet`,
+    runKey: (group, run) => `${prefix}runs/${group}-${run}`,
     readJson,
     writeJson,
     announceOutput: (group, output, location) => writeJson(`${prefix}outputs/${group}-${output}.json`, { location }),

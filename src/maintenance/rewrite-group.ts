@@ -12,16 +12,15 @@ import {
   type IcebergColumn,
   type Table,
 } from "#iceberg";
-import { createParquetWriter, readParquetMetadata, scanParquet } from "#parquet";
 import type { ObjectStore } from "#storage";
 import { readDataFiles } from "./data-input.ts";
 import { DEFAULT_SORT_LIMITS, sortBatches, type RunStore, type SortLimits } from "./external-sort.ts";
 import type { JobFiles } from "./job-files.ts";
 import { createOutputFiles } from "./output-files.ts";
-import { createObjectOutput } from "./part-buffer.ts";
 import type { RewriteGroup } from "./plan.ts";
 import type { ResolvedSort } from "./resolve.ts";
 import type { SortKey } from "./sort-rows.ts";
+import { createSpilledRuns } from "./spilled-runs.ts";
 import { createContentTally, requireSameContent } from "./verify.ts";
 
 /** Work done since the last report. */
@@ -69,12 +68,7 @@ const MAX_FILE_RATIO = 1.5;
 /** Rows between turns given to other work: some tens of milliseconds. */
 const YIELD_ROWS = 65_536;
 
-/** Decoded bytes of one block of a sorted run: a block of each run is held while merging. */
-const RUN_BLOCK_BYTES = 1024 * 1024;
-const MIN_RUN_BLOCK_ROWS = 512;
-const MAX_RUN_BLOCK_ROWS = 65_536;
-
-/** The column that carries each row's partition path through a sort; far from any table's field ids. */
+/** Field id of the column that carries each row's partition path through a sort; in no file. */
 const PARTITION_PATH_FIELD_ID = 2_147_480_000;
 
 /**
@@ -159,7 +153,7 @@ async function* arrange(
   const limits = deps.sortLimits ?? DEFAULT_SORT_LIMITS;
   if (!task.group.repartition) {
     if (keys.length === 0) yield* source;
-    else yield* sortBatches(source, keys, createParquetRuns(deps, task.group.index, columns), limits);
+    else yield* sortBatches(source, keys, createRuns(deps, task.group.index, columns), limits);
     return;
   }
   const pathColumn: IcebergColumn = {
@@ -169,7 +163,7 @@ async function* arrange(
     nullable: false,
   };
   const byPartition: SortKey = { column: columns.length, direction: "asc", nullOrder: "nulls-first" };
-  const runs = createParquetRuns(deps, task.group.index, [...columns, pathColumn]);
+  const runs = createRuns(deps, task.group.index, [...columns, pathColumn]);
   for await (const batch of sortBatches(withPartitionPath(source, table), [byPartition, ...keys], runs, limits)) {
     yield { rowCount: batch.rowCount, columns: batch.columns.slice(0, columns.length) };
   }
@@ -202,43 +196,8 @@ async function* withPartitionPath(source: AsyncIterable<Batch>, table: Table): A
   }
 }
 
-/** Sorted runs as Parquet objects among the job's working files. */
-function createParquetRuns(deps: RewriteDeps, group: number, columns: readonly IcebergColumn[]): RunStore {
-  const sizes = new Map<number, number>();
-  const keyOf = (runId: number): string => deps.jobFiles.runKey(group, runId);
-  return {
-    async write(runId, batches, rowBytes) {
-      const object = createObjectOutput(deps.store, keyOf(runId));
-      const blockRows = Math.floor(RUN_BLOCK_BYTES / rowBytes);
-      const writer = createParquetWriter(columns, (bytes) => object.write(bytes), {
-        compression: "zstd",
-        rowGroupRows: Math.max(MIN_RUN_BLOCK_ROWS, Math.min(MAX_RUN_BLOCK_ROWS, blockRows)),
-      });
-      try {
-        for await (const batch of batches) await writer.write(batch);
-        await writer.close();
-        sizes.set(runId, await object.complete());
-      } catch (error) {
-        await object.abort();
-        throw error;
-      }
-    },
-    async *read(runId) {
-      const reader = {
-        sizeBytes: sizes.get(runId) ?? 0,
-        async read(offset: number, length: number): Promise<Uint8Array> {
-          const bytes = await deps.store.getRange(keyOf(runId), offset, length);
-          if (bytes?.length !== length) throw new LakeError("storage_unavailable", "A sorted run could not be read.");
-          return bytes;
-        },
-      };
-      yield* scanParquet(reader, await readParquetMetadata(reader), {
-        columns: columns.map(({ fieldId, type }) => ({ fieldId, type })),
-        ...(deps.signal === undefined ? {} : { signal: deps.signal }),
-      });
-    },
-    delete: (runId) => deps.store.delete([keyOf(runId)]),
-  };
+function createRuns(deps: RewriteDeps, group: number, columns: readonly IcebergColumn[]): RunStore {
+  return createSpilledRuns(deps.store, columns, (runId) => deps.jobFiles.runKey(group, runId));
 }
 
 /** Rows a file gets so that the group's files come out even and near the target. */
