@@ -1,8 +1,8 @@
 // The Parquet files of one flush: one a partition, rows sorted by time, names that only the plan decides, so that a
 // repeated attempt overwrites its own files and leaves none behind.
 
-import type { Batch } from "#columnar";
-import { flattenVector, gatherBatch } from "#columnar";
+import { required } from "#core";
+import { flattenVector, gatherBatch, type Batch } from "#columnar";
 import {
   dataFileFromParquet,
   dataFileToJson,
@@ -46,7 +46,10 @@ export function prepareFlushFiles(
   const spec = specById(metadata, plan.specId);
   const batch = rowsToBatch(chunks.map(decodeRows), schema);
   const partitions = splitByPartition(batch, schema, spec);
-  const fields = schemaToParquetFields(schema);
+  // Nested columns hold nothing but null, and a column that a file lacks reads as null.
+  const written = schema.fields.flatMap((field, position) => (typeof field.type === "string" ? [position] : []));
+  const allFields = schemaToParquetFields(schema);
+  const fields = written.map((position) => required(allFields[position], "column"));
   const times = timeValues(batch, schema, metadata.properties[TIME_COLUMN_PROPERTY] ?? "timestamp");
   const options: ParquetWriteOptions = { compression: compressionOf(metadata) };
   const stem = `${shardIndex}-${plan.firstSequence}-${plan.lastSequence}`;
@@ -55,7 +58,9 @@ export function prepareFlushFiles(
     const part = partitions[position];
     if (part === undefined) return undefined;
     const rows = times === undefined ? part.rows : sortedByTime(part.rows, times);
-    const { bytes, metadata: parquet } = encodeParquet(fields, [gatherBatch(batch, rows)], options);
+    const { columns, rowCount } = gatherBatch(batch, rows);
+    const writable = { rowCount, columns: written.map((position) => required(columns[position], "column")) };
+    const { bytes, metadata: parquet } = encodeParquet(fields, [writable], options);
     const name = partitions.length === 1 ? `${stem}.parquet` : `${stem}-p${position}.parquet`;
     const location = newDataFileLocation(metadata, name, part.path);
     await io.write(location, bytes);

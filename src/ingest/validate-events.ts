@@ -2,7 +2,7 @@
 // event is a value, and its neighbours are not affected.
 
 import { LakeError, nearestName, tableNameToString, type TableIdentifier } from "#core";
-import type { IcebergField, IcebergSchema } from "#iceberg";
+import { icebergTypeToDataType, type IcebergField, type IcebergSchema } from "#iceberg";
 import {
   converterFor,
   isRefusal,
@@ -69,7 +69,10 @@ interface CompiledColumn {
   readonly convert: Converter | undefined;
 }
 
-/** Compiles a table's schema and ingest properties. Errors: `unsupported_operation` for a required nested column. */
+/**
+ * Compiles a table's schema and ingest properties. Errors: `unsupported_operation` for a required nested column, and
+ * for a column of a type that could not be read back.
+ */
 export function createRowValidator(table: IngestTable): RowValidator {
   const columns = table.schema.fields.map((field, position) => compileColumn(table, field, position));
   const byName = new Map(columns.map((column) => [column.name, column]));
@@ -130,6 +133,7 @@ export function pointerTo(segment: string): string {
 }
 
 function compileColumn(table: IngestTable, field: IcebergField, position: number): CompiledColumn {
+  icebergTypeToDataType(field.type);
   const convert = converterFor(field.type, jsonMode(table, field.name));
   if (convert === undefined && field.required) {
     throw new LakeError(

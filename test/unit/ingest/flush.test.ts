@@ -1,0 +1,160 @@
+import { beforeAll, expect, test } from "vitest";
+import type { IcebergType } from "#iceberg";
+import { EVENTS_TABLE, type TableDefinition } from "#ingest";
+import { createFakeLake } from "../../support/fake-lake.ts";
+import { createIngestWorld, type IngestWorld } from "../../support/ingest-world.ts";
+import { loadParquetWasm } from "../../support/parquet-wasm.ts";
+
+beforeAll(() => loadParquetWasm());
+
+async function newWorld(
+  definition: TableDefinition = EVENTS_TABLE,
+  shard: Parameters<typeof createIngestWorld>[0]["shard"] = {},
+): Promise<{ world: IngestWorld; lake: ReturnType<typeof createFakeLake> }> {
+  const lake = createFakeLake(definition);
+  const world = await createIngestWorld({
+    shardCount: 1,
+    loadTable: () => lake.loadTable(),
+    liveFiles: () => Promise.resolve(lake.files),
+    shard,
+  });
+  return { world, lake };
+}
+
+function withColumns(columns: Readonly<Record<string, IcebergType>>): TableDefinition {
+  const added = Object.entries(columns).map(([name, type], position) => ({
+    id: 100 + position,
+    name,
+    type,
+    required: false,
+  }));
+  return { ...EVENTS_TABLE, schema: { ...EVENTS_TABLE.schema, fields: [...EVENTS_TABLE.schema.fields, ...added] } };
+}
+
+test("every accepted type can be flushed and read, and optional nested columns stay null", async () => {
+  const { world, lake } = await newWorld(
+    withColumns({
+      tags: { type: "list", "element-id": 200, element: "string", "element-required": false },
+      place: { type: "struct", fields: [{ id: 201, name: "x", type: "int", required: false }] },
+      price: "decimal(9,2)",
+      id: "uuid",
+      raw: "binary",
+      code: "fixed[3]",
+      day: "date",
+      clock: "time",
+      count: "long",
+      small: "int",
+      ratio: "float",
+      exact: "double",
+      flag: "boolean",
+      local: "timestamp",
+    }),
+  );
+  const reply = await world.post([
+    {
+      event_id: "a",
+      event_type: "t",
+      price: "1.5",
+      id: "f79c3e09-677c-4bbd-a479-3f349cb785e7",
+      raw: "AAEC",
+      code: "AAEC",
+      day: "2024-01-01",
+      clock: "10:00:00",
+      count: "9223372036854775807",
+      small: 3,
+      ratio: 1.5,
+      exact: -0.25,
+      flag: true,
+      local: "2024-01-01T00:00:00",
+      tags: null,
+    },
+    { event_id: "b", event_type: "t" },
+  ]);
+  expect(reply.accepted).toBe(2);
+  expect(await world.visibleIds()).toEqual(["a", "b"]);
+  expect((await world.shard(0).flush()).rows).toBe(2);
+  expect(await world.tableIds()).toEqual(["a", "b"]);
+  expect(lake.files[0]?.recordCount).toBe(2);
+});
+
+test("a table with a column that could not be read back is refused before anything is stored", async () => {
+  const { world } = await newWorld(withColumns({ nanos: "timestamptz_ns" }));
+  await expect(world.post([{ event_type: "t" }])).rejects.toThrow(/timestamptz_ns/);
+  expect((await world.shard(0).status()).pendingRows).toBe(0);
+});
+
+test("rows wait for company until their age, then the alarm flushes them", async () => {
+  const { world, lake } = await newWorld();
+  await world.post([{ event_id: "a", event_type: "t" }]);
+  const firstAlarm = world.alarmAt(0);
+  expect(firstAlarm).toBe(world.clock.ms + 10_000);
+  world.clock.ms += 4000;
+  await world.post([{ event_id: "b", event_type: "t" }]);
+  expect(world.alarmAt(0)).toBe(firstAlarm);
+  expect(await world.runAlarms()).toBe(false);
+  world.clock.ms += 6000;
+  expect(await world.runAlarms()).toBe(true);
+  expect(lake.files).toHaveLength(1);
+  expect(world.alarmAt(0)).toBeNull();
+});
+
+test("rows or bytes above the threshold are due at once", async () => {
+  for (const shard of [{ flushRows: 3 }, { flushBytes: 500 }]) {
+    const { world, lake } = await newWorld(EVENTS_TABLE, shard);
+    await world.post(Array.from({ length: 4 }, () => ({ event_type: "t".repeat(100) })));
+    expect(world.alarmAt(0)).toBe(world.clock.ms);
+    await world.runAlarms();
+    expect(lake.files.length).toBeGreaterThan(0);
+  }
+});
+
+test("an alarm is stored while one runs, for a process that dies in it", async () => {
+  const { world } = await newWorld();
+  await world.post([{ event_id: "a", event_type: "t" }]);
+  world.clock.ms += 10_000;
+  let during: number | null = null;
+  world.onStep = (name) => {
+    if (name === "file:before") during = world.alarmAt(0);
+  };
+  await world.runAlarms();
+  expect(during).toBe(world.clock.ms + 30_000);
+  expect(world.alarmAt(0)).toBeNull();
+});
+
+test("the status tells what waits and what was done", async () => {
+  const { world } = await newWorld();
+  await world.post([
+    { event_id: "a", event_type: "t" },
+    { event_id: "a", event_type: "t" },
+  ]);
+  world.clock.ms += 1500;
+  expect(await world.shard(0).status()).toEqual(
+    expect.objectContaining({
+      table: "default.events",
+      pendingRows: 1,
+      oldestPendingAgeMs: 1500,
+      rowsAccepted: 1,
+      rowsDuplicate: 1,
+      nextSequence: 2,
+      firstRetainedSequence: 1,
+      lastError: null,
+    }),
+  );
+  const report = await world.shard(0).flush();
+  expect(report).toEqual(expect.objectContaining({ batches: 1, rows: 1, files: 1, watermark: 1, pendingRows: 0 }));
+  expect(await world.shard(0).status()).toEqual(
+    expect.objectContaining({ pendingRows: 0, pendingBytes: 0, oldestPendingAgeMs: 0, flushes: 1, filesWritten: 1 }),
+  );
+  expect(await world.shard(0).flush()).toEqual(expect.objectContaining({ batches: 0, rows: 0 }));
+});
+
+test("fresh rows come in pages, each once, in order", async () => {
+  const { world } = await newWorld(EVENTS_TABLE, { freshPageBytes: 300 });
+  for (let i = 0; i < 9; i++) await world.post([{ event_id: `e${i}`, event_type: "t" }]);
+  const first = await world.shard(0).readFresh({ afterSequence: 0 });
+  expect(first.hasMore).toBe(true);
+  expect(await world.visibleIds()).toEqual(Array.from({ length: 9 }, (_, i) => `e${i}`));
+  const rest = await world.shard(0).readFresh({ afterSequence: 8 });
+  expect(rest).toEqual(expect.objectContaining({ rowCount: 1, lastSequence: 9, hasMore: false }));
+  expect((await world.shard(0).readFresh({ afterSequence: 9 })).rowCount).toBe(0);
+});
