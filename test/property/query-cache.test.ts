@@ -113,9 +113,9 @@ test("I62 a cached answer always equals the fresh one, through appends, flushes,
       }
       expect(answers).toEqual(answers.map(({ sql, wanted }) => ({ sql, problem: undefined, got: wanted, wanted })));
     }),
-    { numRuns: 40, seed: 11 },
+    { numRuns: 25, seed: 11 },
   );
   // The property would hold trivially without hits.
-  expect(asked).toBeGreaterThan(100);
-  expect(hits).toBeGreaterThan(20);
+  expect(asked).toBeGreaterThan(60);
+  expect(hits).toBeGreaterThan(10);
 });

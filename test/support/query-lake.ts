@@ -80,6 +80,8 @@ export interface QueryLake {
   ingest(name: string, rows: readonly Row[], shard?: number): void;
   /** Moves a shard's acknowledged rows into the table, with their watermark. */
   flush(name: string, shard?: number): Promise<void>;
+  /** Drops a table with its acknowledged rows. */
+  drop(name: string): Promise<void>;
   /** Every row a query must see. */
   rows(name: string): readonly Row[];
   /** Called before the ingest log is read; lets a test interleave a flush. */
@@ -282,6 +284,11 @@ export async function createQueryLake(): Promise<QueryLake> {
       rowsInTable.set(name, [...(rowsInTable.get(name) ?? []), ...rows]);
       log.rows = [];
       log.watermark = watermark;
+    },
+    async drop(name) {
+      await catalog.dropTable(`default.${name}`);
+      rowsInTable.delete(name);
+      logs.delete(name);
     },
     rows: (name) => [...(rowsInTable.get(name) ?? []), ...logsOf(name).flatMap((log) => log.rows)],
     newIsolate,
