@@ -11,7 +11,7 @@ import {
   type Snapshot,
   type Table,
 } from "#iceberg";
-import type { JobFiles } from "./job-files.ts";
+import { mapParallel, type JobFiles } from "./job-files.ts";
 import { loadGroup, type GroupSize, type JobPlan } from "./plan-job.ts";
 import type { RewriteGroup } from "./plan.ts";
 import type { RewriteGroupResult } from "./rewrite-group.ts";
@@ -123,15 +123,13 @@ export function describeJobSnapshot(snapshot: Snapshot): CommittedJob {
   };
 }
 
-async function loadRewrittenGroups(plan: JobPlan, jobFiles: JobFiles): Promise<RewrittenGroup[]> {
-  const groups: RewrittenGroup[] = [];
-  for (let index = 0; index < plan.groups.length; index++) {
+function loadRewrittenGroups(plan: JobPlan, jobFiles: JobFiles): Promise<RewrittenGroup[]> {
+  return mapParallel([...plan.groups.keys()], async (index) => {
     const result = await jobFiles.readJson(jobFiles.resultKey(index));
     if (result === undefined) throw new LakeError("internal", "A group's result is gone; nothing was committed.");
     const { files } = result as { readonly files: readonly DataFileJson[] };
-    groups.push({ group: await loadGroup(jobFiles, index), outputs: files.map((file) => dataFileFromJson(file)) });
-  }
-  return groups;
+    return { group: await loadGroup(jobFiles, index), outputs: files.map((file) => dataFileFromJson(file)) };
+  });
 }
 
 /** The groups all of whose inputs the table still has; none when it is another table of the same name. */

@@ -27,7 +27,20 @@ export interface JobFiles {
 }
 
 /** A Worker has six connections that await an answer. */
-const PARALLEL_READS = 6;
+const PARALLEL_REQUESTS = 6;
+
+/** Maps items with a few requests at once; results in order. Errors: the first one, once its batch has settled. */
+export async function mapParallel<T, R>(items: readonly T[], map: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let start = 0; start < items.length; start += PARALLEL_REQUESTS) {
+    const settled = await Promise.allSettled(items.slice(start, start + PARALLEL_REQUESTS).map(map));
+    for (const one of settled) {
+      if (one.status === "rejected") throw one.reason;
+      results.push(one.value);
+    }
+  }
+  return results;
+}
 
 /** Opens the working files of a job on a table at `location`. Nothing is read or written. */
 export function openJobFiles(store: ObjectStore, bucket: string, location: string, jobId: string): JobFiles {
@@ -62,22 +75,12 @@ export function openJobFiles(store: ObjectStore, bucket: string, location: strin
     writeJson,
     announceOutput: (group, output, location) => writeJson(`${prefix}outputs/${group}-${output}.json`, { location }),
     async announcedOutputs() {
-      const announced: string[] = [];
-      const keys = await keysBelow(`${prefix}outputs/`);
-      for (let start = 0; start < keys.length; start += PARALLEL_READS) {
-        const values = await Promise.all(keys.slice(start, start + PARALLEL_READS).map(readJson));
-        for (const value of values) {
-          if (
-            typeof value === "object" &&
-            value !== null &&
-            "location" in value &&
-            typeof value.location === "string"
-          ) {
-            announced.push(value.location);
-          }
-        }
-      }
-      return announced;
+      const values = await mapParallel(await keysBelow(`${prefix}outputs/`), readJson);
+      return values.flatMap((value) =>
+        typeof value === "object" && value !== null && "location" in value && typeof value.location === "string"
+          ? [value.location]
+          : [],
+      );
     },
     async deleteAll() {
       const keys = await keysBelow(prefix);

@@ -2,7 +2,7 @@
 
 import { LakeError } from "#core";
 import { dataFileFromJson, dataFileToJson, liveDataFiles, type DataFileJson, type Table } from "#iceberg";
-import type { JobFiles } from "./job-files.ts";
+import { mapParallel, type JobFiles } from "./job-files.ts";
 import type { LayoutRequest } from "./options.ts";
 import { planCompaction, planSortRewrite, type RewriteGroup } from "./plan.ts";
 import { resolveRequest, type ResolvedRequest, type ResolvedSort } from "./resolve.ts";
@@ -39,7 +39,8 @@ type GroupJson = Omit<RewriteGroup, "files" | "partition"> & { readonly files: r
 export async function planJob(table: Table, request: LayoutRequest, jobFiles: JobFiles): Promise<JobPlan> {
   const resolved = resolveRequest(request, table.metadata);
   requireNoDeletes(table);
-  const live = await liveDataFiles(table);
+  // Oldest first: files that arrived together are rewritten together, and rows keep their order of arrival.
+  const live = (await liveDataFiles(table)).toSorted((a, b) => Number(a.sequenceNumber - b.sequenceNumber));
   const files = live.map(({ dataFile }) => dataFile);
   const foreign = files.find(({ fileFormat }) => fileFormat.toUpperCase() !== "PARQUET");
   if (foreign !== undefined) {
@@ -50,7 +51,7 @@ export async function planJob(table: Table, request: LayoutRequest, jobFiles: Jo
   }
   const groups = groupsOf(resolved, files, table);
   const planned = groups.slice(0, MAX_JOB_GROUPS);
-  for (const group of planned) await jobFiles.writeJson(jobFiles.groupKey(group.index), groupToJson(group));
+  await mapParallel(planned, (group) => jobFiles.writeJson(jobFiles.groupKey(group.index), groupToJson(group)));
   return {
     tableUuid: table.metadata["table-uuid"],
     groups: planned.map((group) => ({ files: group.files.length, bytes: group.bytes, rows: group.rows })),
