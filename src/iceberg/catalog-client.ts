@@ -1,10 +1,11 @@
 // The catalog as every part of Firn uses it: Iceberg's REST protocol through iceberg-js, whoever serves it.
 
-import { LakeError, parseTableName, type Clock, type RandomSource, type TableIdentifier } from "#core";
+import { LakeError, parseTableName, required, type Clock, type RandomSource, type TableIdentifier } from "#core";
 import { IcebergRestCatalog, type CommitTableRequest, type CreateTableRequest } from "iceberg-js";
 import { createAppend } from "./append-files.ts";
 import { catalogError, createExactFetch, toExactJson } from "./catalog-transport.ts";
 import type { CommitAttempt } from "./commit-loop.ts";
+import { expireTableSnapshots, type ExpireOptions, type ExpireReport } from "./expire-snapshots.ts";
 import type { FileIO } from "./file-io.ts";
 import { parseTableMetadata } from "./metadata-json.ts";
 import { createRewrite } from "./rewrite-files.ts";
@@ -177,7 +178,16 @@ function createTable(
     replaceSortOrder: () => createReplaceSortOrder(deps, table),
     planScan: (options) => planTableScan(deps.io, metadata, options),
   };
+  depsByTable.set(table, deps);
   return table;
+}
+
+/** How to reach the catalog and the files of a table that this module made. */
+const depsByTable = new WeakMap<Table, TableDeps>();
+
+/** Expires old snapshots of a table loaded through a catalog client. See expireTableSnapshots. */
+export async function expireSnapshots(table: Table, options: ExpireOptions): Promise<ExpireReport> {
+  return expireTableSnapshots(required(depsByTable.get(table), "the table's catalog"), table, options);
 }
 
 /** Every live data file of a snapshot, the current one by default. Errors: as Table.planScan. */

@@ -1,6 +1,7 @@
 // Apache Iceberg: table metadata, manifests, scan planning, commits, the REST catalog's client and server.
 
-export { createCatalogClient, liveDataFiles, type CatalogClientOptions } from "./catalog-client.ts";
+export { createCatalogClient, expireSnapshots, liveDataFiles, type CatalogClientOptions } from "./catalog-client.ts";
+export type { ExpireOptions, ExpireReport } from "./expire-snapshots.ts";
 export type { CatalogServerDeps } from "./catalog-server/catalog-deps.ts";
 export { createCatalogHandler } from "./catalog-server/handler.ts";
 export { createMemoryPointerStore } from "./catalog-server/memory-pointers.ts";

@@ -27,6 +27,9 @@ const KIND_BY_CODE: Partial<Record<ErrorCode, CatalogErrorKind>> = {
   storage_unavailable: { status: 503, type: "ServiceUnavailableException" },
 };
 
+/** Schemas are walked recursively: one nested thousands of levels deep exhausts the stack. */
+const TOO_DEEP = new LakeError("invalid_request", "The request is nested too deeply.");
+
 const JSON_HEADERS = { "content-type": "application/json" };
 
 /** A JSON response; bigint prints as an integer. */
@@ -37,7 +40,7 @@ export function jsonResponse(body: unknown, init: { readonly status?: number; re
 
 /** The response of an error. What is not a known error says nothing of its cause. */
 export function errorResponse(error: unknown): Response {
-  const known = error instanceof LakeError ? error : undefined;
+  const known = error instanceof RangeError ? TOO_DEEP : error instanceof LakeError ? error : undefined;
   const { status, type } = (known === undefined ? undefined : KIND_BY_CODE[known.code]) ?? INTERNAL;
   const message = known?.message ?? "The catalog failed; see its log.";
   return jsonResponse({ error: { message, type, code: status } }, { status });

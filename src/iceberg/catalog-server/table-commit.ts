@@ -5,6 +5,7 @@ import { readTableMetadata } from "../metadata-file.ts";
 import { applyUpdates, createFromUpdates } from "../metadata-builder.ts";
 import { encodeTableMetadata } from "../metadata-json.ts";
 import { failedRequirement } from "../requirements.ts";
+import { metadataFolder } from "../snapshot-files.ts";
 import type { TableMetadata } from "../table-metadata.ts";
 import type { CommitRequest } from "../update-json.ts";
 import type { CatalogServerDeps } from "./catalog-deps.ts";
@@ -97,7 +98,8 @@ async function writeMetadata(
   previous: string | undefined,
 ): Promise<string> {
   const version = previous === undefined ? 0 : Number(VERSION.exec(previous)?.[1] ?? -1) + 1;
-  const folder = metadata.properties["write.metadata.path"] ?? `${metadata.location}/metadata`;
+  const folder = metadataFolder(metadata);
+  checkLocation(deps, folder);
   const location = `${folder}/${String(version).padStart(5, "0")}-${deps.random.uuid()}.metadata.json`;
   await deps.io.write(location, encodeTableMetadata(metadata));
   return location;

@@ -184,7 +184,11 @@ test("C23 malformed requests are 400 and leave nothing behind", async () => {
     expect((await call(lake, "POST", TABLES, { ...CREATE, name })).status).toBe(400);
     expect((await call(lake, "POST", "/namespaces", { namespace: [name] })).status).toBe(400);
   }
+  const deepType = `${'{"type":"list","element-id":1,"element-required":true,"element":'.repeat(20_000)}"int"${"}".repeat(20_000)}`;
+  const deep = `{"name":"d","schema":{"type":"struct","fields":[{"id":1,"name":"x","required":true,"type":${deepType}}]}}`;
+  expect((await call(lake, "POST", TABLES, deep)).status).toBe(400);
   const outside = [
+    { action: "set-properties", updates: { "write.metadata.path": "s3://elsewhere/m" } },
     { action: "set-location", location: "s3://elsewhere/t" },
     { action: "set-location", location: "s3://lake/../t" },
   ];
