@@ -23,7 +23,7 @@ type Convert = (values: FlatVector["values"], length: number) => FlatVector["val
 
 function widen(values: FlatVector["values"]): FlatVector["values"] | undefined {
   if (values instanceof Float64Array) return values;
-  return values instanceof Int32Array ? Float64Array.from(values) : undefined;
+  return values instanceof Int32Array ? new Float64Array(values) : undefined;
 }
 
 function convertFor(from: DataType, to: DataType): Convert | undefined {

@@ -130,10 +130,8 @@ class NumberEncoder extends BaseEncoder {
     }
     if (validity !== undefined) {
       this.encodeNullable(values as Float64Array | Int32Array, validity, rowCount, insert, out);
-    } else if (values instanceof Float64Array) {
-      encodeDoubles(this.table, values, rowCount, insert, out);
     } else {
-      encodeIntegers(this.table, values as Int32Array, rowCount, insert, out);
+      this.table.encode(values as Float64Array | Int32Array, rowCount, insert, out);
     }
   }
 
@@ -151,17 +149,32 @@ class NumberEncoder extends BaseEncoder {
 
   decode(ids: Int32Array): Vector {
     const { keys } = this.table;
-    const { kind } = this.type;
-    const isBoolean = kind === "boolean";
-    const scalars: Scalar[] = [];
-    for (let i = 0; i < ids.length; i++) {
-      const id = ids[i] as number;
-      if (id === this.nullId) scalars.push(null);
-      else if (isBoolean) scalars.push(keys[id] === 1);
-      else scalars.push(this.bigValues.get(id) ?? (keys[id] as number));
+    const { type } = this;
+    const length = ids.length;
+    if (this.bigValues.size > 0) {
+      const scalars: Scalar[] = [];
+      for (let i = 0; i < length; i++) {
+        const id = ids[i] as number;
+        scalars.push(id === this.nullId ? null : (this.bigValues.get(id) ?? (keys[id] as number)));
+      }
+      return vectorFromScalars(type, scalars);
     }
-    return vectorFromScalars(this.type, scalars);
+    const values = emptyValues(type, length);
+    let validity: Uint8Array | undefined;
+    for (let i = 0; i < length; i++) {
+      const id = ids[i] as number;
+      if (id === this.nullId) {
+        validity ??= new Uint8Array(length).fill(1);
+        validity[i] = 0;
+      } else values[i] = keys[id] as number;
+    }
+    return { encoding: "flat", type, length, values, validity };
   }
+}
+
+function emptyValues({ kind }: DataType, length: number): Float64Array | Int32Array | Uint8Array {
+  if (kind === "boolean") return new Uint8Array(length);
+  return kind === "int16" || kind === "int32" || kind === "date" ? new Int32Array(length) : new Float64Array(length);
 }
 
 /** Strings and everything else with a scalar key. */
@@ -217,27 +230,6 @@ class KeyEncoder extends BaseEncoder {
     for (let i = 0; i < ids.length; i++) scalars.push(this.values[ids[i] as number] ?? null);
     return vectorFromScalars(this.type, scalars);
   }
-}
-
-function encodeDoubles(
-  table: NumberTable,
-  values: Float64Array,
-  rowCount: number,
-  insert: boolean,
-  out: Int32Array,
-): void {
-  for (let i = 0; i < rowCount; i++) out[i] = table.idOf(values[i] as number, insert);
-}
-
-/** A loop of its own, so that each stays monomorphic. */
-function encodeIntegers(
-  table: NumberTable,
-  values: Int32Array,
-  rowCount: number,
-  insert: boolean,
-  out: Int32Array,
-): void {
-  for (let i = 0; i < rowCount; i++) out[i] = table.idOf(values[i] as number, insert);
 }
 
 /** An encoder for columns of a type. */

@@ -4,27 +4,37 @@
 const MIN_SLOTS = 1024;
 /** Slots are doubled when more than half are taken. */
 const MAX_LOAD = 0.5;
+const TWO_POW_MINUS_32 = 2 ** -32;
 
 const doubleBits = new Float64Array(1);
 const wordBits = new Int32Array(doubleBits.buffer);
 
-function hashDouble(key: number): number {
-  doubleBits[0] = key;
-  let h = Math.imul(wordBits[0] as number, 0x9e37_79b1) ^ Math.imul(wordBits[1] as number, 0x85eb_ca6b);
+function mix(low: number, high: number): number {
+  let h = Math.imul(low, 0x9e37_79b1) ^ Math.imul(high, 0x85eb_ca6b);
   h ^= h >>> 15;
   h = Math.imul(h, 0x2c1b_3c6d);
   return h ^ (h >>> 13);
 }
 
-/** Doubles to dense ids. -0 is 0; NaN has one id. */
+/** Integers hash by arithmetic, which stays in registers; other doubles by their bits. */
+function hashDouble(key: number): number {
+  const low = key | 0;
+  const high = (key * TWO_POW_MINUS_32) | 0;
+  if (low + high * 4_294_967_296 === key || (low >>> 0) + high * 4_294_967_296 === key) return mix(low, high);
+  doubleBits[0] = key;
+  return mix(wordBits[0] as number, wordBits[1] as number);
+}
+
+/**
+ * Doubles to dense ids. -0 is 0; NaN has one id. A slot is a key and its id + 1 side by side (0 is free), so that a
+ * probe touches one cache line.
+ */
 export class NumberTable {
   /** Key of each id; NaN where the id stands for something that is no number. */
   keys: Float64Array = new Float64Array(MIN_SLOTS >> 1);
   count = 0;
-  private slots: Int32Array = new Int32Array(MIN_SLOTS).fill(-1);
+  private slots: Float64Array = new Float64Array(MIN_SLOTS * 2);
   private nanId = -1;
-  private lastKey = Number.NaN;
-  private lastId = -1;
 
   /** Bytes held. */
   get byteSize(): number {
@@ -41,32 +51,53 @@ export class NumberTable {
 
   /** The id of a key, new if needed; -1 for an unknown one when `insert` is false. */
   idOf(key: number, insert: boolean): number {
-    if (key === this.lastKey) return this.lastId;
     const { slots } = this;
-    const mask = slots.length - 1;
+    const mask = (slots.length >> 1) - 1;
     if (key !== key) {
       if (this.nanId < 0 && insert) this.nanId = this.addPhantom();
       return this.nanId;
     }
-    let slot = hashDouble(key + 0) & mask;
+    let slot = (hashDouble(key + 0) & mask) << 1;
     for (;;) {
-      const id = slots[slot] as number;
-      if (id < 0) break;
-      if (this.keys[id] === key) {
-        this.lastKey = key;
-        this.lastId = id;
-        return id;
-      }
-      slot = (slot + 1) & mask;
+      const stored = slots[slot + 1] as number;
+      if (stored === 0) return insert ? this.append(key + 0, slot) : -1;
+      if (slots[slot] === key) return stored - 1;
+      slot = (slot + 2) & ((mask << 1) | 1);
     }
-    if (!insert) return -1;
+  }
+
+  /** {@link idOf} for each of many keys; runs and alternations of few keys skip the probe. */
+  encode(values: Float64Array | Int32Array, rowCount: number, insert: boolean, out: Int32Array): void {
+    let newer = Number.NaN;
+    let newerId = -1;
+    let older = Number.NaN;
+    let olderId = -1;
+    for (let i = 0; i < rowCount; i++) {
+      const key = values[i] as number;
+      if (key === newer) {
+        out[i] = newerId;
+      } else if (key === older) {
+        out[i] = olderId;
+      } else {
+        older = newer;
+        olderId = newerId;
+        newer = key;
+        newerId = this.idOf(key, insert);
+        out[i] = newerId;
+      }
+    }
+  }
+
+  private append(key: number, slot: number): number {
     const id = this.count++;
     if (id >= this.keys.length) this.grow();
-    this.keys[id] = key + 0;
-    if (this.count > this.slots.length * MAX_LOAD) this.rehash();
-    else slots[slot] = id;
-    this.lastKey = key;
-    this.lastId = id;
+    this.keys[id] = key;
+    if (this.count > (this.slots.length >> 1) * MAX_LOAD) {
+      this.rehash();
+    } else {
+      this.slots[slot] = key;
+      this.slots[slot + 1] = id + 1;
+    }
     return id;
   }
 
@@ -77,22 +108,23 @@ export class NumberTable {
   }
 
   private rehash(): void {
-    const slots = new Int32Array(this.slots.length * 2).fill(-1);
-    const mask = slots.length - 1;
+    const slots = new Float64Array(this.slots.length * 2);
+    const mask = (slots.length >> 1) - 1;
     for (let id = 0; id < this.count; id++) {
       const key = this.keys[id] as number;
       if (key !== key) continue;
-      let slot = hashDouble(key) & mask;
-      while ((slots[slot] as number) >= 0) slot = (slot + 1) & mask;
-      slots[slot] = id;
+      let slot = (hashDouble(key) & mask) << 1;
+      while (slots[slot + 1] !== 0) slot = (slot + 2) & ((mask << 1) | 1);
+      slots[slot] = key;
+      slots[slot + 1] = id + 1;
     }
     this.slots = slots;
   }
 }
 
-/** Cells of the direct map of a pair table before it becomes a hash table: 4 MiB. */
-const MAX_DIRECT_CELLS = 1 << 20;
-const MIN_STRIDE = 64;
+/** Cells of the direct map of a pair table before it becomes a hash table: 8 MiB. */
+const MAX_DIRECT_CELLS = 1 << 21;
+const MIN_STRIDE = 8;
 /** Ids stay below this, so that a pair packs exactly into a double. */
 const PAIR_BASE = 2 ** 26;
 

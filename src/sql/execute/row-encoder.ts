@@ -9,6 +9,7 @@ import { PairTable } from "./hash-table.ts";
 export class RowEncoder {
   private readonly encoders: readonly ColumnEncoder[];
   private readonly pairs: readonly PairTable[];
+  private ids = new Int32Array(0);
   private scratch = new Int32Array(0);
 
   constructor(types: readonly DataType[]) {
@@ -32,11 +33,13 @@ export class RowEncoder {
 
   /**
    * The id of each row. Without `insert`, rows never inserted give -1. With `rejectNulls`, rows with a NULL in any
-   * column give -1 (joins). Ownership: a fresh array.
+   * column give -1 (joins). Ownership: a view of this encoder's buffer, good until the next call.
    */
   encode(columns: readonly Vector[], rowCount: number, insert: boolean, rejectNulls = false): Int32Array {
-    const out = new Int32Array(rowCount);
+    if (this.ids.length < rowCount) this.ids = new Int32Array(rowCount);
+    const out = this.ids.subarray(0, rowCount);
     const rejected = rejectNulls ? new Uint8Array(rowCount) : undefined;
+    if (this.encoders.length === 0) out.fill(0);
     for (const [c, encoder] of this.encoders.entries()) {
       const column = columns[c] as Vector;
       let target = out;

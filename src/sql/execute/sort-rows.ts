@@ -1,7 +1,7 @@
 // Sorting row numbers by several keys. Each key becomes an array of doubles in the wanted order, so that the merge
 // sort compares numbers only; strings and other types are ranked first. Stable.
 
-import type { DataType, Scalar, Vector } from "#columnar";
+import type { DataType, FlatVector, Scalar, Vector } from "#columnar";
 import { scalarComparator, scalarKey } from "../values/index.ts";
 import { rowReader } from "./build.ts";
 
@@ -24,7 +24,7 @@ function sortedDistinct(values: Scalar[], type: DataType): Scalar[] {
 }
 
 /** Ranks values: equal values share a rank, greater values have greater ones; null rows get 0. */
-function rankValues(vector: Vector, rowCount: number): { ranks: Float64Array; nulls: Uint8Array | undefined } {
+function rankValues(vector: Vector, rowCount: number): Ranks {
   const { type } = vector;
   const read = rowReader(vector);
   const ids = new Map<unknown, number>();
@@ -56,8 +56,22 @@ function rankValues(vector: Vector, rowCount: number): { ranks: Float64Array; nu
   return { ranks, nulls };
 }
 
-function rankDictionary(vector: Extract<Vector, { encoding: "dictionary" }>, rowCount: number) {
-  const entries = rankValues(vector.dictionary, vector.dictionary.length);
+interface Ranks {
+  readonly ranks: Float64Array;
+  readonly nulls: Uint8Array | undefined;
+}
+
+const dictionaryRanks = new WeakMap<FlatVector, Ranks>();
+
+/** Ranks of a dictionary's entries, computed once. */
+export function ranksOfDictionary(dictionary: FlatVector): Ranks {
+  let ranks = dictionaryRanks.get(dictionary);
+  if (ranks === undefined) dictionaryRanks.set(dictionary, (ranks = rankValues(dictionary, dictionary.length)));
+  return ranks;
+}
+
+function rankDictionary(vector: Extract<Vector, { encoding: "dictionary" }>, rowCount: number): Ranks {
+  const entries = ranksOfDictionary(vector.dictionary);
   const ranks = new Float64Array(rowCount);
   const { codes, validity } = vector;
   for (let i = 0; i < rowCount; i++) ranks[i] = entries.ranks[codes[i] as number] as number;
@@ -70,12 +84,12 @@ function rankDictionary(vector: Extract<Vector, { encoding: "dictionary" }>, row
   return { ranks, nulls };
 }
 
-function numbersOf(vector: Vector, rowCount: number): { ranks: Float64Array; nulls: Uint8Array | undefined } {
+function numbersOf(vector: Vector, rowCount: number): Ranks {
   if (vector.encoding === "dictionary") return rankDictionary(vector, rowCount);
   if (vector.encoding === "flat" && vector.type.kind !== "null") {
     const { values, validity } = vector;
     if (values instanceof Float64Array || values instanceof Int32Array || values instanceof Uint8Array) {
-      const ranks = Float64Array.from(values);
+      const ranks = new Float64Array(values);
       if (validity === undefined) return { ranks, nulls: undefined };
       const nulls = new Uint8Array(rowCount);
       for (let i = 0; i < rowCount; i++) {
@@ -155,7 +169,7 @@ function mergeMany(source: Int32Array, target: Int32Array, keys: readonly Float6
 /** One key: the values travel with the rows, so that comparing reads memory in order. */
 function sortSingle(key: Float64Array, count: number): Int32Array {
   let rows = new Int32Array(count);
-  let values = Float64Array.from(key);
+  let values = key.slice();
   let ordered = true;
   for (let i = 0; i < count; i++) {
     rows[i] = i;

@@ -1,18 +1,19 @@
 // ORDER BY: a full sort, or a top-N that keeps little more than the rows it will return.
 
-import { BATCH_ROWS, concatBatches, gatherBatch, type Batch } from "#columnar";
+import { BATCH_ROWS, concatBatches, gatherBatch, sliceBatch, type Batch } from "#columnar";
 import type { EvaluationEnvironment } from "../functions/index.ts";
 import type { PlanNode, SortKey } from "../plan.ts";
 import { collectInput, BatchSizer } from "./buffered-input.ts";
 import { checkpoint, type ExecutionContext } from "./context.ts";
 import { compileExpr } from "./expression.ts";
 import { sortRows, type KeyColumn } from "./sort-rows.ts";
+import { createTopBound } from "./top-bound.ts";
 
 type SortNode = Extract<PlanNode, { kind: "sort" }>;
 
-/** A top-N sorts when it holds this many times its rows, and at least this many more. */
-const TOP_SLACK_FACTOR = 2;
-const TOP_SLACK_ROWS = 16_384;
+/** A top-N sorts what it holds when that is this many times its rows, and at least this many rows, more. */
+const TOP_SLACK_FACTOR = 3;
+const TOP_SLACK_ROWS = 4096;
 /** Beyond this, a full sort with its denser memory serves as well. */
 const MAX_TOP_ROWS = 1_000_000;
 
@@ -55,38 +56,6 @@ export async function* executeSort(
   }
 }
 
-/**
- * A bound on the first key: once N rows are held, a row whose first key is beyond the N-th's cannot be among the
- * first N. Works on number columns; others are never skipped.
- */
-function candidateRows(
-  key: KeyColumn | undefined,
-  rowCount: number,
-  bound: number | undefined,
-): Int32Array | undefined {
-  if (bound === undefined || key === undefined || key.vector.encoding !== "flat") return undefined;
-  const { values, validity } = key.vector;
-  if (!(values instanceof Float64Array || values instanceof Int32Array)) return undefined;
-  const rows = new Int32Array(rowCount);
-  let count = 0;
-  const { descending } = key;
-  for (let i = 0; i < rowCount; i++) {
-    const value = values[i] as number;
-    rows[count] = i;
-    // NaN fails both comparisons and is kept; so are nulls.
-    if (!(descending ? value < bound : value > bound) || (validity !== undefined && validity[i] === 0)) count++;
-  }
-  return count === rowCount ? undefined : rows.subarray(0, count);
-}
-
-function boundOf(key: KeyColumn | undefined, row: number): number | undefined {
-  if (key?.vector.encoding !== "flat") return undefined;
-  const { values, validity } = key.vector;
-  if (validity !== undefined && validity[row] === 0) return undefined;
-  const value = values[row];
-  return typeof value === "number" && !Number.isNaN(value) ? value : undefined;
-}
-
 async function* executeTop(
   topRows: number,
   keysOf: KeyEvaluator,
@@ -95,18 +64,17 @@ async function* executeTop(
 ): AsyncGenerator<Batch> {
   if (topRows === 0) return;
   const account = context.memory.open("top-N sort");
+  const bound = createTopBound(topRows);
   let held: Batch[] = [];
   let heldRows = 0;
   let bytes = 0;
   let sizer = new BatchSizer();
-  let bound: number | undefined;
-  let triedBound = false;
   const shrink = (): void => {
     const all = concatBatches(held);
     const keys = keysOf(all);
     const rows = sortRows(keys, all.rowCount).subarray(0, topRows);
     const kept = gatherBatch(all, rows);
-    if (rows.length === topRows) bound = boundOf(keys[0], rows[topRows - 1] as number);
+    if (rows.length === topRows) bound.update(keys[0], rows[topRows - 1] as number);
     held = [kept];
     heldRows = kept.rowCount;
     sizer = new BatchSizer();
@@ -117,31 +85,23 @@ async function* executeTop(
     for await (const batch of input) {
       checkpoint(context);
       if (batch.rowCount === 0) continue;
-      const rows = bound === undefined ? undefined : candidateRows(keysOf(batch)[0], batch.rowCount, bound);
+      const rows = bound.candidates(keysOf(batch), batch.rowCount);
+      if (rows?.length === 0) continue;
       const candidates = rows === undefined ? batch : gatherBatch(batch, rows);
-      if (candidates.rowCount === 0) continue;
       held.push(candidates);
       heldRows += candidates.rowCount;
       bytes += sizer.add(candidates);
       account.resize(bytes);
       // The first chance to learn a bound is taken at once.
-      const firstBound = bound === undefined && !triedBound;
-      if (heldRows > (firstBound ? topRows : topRows * TOP_SLACK_FACTOR + TOP_SLACK_ROWS)) {
-        triedBound = true;
-        shrink();
-      }
+      const slack = bound.isKnown ? topRows * TOP_SLACK_FACTOR + TOP_SLACK_ROWS : 0;
+      if (heldRows >= topRows + slack) shrink();
     }
     if (held.length === 0) return;
     shrink();
-    const [result] = held;
-    for (let start = 0; result !== undefined && start < result.rowCount; start += BATCH_ROWS) {
-      const end = Math.min(start + BATCH_ROWS, result.rowCount);
-      yield start === 0 && end === result.rowCount
-        ? result
-        : gatherBatch(
-            result,
-            Int32Array.from({ length: end - start }, (_, i) => start + i),
-          );
+    for (const result of held) {
+      for (let start = 0; start < result.rowCount; start += BATCH_ROWS) {
+        yield sliceBatch(result, start, Math.min(start + BATCH_ROWS, result.rowCount));
+      }
     }
   } finally {
     account.close();

@@ -144,7 +144,7 @@ export function arithmeticKernel(operator: ArithmeticOperator, kind: NumericKind
     }
     if (!allWithin(out, limit, validity)) return undefined;
     if (integral && operator !== "+" && operator !== "-") withoutNegativeZero(out);
-    const values = kind === "int16" || kind === "int32" ? Int32Array.from(out) : out;
+    const values = kind === "int16" || kind === "int32" ? new Int32Array(out) : out;
     const result: FlatVector = { encoding: "flat", type, length: rowCount, values, validity };
     return result;
   };

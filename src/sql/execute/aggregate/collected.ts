@@ -122,7 +122,8 @@ function checkFraction(fraction: Scalar): number | null {
   return value;
 }
 
-function eachFraction(fraction: Scalar, one: (fraction: number) => Scalar): Scalar {
+/** Applies a function to a fraction or to each of a list of them. Errors: numeric_out_of_range outside 0 to 1. */
+export function eachFraction(fraction: Scalar, one: (fraction: number) => Scalar): Scalar {
   if (Array.isArray(fraction)) {
     return (fraction as readonly Scalar[]).map((item) => {
       const checked = checkFraction(item);

@@ -22,6 +22,7 @@ import {
 import { CountAccumulator } from "./counts.ts";
 import { DistinctCountAccumulator } from "./distinct-count.ts";
 import { ChosenAccumulator, createBitFold, createExtreme, FoldAccumulator, preferBy } from "./extremes.ts";
+import { NumberPercentileAccumulator } from "./percentiles.ts";
 import {
   DecimalVarianceAccumulator,
   FloatVarianceAccumulator,
@@ -74,14 +75,23 @@ function createCollected(call: AggregateCall, skipNulls: boolean, result: Collec
   });
 }
 
-/** Percentiles of a plain argument (median, approx_percentile): the value orders itself. */
-function createSelfOrdered(call: AggregateCall, result: CollectedResult): Accumulator {
+/** Types whose vectors are always arrays of numbers. */
+const NUMBER_ARRAYS = new Set(["int16", "int32", "float32", "float64", "date", "time", "timestamp"]);
+
+/** Percentiles: the value is the sort expression, or for median and approx_percentile the first argument. */
+function createPercentile(call: AggregateCall, fraction: Scalar, interpolate: boolean): Accumulator {
+  const [key] = call.orderBy;
+  const valueType = key?.expr.type ?? call.args[0]?.type ?? TEXT;
+  const descending = key?.descending ?? false;
+  if (NUMBER_ARRAYS.has(valueType.kind)) {
+    return new NumberPercentileAccumulator({ type: call.type, fraction, interpolate, descending });
+  }
   return new CollectedAccumulator({
     type: call.type,
-    argTypes: accumulatedTypes(call),
-    order: [{ argument: 0, descending: false, nullsFirst: false }],
+    argTypes: [valueType],
+    order: [{ argument: 0, descending, nullsFirst: false }],
     skipNulls: true,
-    result,
+    result: interpolate ? percentileCont(fraction) : percentileDisc(fraction),
   });
 }
 
@@ -156,13 +166,13 @@ export function createAccumulator(call: AggregateCall, env: EvaluationEnvironmen
     case "json_object_agg":
       return createCollected(call, false, jsonObject(call.args[1]?.type ?? TEXT));
     case "percentile_cont":
-      return createCollected(call, true, percentileCont(constantArg(0)));
+      return createPercentile(call, constantArg(0), true);
     case "percentile_disc":
-      return createCollected(call, true, percentileDisc(constantArg(0)));
+      return createPercentile(call, constantArg(0), false);
     case "median":
-      return createSelfOrdered(call, percentileCont(0.5));
+      return createPercentile(call, 0.5, true);
     case "approx_percentile":
-      return createSelfOrdered(call, percentileCont(constantArg(0)));
+      return createPercentile(call, constantArg(0), true);
     case "mode": {
       const type = call.orderBy[0]?.expr.type ?? argType;
       const compare = scalarComparator(type);
