@@ -1,5 +1,7 @@
 // Many strings to and from one block of UTF-8 with offsets: Arrow's layout, and the fast way through TextEncoder.
 
+import { concatBytes } from "#core";
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
@@ -16,43 +18,43 @@ export interface Utf8Block {
 export function encodeUtf8Block(values: readonly string[], validity: Uint8Array | undefined): Utf8Block {
   const length = values.length;
   const offsets = new Int32Array(length + 1);
-  let bytes = new Uint8Array(Math.max(64, length * 8));
+  const parts: Uint8Array[] = [];
   let position = 0;
+  let scratch = new Uint8Array(0);
   for (let start = 0; start < length; start += CHUNK_STRINGS) {
-    const end = Math.min(length, start + CHUNK_STRINGS);
-    let chunk = start === 0 && end === length ? values : values.slice(start, end);
+    let chunk = values.slice(start, start + CHUNK_STRINGS);
     if (validity !== undefined) chunk = chunk.map((value, i) => (validity[start + i] === 0 ? "" : value));
     const text = chunk.join("");
-    const needed = position + text.length * 3;
-    if (needed > bytes.length) {
-      const grown = new Uint8Array(Math.max(needed, bytes.length * 2));
-      grown.set(bytes.subarray(0, position));
-      bytes = grown;
+    if (scratch.length < text.length * 3) scratch = new Uint8Array(text.length * 3);
+    let { written } = encoder.encodeInto(text, scratch);
+    const isAscii = written === text.length;
+    let end = position;
+    for (let i = 0; i < chunk.length; i++) {
+      const value = chunk[i] as string;
+      end += isAscii ? value.length : utf8Length(value);
+      offsets[start + i + 1] = end;
     }
-    const { written } = encoder.encodeInto(text, bytes.subarray(position));
-    let end8 = position;
-    if (written === text.length) {
-      for (let i = 0; i < chunk.length; i++) {
-        end8 += (chunk[i] as string).length;
-        offsets[start + i + 1] = end8;
-      }
-    } else {
-      for (let i = 0; i < chunk.length; i++) {
-        end8 += utf8Length(chunk[i] as string);
-        offsets[start + i + 1] = end8;
-      }
-      // Joining fuses a string's trailing high surrogate with the next one's leading low surrogate.
-      if (end8 !== position + written) {
-        end8 = position;
-        for (let i = 0; i < chunk.length; i++) {
-          end8 += encoder.encodeInto(chunk[i] as string, bytes.subarray(end8)).written;
-          offsets[start + i + 1] = end8;
-        }
-      }
-    }
-    position = end8;
+    // Joining fuses a string's trailing high surrogate with the next one's leading low surrogate.
+    if (end !== position + written) written = encodeEach(chunk, scratch, offsets, start, position);
+    parts.push(scratch.slice(0, written));
+    position += written;
   }
-  return { offsets, bytes: bytes.subarray(0, position) };
+  return { offsets, bytes: parts.length === 1 && parts[0] !== undefined ? parts[0] : concatBytes(parts) };
+}
+
+function encodeEach(
+  chunk: readonly string[],
+  target: Uint8Array,
+  offsets: Int32Array,
+  start: number,
+  base: number,
+): number {
+  let written = 0;
+  for (let i = 0; i < chunk.length; i++) {
+    written += encoder.encodeInto(chunk[i] as string, target.subarray(written)).written;
+    offsets[start + i + 1] = base + written;
+  }
+  return written;
 }
 
 function utf8Length(text: string): number {

@@ -53,7 +53,7 @@ interface FetchedRowGroup {
  * over the chunk; where a chunk leaves its dictionary, batches from there on are flat.
  *
  * Cost: reads only the needed chunks, neighbours within 64 KiB in one request; the next row group is fetched once
- * the second batch of the current one is asked for. Holds the compressed bytes of two row groups and one decoded
+ * a second batch is asked for. Holds the compressed bytes of two row groups and one decoded
  * page a column. Errors: those of the reader, the signal's reason, `data_invalid` for corrupt or unreadable data.
  */
 export async function* scanParquet(
@@ -86,7 +86,7 @@ export async function* scanParquet(
     const readers = plans.map((plan) => columnReader(plan, group, fetched));
     for (let row = 0; row < group.numRows; row += batchRows) {
       signal?.throwIfAborted();
-      if (row > 0) next ??= fetchGroup(position + 1);
+      if (row > 0 || position > 0) next ??= fetchGroup(position + 1);
       const rowCount = Math.min(batchRows, group.numRows - row);
       const columns = readers.map((read) => read(rowCount));
       yield { rowCount, columns, rowGroup: index, firstRow: (firstRows[index] ?? 0) + row };
