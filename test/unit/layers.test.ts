@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Files outside workers/ that may name Cloudflare's types. */
 const MAY_NAME_CLOUDFLARE = new Set(["src/storage/r2.ts", "src/cache/kv.ts", "src/wasm.d.ts"]);
 const CLOUDFLARE_TYPES =
-  /\b(R2Bucket|R2Object|KVNamespace|D1Database|DurableObject\w*|SqlStorage|ExecutionContext|WorkerEntrypoint|WorkflowEntrypoint|ScheduledController)\b|cloudflare:/;
+  /\b(R2Bucket|R2Object|KVNamespace|D1Database|DurableObject\w*|SqlStorage|WorkerEntrypoint|WorkflowEntrypoint|ScheduledController)\b|cloudflare:/;
 
 interface SourceFile {
   readonly path: string;
