@@ -1,7 +1,15 @@
 // Acknowledged rows that no snapshot holds yet: read from the ingest log, narrowed to a scan's columns and rows.
 
-import type { TableIdentifier } from "#core";
-import { arrowIpcToBatches, constantVector, gatherBatch, scalarAt, type Batch, type Vector } from "#columnar";
+import { LakeError, type TableIdentifier } from "#core";
+import {
+  arrowIpcToBatches,
+  constantVector,
+  gatherBatch,
+  scalarAt,
+  vectorByteSize,
+  type Batch,
+  type Vector,
+} from "#columnar";
 import { schemaById, type TableMetadata } from "#iceberg";
 import { promoteVector } from "#parquet";
 import type { ScanColumn } from "./file-scan.ts";
@@ -9,27 +17,33 @@ import { matchesValue, type FieldPredicate } from "./field-predicate.ts";
 
 /** One page of acknowledged rows. */
 export interface FreshPage {
+  /** Rows before this sequence are in the table. */
+  readonly firstRetainedSequence: number;
+  /** Last sequence of the page; the asked-for one when it is empty. */
+  readonly lastSequence: number;
   readonly rowCount: number;
   /** Arrow IPC stream in the column order of the schema. */
   readonly ipc: Uint8Array;
   readonly schemaId: number;
+  readonly hasMore: boolean;
 }
 
-/** The rows of one shard above the watermark of the metadata they were asked for with. */
+/** One shard of the ingest log, to be read from a table's watermark on. */
 export interface FreshShard {
   readonly shardIndex: number;
+  /** Last sequence that the table's snapshot holds. */
   readonly watermark: number;
-  readonly pages: readonly FreshPage[];
+  readFresh(request: { readonly afterSequence: number }): Promise<FreshPage>;
 }
 
 /** Where acknowledged rows come from. */
 export interface FreshSource {
-  /**
-   * Every shard's rows above the metadata's watermarks, or undefined when rows went into the table since the
-   * metadata was loaded: reload it and ask again. Cost: one call a shard.
-   */
-  readFresh(table: TableIdentifier, metadata: TableMetadata): Promise<readonly FreshShard[] | undefined>;
+  /** Every shard of the table with the metadata's watermark. Makes no call itself. */
+  shards(table: TableIdentifier, metadata: TableMetadata): readonly FreshShard[];
 }
+
+/** Decoded fresh rows a query may hold, bytes. Shards flush well below; more means that flushes fail. */
+const MAX_FRESH_BYTES = 24 * 1024 * 1024;
 
 /** Fresh rows of one shard with their columns found by field id. */
 export interface FreshBatch {
@@ -48,28 +62,66 @@ export interface FreshSelection {
 }
 
 /**
- * Decodes the pages of all shards. Undefined when a page follows a schema that the metadata does not have: the table
- * changed since, reload it. Errors: `data_invalid`.
+ * Reads all shards above their watermarks, keeping only the fields asked for. Undefined when rows went into the table
+ * since the metadata was loaded, or follow a schema it does not have: reload the table and ask again.
+ *
+ * Cost: one call a shard while its rows fit a page; holds one page a shard while it is decoded. Errors:
+ * `memory_limit_exceeded`, `data_invalid`.
  */
-export function decodeFreshShards(
+export async function readFreshRows(
   shards: readonly FreshShard[],
   metadata: TableMetadata,
-): readonly FreshBatch[] | undefined {
-  const decoded: FreshBatch[] = [];
-  for (const { shardIndex, watermark, pages } of shards) {
-    for (const { rowCount, ipc, schemaId } of pages) {
-      if (rowCount === 0) continue;
-      if (!metadata.schemas.some((schema) => schema["schema-id"] === schemaId)) return undefined;
-      const { fields } = schemaById(metadata, schemaId);
-      for (const batch of arrowIpcToBatches(ipc)) {
-        const vectorsByFieldId = new Map(
-          batch.columns.map((vector, index) => [fields[index]?.id ?? -index, vector] as const),
-        );
-        decoded.push({ shardIndex, watermark, vectorsByFieldId, rowCount: batch.rowCount });
+  fieldIds: ReadonlySet<number>,
+): Promise<readonly FreshBatch[] | undefined> {
+  let heldBytes = 0;
+  const readShard = async (shard: FreshShard): Promise<FreshBatch[] | undefined> => {
+    const batches: FreshBatch[] = [];
+    let afterSequence = shard.watermark;
+    for (;;) {
+      const page = await shard.readFresh({ afterSequence });
+      if (page.firstRetainedSequence > afterSequence + 1) return undefined;
+      if (page.rowCount > 0) {
+        const decoded = decodePage(page, shard, metadata, fieldIds);
+        if (decoded === undefined) return undefined;
+        for (const { vectorsByFieldId } of decoded) {
+          for (const vector of vectorsByFieldId.values()) heldBytes += vectorByteSize(vector);
+        }
+        if (heldBytes > MAX_FRESH_BYTES) throw tooManyFreshRows();
+        batches.push(...decoded);
       }
+      if (!page.hasMore) return batches;
+      afterSequence = page.lastSequence;
     }
-  }
-  return decoded;
+  };
+  const perShard = await Promise.all(shards.map(readShard));
+  const complete = perShard.filter((batches) => batches !== undefined);
+  return complete.length === shards.length ? complete.flat() : undefined;
+}
+
+function decodePage(
+  { ipc, schemaId }: FreshPage,
+  { shardIndex, watermark }: FreshShard,
+  metadata: TableMetadata,
+  fieldIds: ReadonlySet<number>,
+): FreshBatch[] | undefined {
+  if (!metadata.schemas.some((schema) => schema["schema-id"] === schemaId)) return undefined;
+  const { fields } = schemaById(metadata, schemaId);
+  return arrowIpcToBatches(ipc).map((batch) => {
+    const vectorsByFieldId = new Map<number, Vector>();
+    for (const [index, vector] of batch.columns.entries()) {
+      const fieldId = fields[index]?.id;
+      if (fieldId !== undefined && fieldIds.has(fieldId)) vectorsByFieldId.set(fieldId, vector);
+    }
+    return { shardIndex, watermark, vectorsByFieldId, rowCount: batch.rowCount };
+  });
+}
+
+function tooManyFreshRows(): LakeError {
+  return new LakeError(
+    "memory_limit_exceeded",
+    "More acknowledged rows wait for their flush than a query can hold; nothing was returned. Retry after the flush.",
+    { details: { max_fresh_bytes: MAX_FRESH_BYTES } },
+  );
 }
 
 /**

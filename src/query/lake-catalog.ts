@@ -85,16 +85,17 @@ function isAbsent(error: unknown): boolean {
 
 function tableSource(table: Table, deps: LakeCatalogDeps): TableSource {
   const columns = schemaToColumns(table.schema());
+  const viewOf = sharedView((fieldIds) => loadTableView(table, deps.fresh, fieldIds, deps.retry));
   const name = tableNameToString(table.identifier);
-  let view: Promise<TableView> | undefined;
   const records = Number(table.currentSnapshot()?.summary["total-records"] ?? (table.currentSnapshot() ? NaN : 0));
   return {
     name,
     columns,
     ...(Number.isSafeInteger(records) ? { estimatedRows: records } : {}),
     async planScan(request) {
-      view ??= loadTableView(table, deps.fresh, deps.retry);
       const predicates = request.predicates.map((predicate) => fieldPredicate(columns, predicate));
+      const columnIds = request.columns.map((index) => required(columns[index], `column ${index} of ${name}`).fieldId);
+      const view = viewOf([...columnIds, ...predicates.map(({ fieldId }) => fieldId)]);
       // Files are planned while the fresh rows travel; rarely the table moved and has other files.
       const optimistic = table.planScan({ predicates });
       optimistic.catch(() => {});
@@ -102,6 +103,34 @@ function tableSource(table: Table, deps: LakeCatalogDeps): TableSource {
       const plan = settled.table === table ? await optimistic : await settled.table.planScan({ predicates });
       return plannedScan({ name, columns, predicates, view: settled, plan }, request, deps);
     },
+  };
+}
+
+/**
+ * One view for all scans that are planned in the same turn, which is how the engine plans them, holding the fields
+ * that any of them wants. A scan planned later shares it unless it wants other fields.
+ */
+function sharedView(
+  load: (fieldIds: ReadonlySet<number>) => Promise<TableView>,
+): (fieldIds: readonly number[]) => Promise<TableView> {
+  let current: { readonly fieldIds: Set<number>; isLoading: boolean; readonly view: Promise<TableView> } | undefined;
+
+  function start(fieldIds: readonly number[]): Promise<TableView> {
+    const collected = new Set(fieldIds);
+    const view = Promise.resolve().then(() => {
+      started.isLoading = true;
+      return load(collected);
+    });
+    const started = { fieldIds: collected, isLoading: false, view };
+    current = started;
+    return view;
+  }
+
+  return (fieldIds) => {
+    if (current === undefined) return start(fieldIds);
+    if (!current.isLoading) for (const fieldId of fieldIds) current.fieldIds.add(fieldId);
+    const { fieldIds: held, view } = current;
+    return fieldIds.every((fieldId) => held.has(fieldId)) ? view : start(fieldIds);
   };
 }
 

@@ -2,9 +2,9 @@
 
 import { LakeError, retry, tableNameToString, type RetryDeps } from "#core";
 import type { Table } from "#iceberg";
-import { decodeFreshShards, type FreshBatch, type FreshSource } from "./fresh-rows.ts";
+import { readFreshRows, type FreshBatch, type FreshSource } from "./fresh-rows.ts";
 
-/** A snapshot and the rows acknowledged after it. */
+/** A snapshot and the rows acknowledged after it, with the fields that were asked for. */
 export interface TableView {
   readonly table: Table;
   readonly fresh: readonly FreshBatch[];
@@ -26,6 +26,7 @@ const VIEW_RETRY = { attempts: 5, baseDelayMs: 20, maxDelayMs: 200 } as const;
 export async function loadTableView(
   loaded: Table,
   freshSource: FreshSource | undefined,
+  fieldIds: ReadonlySet<number>,
   deps: RetryDeps,
 ): Promise<TableView> {
   if (freshSource === undefined || loaded.metadata.properties[INGEST_ENABLED_PROPERTY] === "false") {
@@ -34,8 +35,7 @@ export async function loadTableView(
   return retry(
     async (attempt) => {
       const table = attempt === 1 ? loaded : await loaded.refresh();
-      const shards = await freshSource.readFresh(table.identifier, table.metadata);
-      const fresh = shards === undefined ? undefined : decodeFreshShards(shards, table.metadata);
+      const fresh = await readFreshRows(freshSource.shards(table.identifier, table.metadata), table.metadata, fieldIds);
       if (fresh === undefined) throw new TableMoved(loaded);
       return { table, fresh };
     },

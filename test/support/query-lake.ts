@@ -101,6 +101,7 @@ interface ShardLog {
 }
 
 const SHARDS = 2;
+const FRESH_PAGE_ROWS = 6;
 
 const sleep = (): Promise<void> => Promise.resolve();
 
@@ -197,23 +198,28 @@ export async function createQueryLake(): Promise<QueryLake> {
   }
 
   const fresh: FreshSource = {
-    async readFresh(identifier, metadata) {
-      calls.fresh += 1;
-      await lake.beforeFreshRead();
-      const shards = logsOf(identifier.name).map((log, shardIndex) => {
-        const watermark = Number(metadata.properties[`firn.ingest.watermark.${shardIndex}`] ?? 0);
-        if (log.watermark > watermark) return undefined;
-        const schema = metadata.schemas.find((item) => item["schema-id"] === metadata["current-schema-id"]);
-        const columns = schemaToColumns(schema as IcebergSchema);
-        const skip = watermark - log.watermark;
-        const batch = rowsToBatch(log.rows.slice(skip), columns);
-        const schemaId = metadata["current-schema-id"];
-        const page = { rowCount: batch.rowCount, schemaId, ipc: batchToArrowIpc(columns, [batch]) };
-        return { shardIndex, watermark, pages: [page] };
-      });
-      const complete = shards.filter((shard) => shard !== undefined);
-      return complete.length === shards.length ? complete : undefined;
-    },
+    shards: (identifier, metadata) =>
+      logsOf(identifier.name).map((log, shardIndex) => ({
+        shardIndex,
+        watermark: Number(metadata.properties[`firn.ingest.watermark.${shardIndex}`] ?? 0),
+        async readFresh({ afterSequence }) {
+          calls.fresh += 1;
+          await lake.beforeFreshRead();
+          const schema = metadata.schemas.find((item) => item["schema-id"] === metadata["current-schema-id"]);
+          const columns = schemaToColumns(schema as IcebergSchema);
+          const from = Math.max(afterSequence, log.watermark);
+          const rows = log.rows.slice(from - log.watermark, from - log.watermark + FRESH_PAGE_ROWS);
+          const batch = rowsToBatch(rows, columns);
+          return {
+            firstRetainedSequence: log.watermark + 1,
+            lastSequence: from + rows.length,
+            rowCount: rows.length,
+            schemaId: metadata["current-schema-id"],
+            ipc: batchToArrowIpc(columns, [batch]),
+            hasMore: from + rows.length < log.watermark + log.rows.length,
+          };
+        },
+      })),
   };
 
   const newIsolate = (sharedMemoryBytes?: number): IsolateState => createIsolateState(clock, kv, sharedMemoryBytes);

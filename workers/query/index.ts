@@ -6,7 +6,7 @@ import parquetWasm from "parquet-wasm/esm/parquet_wasm_bg.wasm";
 import { sleep, systemClock, systemRandom, toRpcResult, type RpcResult } from "#core";
 import { createKvStore, type InvalidationTarget } from "#cache";
 import { createCatalogClient } from "#iceberg";
-import { createShardClient, freshWatermarks, readAllFresh, shardCountFor, shardName } from "#ingest";
+import { createShardClient, freshWatermarks, shardCountFor, shardName } from "#ingest";
 import {
   createIsolateState,
   executeQuery,
@@ -36,18 +36,11 @@ function isolateState(env: QueryEnv): IsolateState {
 function createFreshSource(env: QueryEnv): FreshSource {
   const configuredShards = Number(env.INGEST_SHARDS);
   return {
-    async readFresh(table, metadata) {
-      const watermarks = freshWatermarks(metadata, shardCountFor(table, configuredShards));
-      const shards = await Promise.all(
-        watermarks.map(async (watermark, shardIndex) => {
-          const shard = createShardClient(env.INGEST_SHARD.getByName(shardName(table, shardIndex)));
-          const pages = await readAllFresh(shard, watermark);
-          return pages === undefined ? undefined : { shardIndex, watermark, pages };
-        }),
-      );
-      const complete = shards.filter((shard) => shard !== undefined);
-      return complete.length === shards.length ? complete : undefined;
-    },
+    shards: (table, metadata) =>
+      freshWatermarks(metadata, shardCountFor(table, configuredShards)).map((watermark, shardIndex) => {
+        const shard = createShardClient(env.INGEST_SHARD.getByName(shardName(table, shardIndex)));
+        return { shardIndex, watermark, readFresh: (request) => shard.readFresh(request) };
+      }),
   };
 }
 
