@@ -11,6 +11,7 @@ import { parseTableMetadata } from "./metadata-json.ts";
 import { createRewrite } from "./rewrite-files.ts";
 import { planTableScan } from "./scan-plan.ts";
 import { createReplaceSortOrder, createUpdateProperties, createUpdateSpec } from "./table-changes.ts";
+import type { TableMemory } from "./table-memory.ts";
 import type { TableDeps } from "./table-deps.ts";
 import { currentSchema, currentSnapshot, defaultSortOrder, defaultSpec, type TableMetadata } from "./table-metadata.ts";
 import type { CatalogClient, CreateTableDefinition, LiveDataFile, Table } from "./table.ts";
@@ -24,6 +25,10 @@ export interface CatalogClientOptions {
   /** Sent to /v1/config by catalogs with several warehouses; ours has one and needs none. */
   readonly warehouse?: string;
   readonly io: FileIO;
+  /** Remembers loaded tables, so that an unchanged one is not sent again. */
+  readonly tables?: TableMemory;
+  /** `refs`: load only snapshots that a branch or tag names, which bounds the metadata of a busy table. Default all. */
+  readonly snapshots?: "all" | "refs";
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly sleep: (ms: number) => Promise<void>;
@@ -46,16 +51,34 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
       reload: () => loadTable(identifier),
       async send(attempt) {
         const reply = await rest.commitTable(toRestIdentifier(identifier), commitBody(attempt));
-        return createTable(deps, identifier, reply);
+        return tableOfReply(deps, identifier, reply);
       },
     }),
     reload: (identifier) => loadTable(identifier),
   };
 
   async function loadTable(identifier: TableIdentifier): Promise<Table> {
-    const reply = await guard(rest.loadTableResult(toRestIdentifier(identifier)));
-    if (reply === null) throw new LakeError("upstream_unavailable", "The catalog did not send the table.");
-    return createTable(deps, identifier, reply);
+    const key = JSON.stringify([identifier.namespace, identifier.name]);
+    const remembered = options.tables?.get(key);
+    const reply = await guard(
+      rest.loadTableResult(toRestIdentifier(identifier), {
+        ...(options.snapshots === undefined ? {} : { snapshots: options.snapshots }),
+        ...(remembered === undefined ? {} : { ifNoneMatch: remembered.etag }),
+      }),
+    );
+    if (reply === null) {
+      if (remembered === undefined) throw new LakeError("upstream_unavailable", "The catalog did not send the table.");
+      return createTable(deps, identifier, remembered.metadata, remembered.metadataLocation);
+    }
+    const table = tableOfReply(deps, identifier, reply);
+    if (reply.etag !== null) {
+      options.tables?.set(key, {
+        etag: reply.etag,
+        metadata: table.metadata,
+        metadataLocation: table.metadataLocation,
+      });
+    }
+    return table;
   }
 
   async function childNamespaces(parent: readonly string[]): Promise<string[][]> {
@@ -107,7 +130,7 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
         const reply = await guard(
           rest.createTableResult({ namespace: [...identifier.namespace] }, createBody(definition)),
         );
-        return createTable(deps, identifier, reply);
+        return tableOfReply(deps, identifier, reply);
       } catch (error) {
         if (ifNotExists && isAlreadyExists(error)) return loadTable(identifier);
         throw error;
@@ -156,16 +179,24 @@ function createBody(definition: CreateTableDefinition): CreateTableRequest {
 }
 
 /** A table of a reply that carries its metadata. */
-function createTable(
+function tableOfReply(
   deps: TableDeps,
   identifier: TableIdentifier,
   reply: { readonly metadata: unknown; readonly "metadata-location"?: string },
 ): Table {
-  const metadata: TableMetadata = parseTableMetadata(reply.metadata);
+  return createTable(deps, identifier, parseTableMetadata(reply.metadata), reply["metadata-location"] ?? "");
+}
+
+function createTable(
+  deps: TableDeps,
+  identifier: TableIdentifier,
+  metadata: TableMetadata,
+  metadataLocation: string,
+): Table {
   const table: Table = {
     identifier,
     metadata,
-    metadataLocation: reply["metadata-location"] ?? "",
+    metadataLocation,
     schema: () => currentSchema(metadata),
     spec: () => defaultSpec(metadata),
     sortOrder: () => defaultSortOrder(metadata),

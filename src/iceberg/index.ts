@@ -79,3 +79,4 @@ export {
   schemaToParquetFields,
   type IcebergColumn,
 } from "./type-conversion.ts";
+export { createTableMemory, type RememberedTable, type TableMemory } from "./table-memory.ts";

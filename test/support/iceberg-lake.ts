@@ -13,6 +13,7 @@ import {
   type DataFile,
   type FileIO,
   type PointerStore,
+  type TableMemory,
 } from "#iceberg";
 import { createMemoryStore, type ObjectStore } from "#storage";
 
@@ -51,6 +52,7 @@ export interface IcebergLake {
     readonly wrap?: (send: (request: Request) => Promise<Response>) => (request: Request) => Promise<Response>;
     readonly store?: ObjectStore;
     readonly seed?: number;
+    readonly tables?: TableMemory;
   }): CatalogClient;
 }
 
@@ -82,7 +84,7 @@ export async function createIcebergLake(options: LakeOptions = {}): Promise<Iceb
   });
   const io = createFileIO(store, LAKE_BUCKET);
   let clients = 0;
-  const newClient: IcebergLake["newClient"] = ({ wrap, store: clientStore, seed } = {}) => {
+  const newClient: IcebergLake["newClient"] = ({ wrap, store: clientStore, seed, tables } = {}) => {
     clients += 1;
     const send = wrap === undefined ? handler : wrap(handler);
     return createCatalogClient({
@@ -92,6 +94,7 @@ export async function createIcebergLake(options: LakeOptions = {}): Promise<Iceb
       clock,
       random: seededRandom(seed ?? (options.seed ?? 1) * 104_729 + clients),
       sleep: noSleep,
+      ...(tables === undefined ? {} : { tables }),
     });
   };
   const client = newClient();

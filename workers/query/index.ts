@@ -5,7 +5,7 @@ import pgQueryWasm from "libpg-query/wasm/libpg-query.wasm";
 import parquetWasm from "parquet-wasm/esm/parquet_wasm_bg.wasm";
 import { sleep, systemClock, systemRandom, toRpcResult, type RpcResult } from "#core";
 import { createKvStore, type InvalidationTarget } from "#cache";
-import { createCatalogClient } from "#iceberg";
+import { createCatalogClient, createTableMemory } from "#iceberg";
 import { createShardClient, freshWatermarks, shardCountFor, shardName } from "#ingest";
 import {
   createIsolateState,
@@ -24,6 +24,10 @@ import { createConsoleSink } from "#telemetry";
 
 /** The catalog's service binding has no network address; only the path matters. */
 const CATALOG_URI = "http://catalog.internal";
+
+/** Tables whose metadata an isolate keeps; a query on an unchanged one costs the catalog a 304. */
+const MAX_TABLES = 32;
+const tables = createTableMemory(MAX_TABLES);
 
 let isolate: IsolateState | undefined;
 
@@ -67,6 +71,8 @@ export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
             uri: CATALOG_URI,
             fetch: (input, init) => env.CATALOG.fetch(input, init),
             io,
+            tables,
+            snapshots: "refs",
             clock: systemClock,
             random: systemRandom,
             sleep,

@@ -1,7 +1,7 @@
 // Appends, rewrites and definition changes through the catalog's protocol, end to end in memory.
 
 import { expect, test } from "vitest";
-import { decodeManifest, decodeManifestList, liveDataFiles, specTuple, type Table } from "#iceberg";
+import { createTableMemory, decodeManifest, decodeManifestList, liveDataFiles, specTuple, type Table } from "#iceberg";
 import { EVENTS, createIcebergLake, eventsFile, storedKeys } from "../../support/iceberg-lake.ts";
 
 async function append(table: Table, ...names: string[]): Promise<Table> {
@@ -318,4 +318,25 @@ test("I25 manifests are merged at the threshold and every file stays readable", 
   expect(plan.manifestsTotal).toBeLessThanOrEqual(5);
   const numbers = plan.files.map(({ sequenceNumber }) => Number(sequenceNumber)).toSorted((a, b) => a - b);
   expect(numbers).toEqual(Array.from({ length: 13 }, (_, index) => index + 1));
+});
+
+test("a client with a memory is sent an unchanged table once, and every change at once", async () => {
+  const { client, newClient } = await createIcebergLake();
+  const created = await client.createTable(EVENTS);
+  const statuses: number[] = [];
+  const reader = newClient({
+    tables: createTableMemory(1),
+    wrap: (send) => async (request) => {
+      const response = await send(request);
+      statuses.push(response.status);
+      return response;
+    },
+  });
+  expect((await reader.loadTable("events")).metadata).toEqual(created.metadata);
+  expect((await reader.loadTable("events")).metadata).toEqual(created.metadata);
+  const appended = await append(created, "1.parquet");
+  const reloaded = await reader.loadTable("events");
+  expect(reloaded.metadata).toEqual(appended.metadata);
+  expect(reloaded.metadataLocation).toBe(appended.metadataLocation);
+  expect(statuses).toEqual([200, 304, 200]);
 });
