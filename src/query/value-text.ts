@@ -199,11 +199,16 @@ function dateToText(days: number): string {
   return lastDayText;
 }
 
+/** "00" to "99". */
+const TWO_DIGITS = Array.from({ length: 100 }, (_, value) => pad(value, 2));
+
 function timeToText(micros: number): string {
   const seconds = Math.floor(micros / 1_000_000);
   const fraction = micros - seconds * 1_000_000;
-  const clock = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map((part) => pad(part, 2));
-  return `${clock.join(":")}.${pad(fraction, 6)}`;
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor(seconds / 60) - hours * 60;
+  const clock = `${TWO_DIGITS[hours]}:${TWO_DIGITS[minutes]}:${TWO_DIGITS[seconds - hours * 3600 - minutes * 60]}`;
+  return fraction === 0 ? `${clock}.000000` : `${clock}.${pad(fraction, 6)}`;
 }
 
 function timestampToText(micros: number, suffix: string): string {
