@@ -1,6 +1,5 @@
 // One row group through parquet-wasm: Arrow in, column chunks and their thrift out.
 
-import { zstdCompressSync } from "node:zlib";
 import { Compression, Encoding, Table, WriterPropertiesBuilder, writeParquet } from "parquet-wasm/esm/parquet_wasm.js";
 import { LakeError } from "#core";
 import {
@@ -13,8 +12,9 @@ import {
   type Vector,
 } from "#columnar";
 import type { ThriftStruct } from "#codec";
+import { compressRowGroup } from "./compress-row-group.ts";
 import { footerLength, parseFooter } from "./footer.ts";
-import type { ParquetField, ParquetMetadata } from "./metadata.ts";
+import type { ParquetField } from "./metadata.ts";
 import { promoteVector } from "./promote.ts";
 import { requireParquetWasm } from "./wasm.ts";
 
@@ -37,14 +37,18 @@ export interface ParquetWriteOptions {
 /** A complete little Parquet file with one row group, to be merged into a bigger one. */
 export interface EncodedRowGroup {
   readonly bytes: Uint8Array;
-  readonly metadata: ParquetMetadata;
+  /** The footer; its only row group's offsets are those within `bytes`. */
   readonly thrift: ThriftStruct;
+  readonly numRows: number;
+  /** End of the last column chunk within `bytes`; the first one starts after the magic. */
+  readonly dataEnd: number;
   /** NaNs of each column; undefined where the type has none. */
   readonly nanCounts: readonly (number | undefined)[];
 }
 
 const COMPRESSIONS: Readonly<Record<ParquetCompression, Compression>> = {
-  zstd: Compression.ZSTD,
+  // Compressed afterwards, natively: see compress-row-group.ts.
+  zstd: Compression.UNCOMPRESSED,
   snappy: Compression.SNAPPY,
   uncompressed: Compression.UNCOMPRESSED,
   gzip: Compression.GZIP,
@@ -55,9 +59,6 @@ const TRAILER_BYTES = 8;
 
 /** Rows looked at to tell whether a column repeats its values. */
 const SAMPLE_ROWS = 2048;
-
-/** Compressed size over plain size above which compression is not worth its time. */
-const MIN_SHRINKAGE = 0.9;
 
 /** 2^32 / φ, odd: its multiples spread evenly. */
 const GOLDEN_RATIO_32 = 0x9e37_79b1;
@@ -95,15 +96,21 @@ export function encodeRowGroup(
     if (DELTA_KINDS.has(field.type.kind)) {
       properties = properties.setColumnEncoding(field.name, Encoding.DELTA_BINARY_PACKED);
     }
-    if (dictionaryPays(column)) continue;
-    properties = properties.setColumnDictionaryEnabled(field.name, false);
-    if (looksRandom(column)) properties = properties.setColumnCompression(field.name, Compression.UNCOMPRESSED);
+    if (!dictionaryPays(column)) properties = properties.setColumnDictionaryEnabled(field.name, false);
   }
   const bytes = runWriter(ipc, properties);
   const footerBytes = footerLength(bytes, bytes.length);
   const footerStart = bytes.length - TRAILER_BYTES - footerBytes;
   const { metadata, thrift } = parseFooter(bytes.subarray(footerStart, footerStart + footerBytes), bytes.length);
-  return { bytes, metadata, thrift, nanCounts: columns.map(countNans) };
+  const chunks = metadata.rowGroups[0]?.columns ?? [];
+  const encoded = {
+    bytes,
+    thrift,
+    numRows: metadata.numRows,
+    dataEnd: Math.max(0, ...chunks.map((chunk) => chunk.offset + chunk.compressedBytes)),
+    nanCounts: columns.map(countNans),
+  };
+  return (options.compression ?? "zstd") === "zstd" ? compressRowGroup(encoded) : encoded;
 }
 
 function runWriter(ipc: Uint8Array, properties: WriterPropertiesBuilder): Uint8Array {
@@ -180,20 +187,6 @@ function dictionaryPays(vector: Vector): boolean {
   const unseen = sampled === vector.length ? 0 : (once * once) / (2 * Math.max(1, twice));
   const distinct = counts.size + unseen;
   return distinct <= maxDistinct && (distinct * units) / sampled <= DICTIONARY_PAGE_BYTES;
-}
-
-/**
- * Whether a sample of floating point values hardly shrinks. Such a column is stored as it is: noise that shrinks
- * by a twentieth decompresses ten times slower than it copies.
- */
-function looksRandom(vector: Vector): boolean {
-  if (vector.encoding !== "flat" || !(vector.values instanceof Float64Array)) return false;
-  if (vector.type.kind !== "float64" && vector.type.kind !== "float32") return false;
-  const middle = vector.values.length >> 1;
-  const sample = vector.values.slice(middle, middle + SAMPLE_ROWS);
-  const values = vector.type.kind === "float32" ? Float32Array.from(sample) : sample;
-  if (values.length < SAMPLE_ROWS) return false;
-  return zstdCompressSync(new Uint8Array(values.buffer)).length > values.byteLength * MIN_SHRINKAGE;
 }
 
 function countNans(vector: Vector): number | undefined {

@@ -80,10 +80,8 @@ export function createFooterMerger(
       base ??= encoded.thrift;
       const groups = thriftStructs(encoded.thrift, FILE.rowGroups);
       const [group] = groups;
-      const [meta] = encoded.metadata.rowGroups;
-      invariant(group !== undefined && meta !== undefined && groups.length === 1, "one row group was encoded");
+      invariant(group !== undefined && groups.length === 1, "one row group was encoded");
       const shift = fileOffset - MAGIC.length;
-      const end = Math.max(MAGIC.length, ...meta.columns.map((chunk) => chunk.offset + chunk.compressedBytes));
       for (const chunk of thriftStructs(group, ROW_GROUP.columns)) {
         pageIndexes.push(takePageIndexes(chunk, encoded.bytes, shift));
         rebaseChunk(chunk, shift);
@@ -92,10 +90,10 @@ export function createFooterMerger(
       if (rowGroups.length <= MAX_ORDINAL) {
         group.set(ROW_GROUP.ordinal, { type: THRIFT_TYPE.i16, value: rowGroups.length });
       } else group.delete(ROW_GROUP.ordinal);
-      numRows += meta.numRows;
+      numRows += encoded.numRows;
       rowGroups.push(group);
       nanCounts.push(encoded.nanCounts);
-      return encoded.bytes.subarray(MAGIC.length, end);
+      return encoded.bytes.subarray(MAGIC.length, encoded.dataEnd);
     },
     finish(fileOffset) {
       const footer = base ?? empty().thrift;
