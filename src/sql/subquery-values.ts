@@ -21,7 +21,11 @@ const MAX_LIST_VALUES = 1_000_000;
 export function boundSubqueryRows(subquery: PreparedSubquery): PlanNode {
   const { plan, kind } = subquery;
   if (kind === "list") return plan;
-  return { kind: "limit", input: plan, limit: kind === "exists" ? 1 : 2, offset: 0, columns: plan.columns };
+  if (kind === "exists") {
+    const input: PlanNode = { kind: "project", input: plan, exprs: [], columns: [] };
+    return { kind: "limit", input, limit: 1, offset: 0, columns: [] };
+  }
+  return { kind: "limit", input: plan, limit: 2, offset: 0, columns: plan.columns };
 }
 
 /** Reads a subquery's rows. Errors: `sql_runtime_error` when a scalar subquery has more than one row. */

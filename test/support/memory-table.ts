@@ -1,7 +1,8 @@
 // A table in memory: rows as objects, read in small batches so that operators meet batch borders.
 
 import { vectorFromScalars, type Batch, type ColumnSchema, type DataType, type Scalar } from "#columnar";
-import type { PlannedScan, ScanRequest, ScanStatistics, TableCatalog, TableSource } from "#sql";
+import type { PlannedScan, ScanPredicate, ScanRequest, ScanStatistics, TableCatalog, TableSource } from "#sql";
+import { scalarComparator } from "../../src/sql/values/index.ts";
 
 /** A row as scalars by column name; missing columns are null. */
 export type MemoryRow = Readonly<Record<string, Scalar>>;
@@ -19,8 +20,22 @@ export function column(name: string, type: DataType): ColumnSchema {
   return { name, type, nullable: true };
 }
 
-/** A table of rows. Predicates are ignored, as a source may; `limit` is honoured. */
-export function memoryTable(name: string, columns: readonly ColumnSchema[], rows: readonly MemoryRow[]): MemoryTable {
+/** How a table treats what scans ask. */
+export interface MemoryTableOptions {
+  /**
+   * Drops every row that a predicate allows to drop. NaN fulfils no comparison, as file bounds leave it out.
+   * Without it predicates are ignored, as a source may.
+   */
+  readonly appliesPredicates?: boolean;
+}
+
+/** A table of rows; `limit` is honoured. */
+export function memoryTable(
+  name: string,
+  columns: readonly ColumnSchema[],
+  rows: readonly MemoryRow[],
+  options: MemoryTableOptions = {},
+): MemoryTable {
   const requests: ScanRequest[] = [];
   return {
     name,
@@ -29,9 +44,45 @@ export function memoryTable(name: string, columns: readonly ColumnSchema[], rows
     requests,
     planScan(request) {
       requests.push(request);
-      return Promise.resolve(plannedScan(name, columns, rows, request));
+      const kept =
+        options.appliesPredicates === true
+          ? rows.filter((row) => request.predicates.every((predicate) => fulfils(row, predicate, columns)))
+          : rows;
+      return Promise.resolve(plannedScan(name, columns, kept, request));
     },
   };
+}
+
+function fulfils(
+  row: MemoryRow,
+  { column: index, operator, values }: ScanPredicate,
+  columns: readonly ColumnSchema[],
+): boolean {
+  const schema = columns[index];
+  const value = schema === undefined ? null : (row[schema.name] ?? null);
+  if (operator === "is_null") return value === null;
+  if (operator === "is_not_null") return value !== null;
+  if (schema === undefined || value === null || Number.isNaN(value)) return false;
+  const compare = scalarComparator(schema.type);
+  const orders = values.map((other) => compare(value, other));
+  const [order = 0] = orders;
+  switch (operator) {
+    case "=":
+    case "in":
+      return orders.includes(0);
+    case "<>":
+      return order !== 0;
+    case "<":
+      return order < 0;
+    case "<=":
+      return order <= 0;
+    case ">":
+      return order > 0;
+    case ">=":
+      return order >= 0;
+    case "starts_with":
+      return typeof value === "string" && typeof values[0] === "string" && value.startsWith(values[0]);
+  }
 }
 
 function plannedScan(

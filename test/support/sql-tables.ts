@@ -1,7 +1,8 @@
 // The tables of the SQL case files: every type, NULLs, NaN, infinities, negative intervals, ties, an empty table.
 
 import type { DataType, Scalar } from "#columnar";
-import { column, memoryCatalog, memoryTable } from "./memory-table.ts";
+import type { TableCatalog } from "#sql";
+import { column, memoryCatalog, memoryTable, type MemoryTable, type MemoryTableOptions } from "./memory-table.ts";
 import type { OracleTable } from "./sql-oracle.ts";
 
 const INT32: DataType = { kind: "int32" };
@@ -211,11 +212,11 @@ const EMPTY: OracleTable = {
 export const ORACLE_TABLES: readonly OracleTable[] = [T, U, EMPTY];
 
 /** The same tables for ours; made anew, since tables note their requests. */
-export function caseTables() {
-  return ORACLE_TABLES.map(({ name, columns, rows }) => memoryTable(`default.${name}`, columns, rows));
+export function caseTables(options: MemoryTableOptions = {}): MemoryTable[] {
+  return ORACLE_TABLES.map(({ name, columns, rows }) => memoryTable(`default.${name}`, columns, rows, options));
 }
 
 /** A catalog of {@link caseTables}. */
-export function caseCatalog() {
-  return memoryCatalog(caseTables());
+export function caseCatalog(options: MemoryTableOptions = {}): TableCatalog {
+  return memoryCatalog(caseTables(options));
 }

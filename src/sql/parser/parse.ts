@@ -4,6 +4,7 @@ import type { Node } from "libpg-query";
 import { InvariantViolation, LakeError } from "#core";
 import { sqlError } from "../bind/errors.ts";
 import { instantiatePgQuery, type PgQueryInstance, type RawParse } from "./pg-query-wasm.ts";
+import { quoteDefaultNamespace } from "./default-namespace.ts";
 import { normalizeWhitespace } from "./pattern.ts";
 
 /** A parsed statement. Tree locations are converted from UTF-8 bytes to UTF-16 units by `offsetAt`. */
@@ -11,7 +12,7 @@ export interface ParsedStatement {
   readonly sql: string;
   readonly statement: Node;
   /** UTF-16 offset of a tree location (a byte offset; absent means 0). */
-  offsetAt(location: number | undefined): number;
+  readonly offsetAt: (location: number | undefined) => number;
   /** Normalized text: constants as $n, single spaces, no comments. */
   readonly pattern: string;
   /** libpg-query's fingerprint: equal for queries that differ in constants, spacing or list lengths only. */
@@ -67,16 +68,18 @@ export function parseStatement(sql: string): ParsedStatement {
   }
   const nul = sql.indexOf("\0");
   if (nul !== -1) throw sqlError("sql_syntax_error", "The query holds a NUL character.", { start: nul, end: nul + 1 });
-  const offsetAt = createOffsetMap(sql);
+  const { text, toOriginal } = quoteDefaultNamespace(sql);
+  const toUnits = createOffsetMap(text);
+  const offsetAt = (location: number | undefined): number => toOriginal(toUnits(location));
   let raw: RawParse;
   let tree: RawTree;
   try {
-    raw = withParser((parser) => parser.parse(sql));
+    raw = withParser((parser) => parser.parse(text));
     tree = raw.ok ? (JSON.parse(raw.tree) as RawTree) : {};
   } catch (error) {
     throw new LakeError("sql_unsupported", "The query is nested too deeply or too large to parse.", { cause: error });
   }
-  if (!raw.ok) throw syntaxError(sql, raw.message, raw.position);
+  if (!raw.ok) throw syntaxError(text, raw.message, raw.position, toOriginal);
   const statements = tree.stmts ?? [];
   const first = statements[0]?.stmt;
   if (first === undefined) throw new LakeError("sql_syntax_error", "The query is empty: send one SELECT statement.");
@@ -92,23 +95,28 @@ export function parseStatement(sql: string): ParsedStatement {
     sql,
     statement: first,
     offsetAt,
-    pattern: normalizeWhitespace(withParser((parser) => parser.normalize(sql))),
-    fingerprint: withParser((parser) => parser.fingerprint(sql)),
+    pattern: normalizeWhitespace(withParser((parser) => parser.normalize(text))),
+    fingerprint: withParser((parser) => parser.fingerprint(text)),
   };
 }
 
 /** PostgreSQL reports a 1-based position in characters, or 0 when it knows none. */
-function syntaxError(sql: string, message: string, position: number): LakeError {
+function syntaxError(
+  sql: string,
+  message: string,
+  position: number,
+  toOriginal: (offset: number) => number,
+): LakeError {
   const capitalized = message.charAt(0).toUpperCase() + message.slice(1);
   const text = capitalized.replace(/[.]?$/, ".");
+  const errorAt = (start: number, end: number): LakeError =>
+    sqlError("sql_syntax_error", text, { start: toOriginal(start), end: toOriginal(Math.min(sql.length, end)) });
   if (position <= 0) {
-    return /end of input/.test(message)
-      ? sqlError("sql_syntax_error", text, { start: sql.length, end: sql.length })
-      : new LakeError("sql_syntax_error", text);
+    return message.includes("end of input") ? errorAt(sql.length, sql.length) : new LakeError("sql_syntax_error", text);
   }
   const start = characterOffset(sql, position - 1);
   const near = /at or near "([\s\S]*)"/.exec(message)?.[1];
-  return sqlError("sql_syntax_error", text, { start, end: Math.min(sql.length, start + (near?.length ?? 1)) });
+  return errorAt(start, start + (near?.length ?? 1));
 }
 
 /** UTF-16 offset of the n-th code point. */

@@ -1,0 +1,127 @@
+// What cannot be answered fails with a code, a position and, for names, the nearest one; PostgreSQL refuses the same.
+
+import { PGlite } from "@electric-sql/pglite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { initSqlParser, prepareQuery } from "#sql";
+import { askOracle, loadOracle } from "../../support/sql-oracle.ts";
+import { fixedClock, runSql } from "../../support/sql-run.ts";
+import { caseCatalog, ORACLE_TABLES } from "../../support/sql-tables.ts";
+
+let db: PGlite;
+
+beforeAll(async () => {
+  await initSqlParser();
+  db = await PGlite.create();
+  await loadOracle(db, ORACLE_TABLES);
+}, 60_000);
+
+afterAll(async () => {
+  await db.close();
+});
+
+/** Query, code, the text the position points at, the nearest name. */
+const WRONG: readonly (readonly [sql: string, code: string, at?: string, nearest?: string])[] = [
+  ["SELECT usr FROM t", "undefined_column", "usr"],
+  ["SELECT gpr FROM t", "undefined_column", "gpr", "grp"],
+  ["SELECT t.gr FROM t", "undefined_column", "t.gr", "grp"],
+  ["SELECT x.id FROM t", "undefined_table", "x.id"],
+  ["SELECT id FROM tt", "undefined_table", "tt", "t"],
+  ["SELECT id FROM nowhere.t", "undefined_table", "nowhere.t"],
+  ["SELECT id FROM t, u", "ambiguous_column", "id"],
+  ["SELECT t.id FROM t, t", "ambiguous_column", "t"],
+  ["SELECT datetrunc('day', tz) FROM t", "undefined_function", "datetrunc", "date_trunc"],
+  ["SELECT lower(id) FROM t", "undefined_function", "lower"],
+  ["SELECT id || 5 FROM t", "undefined_function", "||"],
+  ["SELECT grp + 1 FROM t", "undefined_function", "+"],
+  ["SELECT id FROM t WHERE grp = 5", "undefined_function", "="],
+  ["SELECT id FROM t WHERE id", "type_mismatch", "id"],
+  ["SELECT id FROM t WHERE tz > 'yesterdayish'", "invalid_text_representation", "'yesterdayish'"],
+  ["SELECT id FROM t WHERE id = 'abc'", "invalid_text_representation", "'abc'"],
+  ["SELECT '12x'::int", "invalid_text_representation", "'12x'"],
+  ["SELECT b::date FROM t", "type_mismatch"],
+  ["SELECT 1::nosuchtype", "type_mismatch", "nosuchtype"],
+  ["SELECT id, count(*) FROM t", "grouping_error", "id"],
+  ["SELECT grp, id FROM t GROUP BY grp", "grouping_error", "id"],
+  ["SELECT grp FROM t GROUP BY grp ORDER BY id", "grouping_error", "id"],
+  ["SELECT id FROM t WHERE count(*) > 1", "grouping_error", "count"],
+  ["SELECT sum(count(*)) FROM t", "grouping_error", "count"],
+  ["SELECT count(*) FROM t GROUP BY count(*)", "grouping_error", "count"],
+  ["SELECT id FROM t GROUP BY 3", "grouping_error", "3"],
+  ["SELECT id FROM t ORDER BY 3", "grouping_error", "3"],
+  ["SELECT DISTINCT grp FROM t ORDER BY id", "grouping_error", "id"],
+  ["SELECT id FROM t HAVING id > 1", "grouping_error", "id"],
+  ["SELECT id FROM t UNION SELECT id, grp FROM t", "type_mismatch"],
+  ["SELECT id FROM t UNION SELECT grp FROM t", "type_mismatch"],
+  ["SELECT CASE WHEN true THEN 1 ELSE grp END FROM t", "type_mismatch"],
+  ["SELECT COALESCE(id, grp) FROM t", "type_mismatch"],
+  ["SELECT id FROM t WHERE id IN (SELECT id, grp FROM t)", "type_mismatch"],
+  ["SELECT (SELECT id, grp FROM t)", "type_mismatch"],
+  ["SELECT (SELECT id FROM t)", "sql_runtime_error"],
+  ["SELECT id FROM t LIMIT -1", "invalid_parameter", "-"],
+  ["VALUES (1, 2), (3)", "type_mismatch"],
+  ["SELECT 1 / 0", "division_by_zero"],
+  ["SELECT 2147483647 + 1", "numeric_out_of_range"],
+  ["SELECT i2 / 0 FROM t WHERE id = 1", "division_by_zero"],
+  ["SELECT * FROM t JOIN u USING (nope)", "undefined_column"],
+  ["SELECT (1, 2) = (1, 2, 3)", "type_mismatch"],
+  ["SELECT $1", "invalid_parameter", "$1"],
+  ["SELECT *", "sql_syntax_error", "*"],
+  ["SELECT x.* FROM t", "undefined_table"],
+  ["SELECT percentile_cont(0.5) FROM t", "undefined_function"],
+  ["SELECT avg(txt) FROM t", "undefined_function", "avg"],
+  ["WITH a AS (SELECT 1), a AS (SELECT 2) SELECT * FROM a", "ambiguous_column", "a"],
+];
+
+test.each(WRONG.map(([sql, code, at, nearest]) => ({ sql, code, at, nearest })))(
+  "I42 $sql fails with $code",
+  async (wrong) => {
+    const { sql, code, at, nearest } = wrong;
+    await expect(askOracle(db, sql)).rejects.toBeInstanceOf(Error);
+    const error: unknown = await runSql(caseCatalog(), sql).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({ code });
+    const { details } = error as { details: { start?: number; end?: number; nearest?: string } };
+    expect(at === undefined ? at : sql.slice(details.start, details.end)).toBe(at);
+    if (nearest !== undefined) expect(details.nearest).toBe(nearest);
+  },
+);
+
+/** Valid PostgreSQL that is not here yet: refused when bound, never ignored. */
+const UNSUPPORTED: readonly (readonly [sql: string, at?: string])[] = [
+  ["SELECT rank() OVER (ORDER BY id) FROM t", "rank"],
+  ["SELECT sum(id) OVER w FROM t WINDOW w AS (PARTITION BY grp)"],
+  ["WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r WHERE x < 3) SELECT * FROM r"],
+  ["SELECT grp, count(*) FROM t GROUP BY ROLLUP (grp)", "ROLLUP"],
+  ["SELECT grp, count(*) FROM t GROUP BY GROUPING SETS ((grp), ())"],
+  ["SELECT * FROM t, LATERAL (SELECT t.id) s"],
+  ["SELECT DISTINCT ON (grp) grp, id FROM t ORDER BY grp, id", "grp"],
+  ["SELECT id FROM t ORDER BY id FETCH FIRST 2 ROWS WITH TIES"],
+  ["SELECT id FROM t FOR UPDATE"],
+  ["SELECT * FROM t TABLESAMPLE SYSTEM (10)"],
+  ["SELECT id INTO x FROM t"],
+  ["SELECT generate_series(1, 3)", "generate_series"],
+  ["SELECT (ARRAY[1, 2])[1]"],
+  ['SELECT id, grp FROM t ORDER BY grp COLLATE "en-x-icu"'],
+  ["SELECT 'x'::char(3)"],
+  ["INSERT INTO t (id) VALUES (1)"],
+  ["UPDATE t SET id = 1"],
+  ["DELETE FROM t"],
+  ["CREATE TABLE z (id int)"],
+  ["DROP TABLE t"],
+  ["COPY t TO '/tmp/x'"],
+  ["SET x = 1"],
+  ["BEGIN"],
+  ["EXPLAIN DELETE FROM t"],
+];
+
+test.each(UNSUPPORTED.map(([sql, at]) => ({ sql, at })))("I43 $sql is refused by name", async ({ sql, at }) => {
+  const error: unknown = await prepareQuery(sql, { catalog: caseCatalog(), params: [], clock: fixedClock }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toMatchObject({ code: "sql_unsupported" });
+  const { details } = error as { details: { start?: number; end?: number } };
+  expect(at === undefined ? at : sql.slice(details.start, details.end)).toBe(at);
+});
