@@ -118,9 +118,7 @@ const SHAPES: readonly ((aggregate: string) => string)[] = [
 ];
 
 async function askPostgres(sql: string): Promise<(string | null)[][]> {
-  const { rows } = await postgres.query<Record<string, unknown>>(
-    `SELECT q::text AS whole FROM (${sql}) q`,
-  );
+  const { rows } = await postgres.query<Record<string, unknown>>(`SELECT q::text AS whole FROM (${sql}) q`);
   return rows.map((row) => [String(row["whole"])]);
 }
 

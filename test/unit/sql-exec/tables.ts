@@ -42,7 +42,14 @@ function dictionaryVector(type: DataType, values: readonly Scalar[]): Vector {
   if (entries.length === 0) return vectorFromScalars(type, values);
   const dictionary = vectorFromScalars(type, entries);
   const hasNull = values.includes(null);
-  return { encoding: "dictionary", type, length: values.length, codes, dictionary, validity: hasNull ? validity : undefined };
+  return {
+    encoding: "dictionary",
+    type,
+    length: values.length,
+    codes,
+    dictionary,
+    validity: hasNull ? validity : undefined,
+  };
 }
 
 function encode(type: DataType, values: readonly Scalar[], encoding: Encoding, part: number): Vector {
@@ -54,7 +61,12 @@ function encode(type: DataType, values: readonly Scalar[], encoding: Encoding, p
 }
 
 /** Batches of the rows, cut into the given size. */
-export function toBatches(columns: readonly ColumnSchema[], rows: Rows, encoding: Encoding, batchRows: number): Batch[] {
+export function toBatches(
+  columns: readonly ColumnSchema[],
+  rows: Rows,
+  encoding: Encoding,
+  batchRows: number,
+): Batch[] {
   const batches: Batch[] = [];
   for (let start = 0; start < rows.length; start += batchRows) {
     const part = rows.slice(start, start + batchRows);
@@ -126,7 +138,10 @@ export function scanOf(columns: readonly ColumnSchema[], batches: readonly Batch
 }
 
 /** A context that plans scans made by {@link scanOf}. */
-export function testContext(batchesOf: ReadonlyMap<PlanNode, readonly Batch[]>, limitBytes = 2 ** 26): ExecutionContext {
+export function testContext(
+  batchesOf: ReadonlyMap<PlanNode, readonly Batch[]>,
+  limitBytes = 2 ** 26,
+): ExecutionContext {
   return {
     planScan: (node) => planned(batchesOf.get(node) ?? [], node.projection),
     signal: new AbortController().signal,
@@ -142,13 +157,22 @@ export interface TestInput {
 }
 
 /** An input of rows. */
-export function inputOf(columns: readonly ColumnSchema[], rows: Rows, encoding: Encoding = "mixed", batchRows = 5): TestInput {
+export function inputOf(
+  columns: readonly ColumnSchema[],
+  rows: Rows,
+  encoding: Encoding = "mixed",
+  batchRows = 5,
+): TestInput {
   const batches = toBatches(columns, rows, encoding, batchRows);
   return { node: scanOf(columns, batches), batches };
 }
 
 /** Runs a plan over inputs and gives its rows. */
-export async function runPlan(plan: PlanNode, inputs: readonly TestInput[], context?: Partial<ExecutionContext>): Promise<Scalar[][]> {
+export async function runPlan(
+  plan: PlanNode,
+  inputs: readonly TestInput[],
+  context?: Partial<ExecutionContext>,
+): Promise<Scalar[][]> {
   const base = testContext(new Map(inputs.map((input) => [input.node, input.batches])));
   const rows: Scalar[][] = [];
   for await (const batch of executePlan(plan, { ...base, ...context })) {
