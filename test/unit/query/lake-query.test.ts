@@ -128,6 +128,23 @@ test("both sides of a self-join see one view, with one catalog call and one read
   expect(lake.calls).toEqual({ catalog: 1, fresh: 3 });
 });
 
+test("text columns without a value, or with very short ones, are read at any place in a file", async () => {
+  await lake.createTable("sparse", COLUMNS);
+  for (const kind of [null, "", "x", "é"]) {
+    await lake.append("sparse", [
+      { id: 1, at: DAY_0, kind },
+      { id: 2, at: DAY_0, kind: null },
+    ]);
+  }
+  const { body } = await lake.query("SELECT kind, count(*) AS n FROM sparse GROUP BY kind ORDER BY kind");
+  expect(body?.rows).toEqual([
+    { kind: "", n: 1 },
+    { kind: "x", n: 1 },
+    { kind: "é", n: 1 },
+    { kind: null, n: 5 },
+  ]);
+});
+
 test("columns added later are null in older files, renamed ones keep their data, promoted ones their values", async () => {
   await lake.createTable("evolving", [
     ["n", "int"],
