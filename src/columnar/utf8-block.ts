@@ -127,17 +127,16 @@ function decodeEach(block: Uint8Array, offsets: Int32Array, base: number, count:
   return strings;
 }
 
-const NO_WORDS = new Int32Array(0);
-
 /** Whether every byte is below 0x80. */
 export function isAsciiOnly(bytes: Uint8Array): boolean {
+  const lead = Math.min(bytes.length, -bytes.byteOffset & 3);
+  const wordCount = (bytes.length - lead) >> 2;
   let any = 0;
-  let i = 0;
-  while (i < bytes.length && ((bytes.byteOffset + i) & 3) !== 0) any |= bytes[i++] as number;
-  // Fewer bytes than a word may end before an aligned offset, where no view can start.
-  const wordCount = (bytes.length - i) >> 2;
-  const words = wordCount === 0 ? NO_WORDS : new Int32Array(bytes.buffer, bytes.byteOffset + i, wordCount);
-  for (let w = 0; w < wordCount; w++) any |= words[w] as number;
-  for (i += wordCount * 4; i < bytes.length; i++) any |= bytes[i] as number;
+  for (let i = 0; i < lead; i++) any |= bytes[i] as number;
+  if (wordCount > 0) {
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset + lead, wordCount);
+    for (let w = 0; w < wordCount; w++) any |= words[w] as number;
+  }
+  for (let i = lead + wordCount * 4; i < bytes.length; i++) any |= bytes[i] as number;
   return (any & 0x8080_8080) === 0;
 }

@@ -42,6 +42,20 @@ const MAX_FOOTER_BYTES = 32 * 1024 * 1024;
  * Errors: `data_invalid` when the file is not Parquet, is encrypted or corrupt.
  */
 export async function readParquetMetadata(reader: RangeReader): Promise<ParquetMetadata> {
+  const { metadata, thrift } = await readFooter(reader);
+  thriftByMetadata.set(metadata, thrift);
+  return metadata;
+}
+
+/** Thrift of the footers read, for as long as their metadata lives: nested columns need it. */
+const thriftByMetadata = new WeakMap<ParquetMetadata, ThriftStruct>();
+
+/** The thrift that `metadata` was parsed from; read again when the metadata is a copy. */
+export async function footerThriftOf(reader: RangeReader, metadata: ParquetMetadata): Promise<ThriftStruct> {
+  return thriftByMetadata.get(metadata) ?? (await readFooter(reader)).thrift;
+}
+
+async function readFooter(reader: RangeReader): Promise<ParsedFooter> {
   const { sizeBytes } = reader;
   if (sizeBytes < TRAILER_BYTES + MAGIC_BYTES) throw corruptData("the file is too short to be Parquet");
   const tailBytes = Math.min(TAIL_BYTES, sizeBytes);
@@ -51,7 +65,7 @@ export async function readParquetMetadata(reader: RangeReader): Promise<ParquetM
   if (needed > tail.length) tail = await reader.read(sizeBytes - needed, needed);
   if (tail.length < needed) throw corruptData("a read returned too few bytes");
   const footer = new Uint8Array(tail.buffer, tail.byteOffset + tail.length - needed, footerBytes);
-  return parseFooter(footer, sizeBytes).metadata;
+  return parseFooter(footer, sizeBytes);
 }
 
 /** Length of the footer that ends in these bytes. Errors: as {@link readParquetMetadata}. */

@@ -4,8 +4,9 @@ import { invariant } from "#core";
 import { BATCH_ROWS, nullVector, sliceVector, type Batch, type DataType, type Vector } from "#columnar";
 import { ChunkDecoder } from "./chunk-decoder.ts";
 import { readChunks } from "./chunk-reads.ts";
+import { footerThriftOf } from "./footer.ts";
 import type { ParquetColumn, ParquetColumnChunk, ParquetMetadata, ParquetRowGroup, RangeReader } from "./metadata.ts";
-import { readNestedColumn } from "./nested.ts";
+import { decodeNestedColumn } from "./nested.ts";
 import { promoteVector } from "./promote.ts";
 
 /**
@@ -40,7 +41,12 @@ export interface ScanBatch extends Batch {
 type ColumnPlan =
   | { readonly kind: "missing"; readonly type: DataType }
   | { readonly kind: "flat"; readonly column: ParquetColumn; readonly type: DataType | undefined }
-  | { readonly kind: "nested"; readonly name: string; readonly type: DataType | undefined };
+  | {
+      readonly kind: "nested";
+      readonly name: string;
+      readonly leaves: readonly ParquetColumn[];
+      readonly type: DataType | undefined;
+    };
 
 /** A row group's fetched bytes and nested columns. */
 interface FetchedRowGroup {
@@ -70,7 +76,7 @@ export async function* scanParquet(
   const fetchGroup = (position: number): Promise<FetchedRowGroup> | undefined => {
     const index = selected[position];
     if (index === undefined) return undefined;
-    const fetching = fetchRowGroup(reader, rowGroupAt(metadata, index), index, plans);
+    const fetching = fetchRowGroup(reader, metadata, index, plans);
     // A failed prefetch surfaces when its row group is reached, or never if the scan ends before.
     fetching.catch(() => undefined);
     return fetching;
@@ -114,34 +120,43 @@ function planColumn(metadata: ParquetMetadata, wanted: ScanColumn): ColumnPlan {
   if ("leafIndex" in wanted) {
     const column = metadata.columns[wanted.leafIndex];
     invariant(column !== undefined, `leaf ${wanted.leafIndex} exists`);
-    return planFor(column, type);
+    return planFor(metadata, column, type);
   }
   const column = metadata.columns.find((leaf) => leaf.rootFieldId === wanted.fieldId);
-  return column === undefined ? { kind: "missing", type: type ?? { kind: "null" } } : planFor(column, type);
+  return column === undefined ? { kind: "missing", type: type ?? { kind: "null" } } : planFor(metadata, column, type);
 }
 
-function planFor(column: ParquetColumn, type: DataType | undefined): ColumnPlan {
+function planFor(metadata: ParquetMetadata, column: ParquetColumn, type: DataType | undefined): ColumnPlan {
   if (column.path.length > 1 || column.maxRepetitionLevel > 0) {
-    return { kind: "nested", name: column.path[0] ?? "", type };
+    const name = column.path[0] ?? "";
+    return { kind: "nested", name, leaves: metadata.columns.filter((leaf) => leaf.path[0] === name), type };
   }
   return { kind: "flat", column, type };
 }
 
 async function fetchRowGroup(
   reader: RangeReader,
-  group: ParquetRowGroup,
+  metadata: ParquetMetadata,
   index: number,
   plans: readonly ColumnPlan[],
 ): Promise<FetchedRowGroup> {
+  const rowGroup = rowGroupAt(metadata, index);
   const chunks = new Set<ParquetColumnChunk>();
-  const nestedNames = new Set<string>();
+  const leavesByName = new Map<string, readonly ParquetColumn[]>();
   for (const plan of plans) {
-    if (plan.kind === "flat") chunks.add(chunkOf(group, plan.column));
-    else if (plan.kind === "nested") nestedNames.add(plan.name);
+    if (plan.kind === "flat") chunks.add(chunkOf(rowGroup, plan.column));
+    if (plan.kind !== "nested") continue;
+    leavesByName.set(plan.name, plan.leaves);
+    for (const leaf of plan.leaves) chunks.add(chunkOf(rowGroup, leaf));
   }
   const bytesByChunk = await readChunks(reader, [...chunks]);
   const nested = new Map<string, Vector>();
-  for (const name of nestedNames) nested.set(name, await readNestedColumn(reader, name, index));
+  if (leavesByName.size > 0) {
+    const footer = await footerThriftOf(reader, metadata);
+    for (const [name, leaves] of leavesByName) {
+      nested.set(name, decodeNestedColumn({ footer, rowGroupIndex: index, rowGroup, leaves, bytesByChunk }));
+    }
+  }
   return { bytesByChunk, nested };
 }
 

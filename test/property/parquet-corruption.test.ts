@@ -119,3 +119,17 @@ test("C100 flipped bytes in version 2 pages with delta encodings give data_inval
     { numRuns: 400 },
   );
 });
+
+test("C100 flipped bytes in nested columns give data_invalid or rows", async () => {
+  const file = await withDuckDb((duckdb) =>
+    duckdb.copy("SELECT [i, i + 1] AS l, {'a': i, 'b': 'x' || i} AS st, MAP {'k': i} AS m FROM range(50) r(i)"),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.nat(file.length - 1), fc.integer({ min: 0, max: 255 }), async (at, value) => {
+      const damaged = file.slice();
+      damaged[at] = value;
+      expect(HARMLESS).toContain(await outcomeOf(damaged));
+    }),
+    { numRuns: 400 },
+  );
+});

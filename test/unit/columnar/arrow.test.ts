@@ -7,6 +7,7 @@ import {
   arrowIpcToBatches,
   batchToArrowIpc,
   decimalToString,
+  isAsciiOnly,
   readArrowIpc,
   rowAt,
   stringToDecimal,
@@ -119,6 +120,21 @@ test("strings split inside a surrogate pair stay apart", () => {
   );
   const [batch] = arrowIpcToBatches(ipc);
   expect(batch === undefined ? [] : [rowAt(batch, 0), rowAt(batch, 1)]).toEqual([["x\ufffd"], ["\ufffdy"]]);
+});
+
+test("ASCII is told at every alignment and length", () => {
+  const bytes = new Uint8Array(32);
+  for (let start = 0; start < 8; start++) {
+    for (let end = start; end < 20; end++) {
+      expect(isAsciiOnly(bytes.subarray(start, end))).toBe(true);
+      if (end === start) continue;
+      for (const at of [start, end - 1]) {
+        bytes[at] = 0x80;
+        expect(isAsciiOnly(bytes.subarray(start, end))).toBe(false);
+        bytes[at] = 0;
+      }
+    }
+  }
 });
 
 test("C100 bytes that are not Arrow give data_invalid or nothing", () => {

@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { decimalToString, type Scalar } from "#columnar";
-import { readParquetMetadata } from "#parquet";
+import { readParquetMetadata, scanParquet } from "#parquet";
 import { bytesReader, scanBatches, scanRows, withDuckDb } from "../../support/parquet-files.ts";
 import { loadParquetWasm } from "../../support/parquet-wasm.ts";
 
@@ -90,6 +90,23 @@ test("lists, structs and maps come through parquet-wasm, beside flat columns", a
     expect(await scanRows(file, { batchRows: 2 })).toEqual(
       [0, 1, 2].map((i) => [i, [i, null, i + 1], { a: i, b: `x${i}` }, { k: i }, i === 1 ? null : ["t"]]),
     );
+  });
+});
+
+test("I101 nested columns cost no more requests than flat ones", async () => {
+  await withDuckDb(async (duckdb) => {
+    const file = await duckdb.copy(
+      "SELECT i AS id, [i] AS l, {'a': i} AS st FROM range(5000) r(i)",
+      "ROW_GROUP_SIZE 2048",
+    );
+    const reader = bytesReader(file);
+    const metadata = await readParquetMetadata(reader);
+    reader.requests.length = 0;
+    const columns = [0, 1, 2].map((leafIndex) => ({ leafIndex }));
+    let rows = 0;
+    for await (const batch of scanParquet(reader, metadata, { columns })) rows += batch.rowCount;
+    expect(rows).toBe(5000);
+    expect(reader.requests).toHaveLength(metadata.rowGroups.length);
   });
 });
 
