@@ -1,6 +1,6 @@
 // Operators against naive references over random rows, NULL-heavy, in every encoding and at odd batch sizes.
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ColumnSchema, Scalar } from "#columnar";
 import type { AggregateCall, Expr, PlanNode, SortKey } from "../../src/sql/plan.ts";
@@ -112,6 +112,13 @@ test("I50 sorting is stable and equals a naive sort, and a top-N is its beginnin
   );
 });
 
+function best(values: readonly Scalar[], sign: number): Scalar {
+  return values.reduce((found, value) => {
+    if (value === null) return found;
+    return found === null || naiveCompare(value, found) * sign > 0 ? value : found;
+  }, null);
+}
+
 function aggregateCall(
   name: string,
   index: number | undefined,
@@ -161,11 +168,6 @@ test("I51 grouping equals a naive reference for every key combination", async ()
           if (group === undefined) groups.set(key, [[...row]]);
           else group.push([...row]);
         }
-        const best = (values: readonly Scalar[], sign: number): Scalar =>
-          values.reduce((found, value) => {
-            if (value === null) return found;
-            return found === null || naiveCompare(value, found) * sign > 0 ? value : found;
-          }, null);
         const expected = [...groups.entries()].map(([key, members]) => [
           key,
           members.length,
@@ -284,7 +286,7 @@ test("I53 set operations and DISTINCT count rows as SQL does", async () => {
       rows,
       rows,
       shape,
-      fc.constantFrom("union", "intersect", "except") as fc.Arbitrary<"union" | "intersect" | "except">,
+      fc.constantFrom<"union" | "intersect" | "except">("union", "intersect", "except"),
       fc.boolean(),
       fc.integer({ min: 1, max: 3 }),
       async (leftRows, rightRows, { encoding, batchRows }, operation, all, width) => {

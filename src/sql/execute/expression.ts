@@ -287,8 +287,8 @@ function evaluatePiece({ compiled, used, safe }: PartialExpr, batch: Batch, rows
 
 function compileCase(expr: Extract<Expr, { kind: "case" }>, env: EvaluationEnvironment): CompiledExpr {
   const branches = expr.branches.map(({ when, then }) => ({
-    when: partialExpr(when, env),
-    then: partialExpr(then, env),
+    condition: partialExpr(when, env),
+    result: partialExpr(then, env),
   }));
   const otherwise = partialExpr(expr.otherwise, env);
   const { type } = expr;
@@ -298,7 +298,7 @@ function compileCase(expr: Extract<Expr, { kind: "case" }>, env: EvaluationEnvir
     const pieces: Piece[] = [];
     let open = new Int32Array(rowCount);
     for (let i = 0; i < rowCount; i++) open[i] = i;
-    for (const { when, then } of branches) {
+    for (const { condition: when, result } of branches) {
       if (open.length === 0) break;
       const condition = evaluatePiece(when, batch, open);
       const states = triStates(condition.vector, condition.vector.length);
@@ -314,7 +314,7 @@ function compileCase(expr: Extract<Expr, { kind: "case" }>, env: EvaluationEnvir
           matched[matchedCount++] = row;
         } else rest[restCount++] = row;
       }
-      if (matchedCount > 0) pieces.push(evaluatePiece(then, batch, matched.subarray(0, matchedCount)));
+      if (matchedCount > 0) pieces.push(evaluatePiece(result, batch, matched.subarray(0, matchedCount)));
       open = rest.subarray(0, restCount);
     }
     if (open.length > 0) {

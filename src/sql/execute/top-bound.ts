@@ -45,7 +45,7 @@ function passingNumbers(
 
 /** The n-th smallest of the values, by a max-heap of n; there must be more than n. */
 function nthSmallest(values: Float64Array, n: number): number {
-  const heap = values.slice(0, n).sort().reverse();
+  const heap = values.slice(0, n).toSorted().toReversed();
   // Sorted descending is a max-heap already.
   let top = heap[0] as number;
   for (let i = n; i < values.length; i++) {

@@ -186,10 +186,15 @@ function defineNumeric({ define }: FunctionCatalog): void {
   define("~", "int8 -> int8", (a: Int64) => bigintToInt64(~BigInt(a)), { safe: true });
 }
 
+function shift(days: number, amount: number): number {
+  return days + amount;
+}
+
+function inverse(micros: number, interval: Interval): number {
+  return addIntervalToTimestamp(micros, negateInterval(interval));
+}
+
 function defineTemporal({ define }: FunctionCatalog): void {
-  const shift = (days: number, amount: number): number => days + amount;
-  const inverse = (micros: number, interval: Interval): number =>
-    addIntervalToTimestamp(micros, negateInterval(interval));
   define("+", "date, int4 -> date", shift, { safe: true });
   define("+", "int4, date -> date", shift, { safe: true });
   define("-", "date, int4 -> date", (days: number, amount: number) => days - amount, { safe: true });

@@ -26,6 +26,45 @@ function onList(
   };
 }
 
+const length = (list: readonly Scalar[], dimension: number): Scalar => {
+  let current: Scalar = list;
+  for (let i = 1; i < dimension; i++)
+    current = Array.isArray(current) ? ((current as readonly Scalar[])[0] ?? null) : null;
+  return Array.isArray(current) && current.length > 0 && dimension > 0 ? current.length : null;
+};
+
+const count = (list: readonly Scalar[]): Scalar => (list as readonly unknown[]).flat(6).length;
+
+function joinItems(type: DataType | undefined) {
+  const element = type?.kind === "list" ? type.element : TEXT;
+  return (list: readonly Scalar[] | null, separator: string | null, nullText: string | null = null): Scalar => {
+    if (list === null || separator === null) return null;
+    const texts = list.map((item) => (item === null ? nullText : scalarToText(item, element)));
+    return texts.filter((text) => text !== null).join(separator);
+  };
+}
+
+function contains(outer: 0 | 1): PolymorphicFunction {
+  return {
+    signature: "any[], any[] -> bool",
+    options: {},
+    resolve([a, b, ...rest]) {
+      if (a === undefined || b === undefined || rest.length > 0) return undefined;
+      const type = commonTypeOf([a, b]);
+      return type?.kind === "list" ? { argTypes: [type, type], returnType: { kind: "boolean" } } : undefined;
+    },
+    implement([type]) {
+      const compare = scalarComparator(type?.kind === "list" ? type.element : TEXT);
+      return (...lists: [readonly Scalar[], readonly Scalar[]]) => {
+        const whole = lists[outer];
+        return lists[outer === 0 ? 1 : 0].every((item) =>
+          whole.some((other) => item !== null && other !== null && compare(item, other) === 0),
+        );
+      };
+    },
+  };
+}
+
 /** Adds array functions. */
 export function defineArrays(catalog: FunctionCatalog): void {
   catalog.definePolymorphic("array", {
@@ -43,12 +82,6 @@ export function defineArrays(catalog: FunctionCatalog): void {
         items,
   });
   const asInt = (): DataType => INT4;
-  const length = (list: readonly Scalar[], dimension: number): Scalar => {
-    let current: Scalar = list;
-    for (let i = 1; i < dimension; i++)
-      current = Array.isArray(current) ? ((current as readonly Scalar[])[0] ?? null) : null;
-    return Array.isArray(current) && current.length > 0 && dimension > 0 ? current.length : null;
-  };
   catalog.definePolymorphic(
     "array_length",
     onList([INT4], asInt, () => length, "any[], int4 -> int4"),
@@ -57,7 +90,6 @@ export function defineArrays(catalog: FunctionCatalog): void {
     "array_upper",
     onList([INT4], asInt, () => length, "any[], int4 -> int4"),
   );
-  const count = (list: readonly Scalar[]): Scalar => (list as readonly unknown[]).flat(6).length;
   catalog.definePolymorphic(
     "cardinality",
     onList([], asInt, () => count, "any[] -> int4"),
@@ -72,16 +104,6 @@ export function defineArrays(catalog: FunctionCatalog): void {
       "any[], int4 -> any",
     ),
   );
-  const textOf =
-    (type: DataType | undefined) =>
-    (list: readonly Scalar[], separator: Scalar, nullText: Scalar = null): Scalar => {
-      if (list === null || separator === null) return null;
-      const element = type?.kind === "list" ? type.element : TEXT;
-      return list
-        .filter((item) => item !== null || nullText !== null)
-        .map((item) => (item === null ? nullText : scalarToText(item, element)))
-        .join(separator as string);
-    };
   catalog.definePolymorphic("array_to_string", {
     signature: "any[], text, text -> text",
     options: { strict: false },
@@ -89,7 +111,7 @@ export function defineArrays(catalog: FunctionCatalog): void {
       if (list?.kind !== "list" || rest.length < 1 || rest.length > 2) return undefined;
       return { argTypes: [list, ...rest.map(() => TEXT)], returnType: TEXT };
     },
-    implement: ([list]) => textOf(list),
+    implement: ([list]) => joinItems(list),
   });
   catalog.definePolymorphic("array_position", {
     signature: "any[], any -> int4",
@@ -106,24 +128,6 @@ export function defineArrays(catalog: FunctionCatalog): void {
           item === null || wanted === null ? item === wanted : compare(item, wanted) === 0,
         );
         return index < 0 ? null : index + 1;
-      };
-    },
-  });
-  const contains = (outer: 0 | 1): PolymorphicFunction => ({
-    signature: "any[], any[] -> bool",
-    options: {},
-    resolve([a, b, ...rest]) {
-      if (a === undefined || b === undefined || rest.length > 0) return undefined;
-      const type = commonTypeOf([a, b]);
-      return type?.kind === "list" ? { argTypes: [type, type], returnType: { kind: "boolean" } } : undefined;
-    },
-    implement([type]) {
-      const compare = scalarComparator(type?.kind === "list" ? type.element : TEXT);
-      return (...lists: [readonly Scalar[], readonly Scalar[]]) => {
-        const whole = lists[outer];
-        return lists[outer === 0 ? 1 : 0].every((item) =>
-          whole.some((other) => item !== null && other !== null && compare(item, other) === 0),
-        );
       };
     },
   });

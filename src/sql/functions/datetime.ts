@@ -108,6 +108,11 @@ function timePart(unitText: string, micros: number): number {
   return extractPart(unit, micros) ?? unknownUnit(unitText, "time without time zone");
 }
 
+function datePart(unitText: string, days: number): number {
+  if (DATE_ONLY.has(canonicalUnit(unitText))) throw runtimeError(`unit "${unitText}" not supported for type date`);
+  return extractPart(canonicalUnit(unitText), days * MICROS_PER_DAY) ?? unknownUnit(unitText, "date");
+}
+
 /** Calendar difference in years, months, days and time, as PostgreSQL's age(). */
 function age(later: number, earlier: number): Interval {
   if (later < earlier) {
@@ -292,10 +297,6 @@ function defineParts({ define, alias }: FunctionCatalog): void {
   }
   define("date_trunc", "text, timestamptz, text -> timestamptz", truncateInZone);
   define("date_trunc", "text, interval -> interval", truncateInterval);
-  const datePart = (unitText: string, days: number): number => {
-    if (DATE_ONLY.has(canonicalUnit(unitText))) throw runtimeError(`unit "${unitText}" not supported for type date`);
-    return extractPart(canonicalUnit(unitText), days * MICROS_PER_DAY) ?? unknownUnit(unitText, "date");
-  };
   define("date_part", "text, date -> float8", datePart);
   define("extract", "text, date -> numeric", (unit: string, days: number) => integerToDecimal(datePart(unit, days)));
   define("date_part", "text, time -> float8", timePart);
@@ -309,6 +310,11 @@ function defineParts({ define, alias }: FunctionCatalog): void {
   alias("day", "dayofmonth", "day_of_month");
   alias("weekofyear", "week_of_year");
 }
+
+const fromEpoch = (seconds: number): number => {
+  if (Number.isNaN(seconds)) throw runtimeError("timestamp cannot be NaN");
+  return Math.round(seconds * MICROS_PER_SECOND);
+};
 
 function defineMaking({ define, alias }: FunctionCatalog): void {
   define("make_date", "int4, int4, int4 -> date", makeDate);
@@ -332,10 +338,6 @@ function defineMaking({ define, alias }: FunctionCatalog): void {
       micros: hours * MICROS_PER_HOUR + minutes * MICROS_PER_MINUTE + seconds * MICROS_PER_SECOND,
     };
   });
-  const fromEpoch = (seconds: number): number => {
-    if (Number.isNaN(seconds)) throw runtimeError("timestamp cannot be NaN");
-    return Math.round(seconds * MICROS_PER_SECOND);
-  };
   define("to_timestamp", "float8 -> timestamptz", fromEpoch);
   define("to_timestamp", "text, text -> timestamptz", parseByPattern);
   define("from_unixtime", "float8 -> timestamptz", fromEpoch);
@@ -360,6 +362,13 @@ function defineMaking({ define, alias }: FunctionCatalog): void {
   define("date", "text -> date", (text: string) => Math.floor(parseByPattern(text, "YYYY-MM-DD") / MICROS_PER_DAY));
 }
 
+const offsetOf = (offset: Interval): number => {
+  if (offset.months !== 0 || offset.days !== 0) {
+    throw runtimeError("interval time zone must not include months or days");
+  }
+  return offset.micros;
+};
+
 function defineZones({ define }: FunctionCatalog): void {
   define("timezone", "text, timestamptz -> timestamp", (name: string, micros: number) =>
     utcToLocal(requireTimeZone(name), micros),
@@ -367,12 +376,6 @@ function defineZones({ define }: FunctionCatalog): void {
   define("timezone", "text, timestamp -> timestamptz", (name: string, micros: number) =>
     localToUtc(requireTimeZone(name), micros),
   );
-  const offsetOf = (offset: Interval): number => {
-    if (offset.months !== 0 || offset.days !== 0) {
-      throw runtimeError("interval time zone must not include months or days");
-    }
-    return offset.micros;
-  };
   define(
     "timezone",
     "interval, timestamptz -> timestamp",

@@ -71,10 +71,12 @@ function regexpSplit(text: string, pattern: string, flags = ""): Scalar[] {
   return parts;
 }
 
+const like = (text: string, pattern: string): boolean => likeMatcher(pattern, false)(text);
+
+const ilike = (text: string, pattern: string): boolean => likeMatcher(pattern, true)(text);
+
 /** Adds pattern matching. */
 export function defineMatching({ define, alias }: FunctionCatalog): void {
-  const like = (text: string, pattern: string): boolean => likeMatcher(pattern, false)(text);
-  const ilike = (text: string, pattern: string): boolean => likeMatcher(pattern, true)(text);
   define("~~", "text, text -> bool", like);
   define("!~~", "text, text -> bool", (text: string, pattern: string) => !like(text, pattern));
   define("~~*", "text, text -> bool", ilike);

@@ -134,11 +134,18 @@ function defineRounding({ define }: FunctionCatalog): void {
   }));
 }
 
+const modulo = (a: number, b: number): number => {
+  if (b === 0) throw divisionByZero();
+  return (a % b) + 0;
+};
+
+const lcm = (a: Int64, b: Int64): bigint => {
+  const divisor = gcd(BigInt(a), BigInt(b));
+  const product = divisor === 0n ? 0n : (BigInt(a) / divisor) * BigInt(b);
+  return product < 0n ? -product : product;
+};
+
 function defineIntegers({ define }: FunctionCatalog): void {
-  const modulo = (a: number, b: number): number => {
-    if (b === 0) throw divisionByZero();
-    return (a % b) + 0;
-  };
   define("mod", "int2, int2 -> int2", modulo);
   define("mod", "int4, int4 -> int4", modulo);
   define("mod", "int8, int8 -> int8", (a: Int64, b: Int64) => {
@@ -154,11 +161,6 @@ function defineIntegers({ define }: FunctionCatalog): void {
   });
   define("gcd", "int4, int4 -> int4", (a: number, b: number) => Number(gcd(BigInt(a), BigInt(b))));
   define("gcd", "int8, int8 -> int8", (a: Int64, b: Int64) => bigintToInt64(gcd(BigInt(a), BigInt(b))));
-  const lcm = (a: Int64, b: Int64): bigint => {
-    const divisor = gcd(BigInt(a), BigInt(b));
-    const product = divisor === 0n ? 0n : (BigInt(a) / divisor) * BigInt(b);
-    return product < 0n ? -product : product;
-  };
   define("lcm", "int4, int4 -> int4", (a: number, b: number) => checkSmallInteger("int32", Number(lcm(a, b))));
   define("lcm", "int8, int8 -> int8", (a: Int64, b: Int64) => bigintToInt64(lcm(a, b)));
   define("factorial", "int8 -> numeric", factorial);
@@ -166,11 +168,12 @@ function defineIntegers({ define }: FunctionCatalog): void {
   define("to_hex", "int8 -> text", (x: Int64) => BigInt.asUintN(64, BigInt(x)).toString(16), { safe: true });
 }
 
+const sqrt = (x: number): number => {
+  if (x < 0) throw runtimeError("cannot take square root of a negative number");
+  return Math.sqrt(x);
+};
+
 function defineTranscendental({ define, alias }: FunctionCatalog): void {
-  const sqrt = (x: number): number => {
-    if (x < 0) throw runtimeError("cannot take square root of a negative number");
-    return Math.sqrt(x);
-  };
   define("sqrt", "float8 -> float8", sqrt);
   define("sqrt", "numeric -> numeric", (x: Decimal) => {
     if (x.unscaled < 0n) throw runtimeError("cannot take square root of a negative number");

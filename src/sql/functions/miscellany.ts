@@ -31,7 +31,7 @@ function toJson(value: Scalar, type: DataType): string {
       return scalarToText(value, type);
     case "float32":
     case "float64":
-      return Number.isFinite(value as number) ? scalarToText(value, type) : JSON.stringify(scalarToText(value, type));
+      return Number.isFinite(value) ? scalarToText(value, type) : JSON.stringify(scalarToText(value, type));
     case "timestamp": {
       const text = scalarToText(value, type).replace(" ", "T");
       return JSON.stringify(type.utc ? `${text}:00` : text);

@@ -37,19 +37,11 @@ function categoryOf(type: DataType): Category {
   }
 }
 
+const PREFERRED: ReadonlySet<string> = new Set(["float64", "string", "boolean", "interval"]);
+
 /** The preferred type of its category. */
 function isPreferred(type: DataType): boolean {
-  switch (type.kind) {
-    case "float64":
-    case "string":
-    case "boolean":
-    case "interval":
-      return true;
-    case "timestamp":
-      return type.utc;
-    default:
-      return false;
-  }
+  return type.kind === "timestamp" ? type.utc : PREFERRED.has(type.kind);
 }
 
 const NUMERIC_ORDER = ["int16", "int32", "int64", "decimal", "float32", "float64"];
@@ -118,6 +110,10 @@ function isUnknown(type: DataType | undefined): boolean {
   return type?.kind === "null";
 }
 
+function matches(argTypes: readonly DataType[], wanted: readonly DataType[]): boolean {
+  return argTypes.every((type, i) => typesEqual(type, wanted[i] ?? { kind: "null" }));
+}
+
 /**
  * Chooses the signature PostgreSQL would choose; the arguments' untyped literals have kind "null". Undefined when
  * none fits; where PostgreSQL would call the choice ambiguous, the first remaining signature is taken.
@@ -131,8 +127,6 @@ export function chooseOverload<T extends Signature>(
     const argTypes = expandArguments(item, given.length);
     if (argTypes !== undefined) candidates.push({ item, argTypes });
   }
-  const matches = (argTypes: readonly DataType[], wanted: readonly DataType[]): boolean =>
-    argTypes.every((type, i) => typesEqual(type, wanted[i] ?? { kind: "null" }));
   const exact = candidates.find((candidate) => matches(candidate.argTypes, given));
   if (exact !== undefined) return exact;
   // A binary call with one untyped literal: assume the other side's type first.

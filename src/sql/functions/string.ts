@@ -168,6 +168,8 @@ function decodeText(text: string, format: string): Uint8Array {
   throw runtimeError(`unrecognized encoding: "${format}"`);
 }
 
+const isText = (kind: string): boolean => kind === "string" || kind === "null";
+
 /** Arguments of any type become text; null ones are skipped. */
 function concatenation(separated: boolean): PolymorphicFunction {
   return {
@@ -179,9 +181,9 @@ function concatenation(separated: boolean): PolymorphicFunction {
     },
     implement: () =>
       separated
-        ? (separator: Scalar, ...parts: readonly Scalar[]) =>
-            separator === null ? null : parts.filter((part) => part !== null).join(separator as string)
-        : (...parts: readonly Scalar[]) => parts.filter((part) => part !== null).join(""),
+        ? (separator: string | null, ...parts: readonly (string | null)[]) =>
+            separator === null ? null : parts.filter((part) => part !== null).join(separator)
+        : (...parts: readonly (string | null)[]) => parts.filter((part) => part !== null).join(""),
   };
 }
 
@@ -196,7 +198,6 @@ const CONCATENATE: PolymorphicFunction = {
     if (a.kind === "list") return { argTypes: [a, a.element], returnType: a };
     if (b.kind === "list") return { argTypes: [b.element, b], returnType: b };
     if (a.kind === "binary" && b.kind === "binary") return { argTypes: [a, b], returnType: a };
-    const isText = (kind: string): boolean => kind === "string" || kind === "null";
     return isText(a.kind) || isText(b.kind) ? { argTypes: [TEXT, TEXT], returnType: TEXT } : undefined;
   },
   implement([a, b]) {
@@ -307,7 +308,7 @@ function upperCase(text: string): string {
   return Array.from(text, (character) => {
     if (character === "ß") return "ẞ";
     const mapped = character.toUpperCase();
-    return [...mapped].length === 1 ? mapped : character;
+    return Array.from(mapped).length === 1 ? mapped : character;
   }).join("");
 }
 

@@ -486,7 +486,7 @@ export function numberToChar(value: Decimal, pattern: string): string {
   const negative = rounded.unscaled < 0n;
   const text = decimalToString({ unscaled: negative ? -rounded.unscaled : rounded.unscaled, scale: rounded.scale });
   const [wholeDigits = "0", fractionDigits = ""] = text.split(".");
-  const slots = [...wholePattern].filter((c) => c === "9" || c === "0");
+  const slots = Array.from(wholePattern).filter((c) => c === "9" || c === "0");
   const isZero = rounded.unscaled === 0n;
   const significant = wholeDigits === "0" && places > 0 && !slots.includes("0") && (fill || !isZero) ? "" : wholeDigits;
   const overflow = significant.length > slots.length;

@@ -212,38 +212,32 @@ function toFloat32(value: number): number {
   return rounded;
 }
 
+function castToInteger(kind: "int16" | "int32" | "int64", source: DataType["kind"]): ScalarCast {
+  if (source === "decimal") return (value) => integerTo(kind, roundDecimal(value as Decimal, 0).unscaled);
+  if (source === "float32" || source === "float64") return (value) => floatToInteger(kind, value as number);
+  return (value) => {
+    if (typeof value === "bigint") return integerTo(kind, value);
+    return kind === "int64" ? value : checkSmallInteger(kind, value as number);
+  };
+}
+
 function numericCast(from: DataType, to: DataType): ScalarCast | undefined {
   const source = from.kind;
-  switch (to.kind) {
-    case "int16":
-    case "int32":
-    case "int64": {
-      const { kind } = to;
-      if (source === "decimal") return (value) => integerTo(kind, roundDecimal(value as Decimal, 0).unscaled);
-      if (source === "float32" || source === "float64") return (value) => floatToInteger(kind, value as number);
-      return (value) =>
-        typeof value === "bigint"
-          ? integerTo(kind, value)
-          : kind === "int64"
-            ? value
-            : checkSmallInteger(kind, value as number);
-    }
-    case "float32":
-      if (source === "decimal") return (value) => toFloat32(decimalToNumber(value as Decimal));
-      return (value) => toFloat32(Number(value));
-    case "float64":
-      if (source === "decimal") return (value) => decimalToNumber(value as Decimal);
-      return (value) => Number(value);
-    case "decimal": {
-      const { precision, scale } = to;
-      if (source === "decimal") return (value) => fitDecimal(value as Decimal, precision, scale);
-      if (source === "float64") return (value) => fitDecimal(float64ToDecimal(value as number), precision, scale);
-      if (source === "float32") return (value) => fitDecimal(float32ToDecimal(value as number), precision, scale);
-      return (value) => fitDecimal(integerToDecimal(value as number | bigint), precision, scale);
-    }
-    default:
-      return undefined;
+  if (to.kind === "int16" || to.kind === "int32" || to.kind === "int64") return castToInteger(to.kind, source);
+  if (to.kind === "float32") {
+    if (source === "decimal") return (value) => toFloat32(decimalToNumber(value as Decimal));
+    return (value) => toFloat32(Number(value));
   }
+  if (to.kind === "float64") {
+    if (source === "decimal") return (value) => decimalToNumber(value as Decimal);
+    return (value) => Number(value);
+  }
+  if (to.kind !== "decimal") return undefined;
+  const { precision, scale } = to;
+  if (source === "decimal") return (value) => fitDecimal(value as Decimal, precision, scale);
+  if (source === "float64") return (value) => fitDecimal(float64ToDecimal(value as number), precision, scale);
+  if (source === "float32") return (value) => fitDecimal(float32ToDecimal(value as number), precision, scale);
+  return (value) => fitDecimal(integerToDecimal(value as number | bigint), precision, scale);
 }
 
 function floorTo(value: number, unit: number): number {
@@ -251,23 +245,19 @@ function floorTo(value: number, unit: number): number {
 }
 
 function temporalCast(from: DataType, to: DataType): ScalarCast | undefined {
-  switch (from.kind) {
-    case "date":
-      return to.kind === "timestamp" ? (value) => (value as number) * MICROS_PER_DAY : undefined;
-    case "timestamp":
-      if (to.kind === "timestamp") return (value) => value;
-      if (to.kind === "date") return (value) => Math.floor((value as number) / MICROS_PER_DAY);
-      if (to.kind === "time") return (value) => (value as number) - floorTo(value as number, MICROS_PER_DAY);
-      return undefined;
-    case "time":
-      return to.kind === "interval" ? (value) => ({ months: 0, days: 0, micros: value as number }) : undefined;
-    case "interval":
-      return to.kind === "time"
-        ? (value) => (value as Interval).micros - floorTo((value as Interval).micros, MICROS_PER_DAY)
-        : undefined;
-    default:
-      return undefined;
+  if (from.kind === "date" && to.kind === "timestamp") return (value) => (value as number) * MICROS_PER_DAY;
+  if (from.kind === "timestamp") {
+    if (to.kind === "timestamp") return (value) => value;
+    if (to.kind === "date") return (value) => Math.floor((value as number) / MICROS_PER_DAY);
+    if (to.kind === "time") return (value) => (value as number) - floorTo(value as number, MICROS_PER_DAY);
   }
+  if (from.kind === "time" && to.kind === "interval") {
+    return (value) => ({ months: 0, days: 0, micros: value as number });
+  }
+  if (from.kind === "interval" && to.kind === "time") {
+    return (value) => (value as Interval).micros - floorTo((value as Interval).micros, MICROS_PER_DAY);
+  }
+  return undefined;
 }
 
 function jsonCast(to: DataType, env: CastEnvironment): ScalarCast | undefined {

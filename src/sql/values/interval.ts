@@ -200,11 +200,17 @@ export function intervalToMicros(value: Interval): number {
   return (value.months * DAYS_PER_MONTH + value.days) * MICROS_PER_DAY + value.micros;
 }
 
+function wholeDays({ months, days, micros }: Interval): number {
+  return months * DAYS_PER_MONTH + days + Math.floor(micros / MICROS_PER_DAY);
+}
+
+function restOfDay({ micros }: Interval): number {
+  return micros - Math.floor(micros / MICROS_PER_DAY) * MICROS_PER_DAY;
+}
+
 /** PostgreSQL's order: a month counts 30 days, a day 24 hours. */
 export function compareIntervals(a: Interval, b: Interval): number {
-  const days = (v: Interval): number => v.months * DAYS_PER_MONTH + v.days + Math.floor(v.micros / MICROS_PER_DAY);
-  const rest = (v: Interval): number => v.micros - Math.floor(v.micros / MICROS_PER_DAY) * MICROS_PER_DAY;
-  return days(a) - days(b) || rest(a) - rest(b);
+  return wholeDays(a) - wholeDays(b) || restOfDay(a) - restOfDay(b);
 }
 
 /** Rounds to microseconds the way PostgreSQL rounds fractions of a day it carries down. */

@@ -23,13 +23,14 @@ function listItemToText(item: Scalar, type: DataType): string {
 export function scalarToText(value: Exclude<Scalar, null>, type: DataType): string {
   switch (type.kind) {
     case "null":
-    case "int16":
-    case "int32":
-    case "int64":
     case "string":
     case "json":
     case "uuid":
-      return String(value);
+      return value as string;
+    case "int16":
+    case "int32":
+    case "int64":
+      return (value as number | bigint).toString();
     case "boolean":
       return value === true || value === 1 ? "true" : "false";
     case "float32":

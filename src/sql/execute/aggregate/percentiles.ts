@@ -126,7 +126,7 @@ export class NumberPercentileAccumulator implements Accumulator {
     }
     const results: Scalar[] = [];
     for (let g = 0; g < groupCount; g++) {
-      results.push(this.resultOf(ordered.subarray(ends[g] as number, ends[g + 1] as number)));
+      results.push(this.resultOf(ordered.subarray(ends[g], ends[g + 1])));
     }
     return vectorFromScalars(this.options.type, results);
   }

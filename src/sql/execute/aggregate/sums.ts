@@ -239,9 +239,10 @@ export class ObjectSumAccumulator<T extends Decimal | Interval> implements Accum
   }
 }
 
+const divide = (sum: Decimal, count: number): Decimal => divideDecimals(sum, integerToDecimal(count));
+
 /** sum or avg of numeric. */
 export function createDecimalSum(type: DataType, average: boolean): Accumulator {
-  const divide = (sum: Decimal, count: number): Decimal => divideDecimals(sum, integerToDecimal(count));
   return new ObjectSumAccumulator<Decimal>(type, addDecimals, average ? divide : undefined);
 }
 
