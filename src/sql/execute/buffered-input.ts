@@ -54,5 +54,11 @@ export async function collectInput(
     bytes += sizer.add(batch);
     account.resize(bytes);
   }
-  return batches.length === 0 ? emptyBatch(schema) : concatBatches(batches);
+  if (batches.length === 0) return emptyBatch(schema);
+  if (batches.length === 1) return concatBatches(batches);
+  // While they are joined, the batches and the whole exist side by side.
+  account.resize(bytes * 2);
+  const joined = concatBatches(batches);
+  account.resize(bytes);
+  return joined;
 }

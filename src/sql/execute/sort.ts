@@ -17,6 +17,10 @@ const TOP_SLACK_ROWS = 4096;
 /** Beyond this, a full sort with its denser memory serves as well. */
 const MAX_TOP_ROWS = 1_000_000;
 
+/** Bytes a row takes while sorting: a comparable value and its copy for each key, and two row numbers. */
+const KEY_BYTES = 16;
+const ORDER_BYTES = 8;
+
 /** Computes the sort keys of a batch. */
 export type KeyEvaluator = (batch: Batch) => KeyColumn[];
 
@@ -43,8 +47,10 @@ export async function* executeSort(
     return;
   }
   const account = context.memory.open("sort");
+  const keyAccount = context.memory.open("sort");
   try {
     const all = await collectInput(input, node.input.columns, account, context);
+    keyAccount.resize(all.rowCount * (node.keys.length * KEY_BYTES + ORDER_BYTES));
     const rows = sortRows(keysOf(all), all.rowCount);
     const end = topRows === undefined ? rows.length : Math.min(rows.length, topRows);
     for (let start = 0; start < end; start += BATCH_ROWS) {
@@ -53,6 +59,7 @@ export async function* executeSort(
     }
   } finally {
     account.close();
+    keyAccount.close();
   }
 }
 
