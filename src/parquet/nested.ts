@@ -14,6 +14,7 @@ import {
   thriftStruct,
   thriftStructToBytes,
   thriftStructs,
+  type ThriftField,
   type ThriftStruct,
 } from "#codec";
 import type { ParquetColumn, ParquetColumnChunk, ParquetRowGroup } from "./metadata.ts";
@@ -79,24 +80,25 @@ function singleColumnFile(nested: NestedColumn, name: string): Uint8Array {
     position += bytes.length;
     return moved;
   });
-  const numRows = { type: THRIFT_TYPE.i64, value: nested.rowGroup.numRows };
-  const smallGroup: ThriftStruct = new Map([
-    [GROUP.columns, { type: THRIFT_TYPE.list, value: { elementType: THRIFT_TYPE.struct, items: chunks } }],
-    [GROUP.totalByteSize, { type: THRIFT_TYPE.i64, value: position }],
-    [GROUP.numRows, numRows],
-  ]);
-  const schema = schemaOf(thriftStructs(nested.footer, FILE.schema), name);
-  const footer = thriftStructToBytes(
-    new Map([
-      [FILE.version, { type: THRIFT_TYPE.i32, value: thriftInteger(nested.footer, FILE.version) ?? 1 }],
-      [FILE.schema, { type: THRIFT_TYPE.list, value: { elementType: THRIFT_TYPE.struct, items: schema } }],
-      [FILE.numRows, numRows],
-      [FILE.rowGroups, { type: THRIFT_TYPE.list, value: { elementType: THRIFT_TYPE.struct, items: [smallGroup] } }],
-    ]),
-  );
+  const numRows: ThriftField = { type: THRIFT_TYPE.i64, value: nested.rowGroup.numRows };
+  const smallGroup: ThriftStruct = new Map();
+  smallGroup.set(GROUP.columns, structList(chunks));
+  setThriftI64(smallGroup, GROUP.totalByteSize, position);
+  smallGroup.set(GROUP.numRows, numRows);
+  const version = thriftInteger(nested.footer, FILE.version) ?? 1;
+  const smallFooter: ThriftStruct = new Map();
+  smallFooter.set(FILE.version, { type: THRIFT_TYPE.i32, value: version });
+  smallFooter.set(FILE.schema, structList(schemaOf(thriftStructs(nested.footer, FILE.schema), name)));
+  smallFooter.set(FILE.numRows, numRows);
+  smallFooter.set(FILE.rowGroups, structList([smallGroup]));
+  const footer = thriftStructToBytes(smallFooter);
   const length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, footer.length, true);
   return concatBytes([...parts, footer, length, magic]);
+}
+
+function structList(items: ThriftStruct[]): ThriftField {
+  return { type: THRIFT_TYPE.list, value: { elementType: THRIFT_TYPE.struct, items } };
 }
 
 /** A copy of a ColumnChunk with its pages moved; the footer's own thrift is shared by every scan of the file. */
