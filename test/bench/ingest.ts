@@ -55,6 +55,17 @@ async function postAll(
   return bodies.length / (ms / 1000);
 }
 
+/** A case from requests a second; `scale` turns requests into events. */
+function toCase(
+  name: string,
+  unit: string,
+  scale: number,
+  { firn = Number.NaN, ...others }: Readonly<Record<string, number>>,
+): BenchCase {
+  const peers = Object.fromEntries(Object.entries(others).map(([peer, rate]) => [peer, rate * scale]));
+  return { name, unit, firn: firn * scale, peers };
+}
+
 /** Measures batches and single events. */
 export async function run(): Promise<readonly BenchCase[]> {
   rmSync(DIRECTORY, { recursive: true, force: true });
@@ -81,17 +92,6 @@ export async function run(): Promise<readonly BenchCase[]> {
       "empty hono": () => postAll(new URL("/empty", peerUrl).href, {}, makeBodies(requests, batchSize)),
       "bare sqlite do": () => postAll(new URL("/insert", peerUrl).href, {}, makeBodies(requests, batchSize)),
     });
-  const toCase = (
-    name: string,
-    unit: string,
-    scale: number,
-    { firn: own = Number.NaN, ...others }: Record<string, number>,
-  ): BenchCase => ({
-    name,
-    unit,
-    firn: own * scale,
-    peers: Object.fromEntries(Object.entries(others).map(([peer, rate]) => [peer, rate * scale])),
-  });
   try {
     return [
       toCase(`batches of ${BATCH.toLocaleString("en-US")}`, "events/s", BATCH, await measure(BATCHES, BATCH)),

@@ -69,17 +69,19 @@ export async function run(): Promise<readonly BenchCase[]> {
   }
 }
 
-/** Compares values as numbers, times or text: the two engines print times and 64-bit integers differently. */
+/** Numbers, times and text in one form: the two engines print times and 64-bit integers differently. */
+function normalize(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  if (/^-?\d+$/.test(value)) return Number(value);
+  return /^\d{4}-\d\d-\d\d[ T]/.test(value) ? Date.parse(value.replace(" ", "T").replace(/\+00$/, "Z")) : value;
+}
+
+/** Throws when the answers differ. */
 function checkAnswer(
   name: string,
   firn: readonly Readonly<Record<string, unknown>>[],
   duckdb: readonly (readonly unknown[])[],
 ): void {
-  const normalize = (value: unknown): unknown => {
-    if (typeof value !== "string") return value;
-    if (/^-?\d+$/.test(value)) return Number(value);
-    return /^\d{4}-\d\d-\d\d[ T]/.test(value) ? Date.parse(value.replace(" ", "T").replace(/\+00$/, "Z")) : value;
-  };
   const left = JSON.stringify(firn.map((row) => Object.values(row).map(normalize)));
   const right = JSON.stringify(duckdb.map((row) => row.map(normalize)));
   if (left !== right)

@@ -40,9 +40,9 @@ test(
           for (const id of ids) acknowledged.add(id);
         }
         uncertain = [];
-        let running = true;
+        const sending = { isOn: true };
         const send = async (): Promise<void> => {
-          while (running) {
+          while (sending.isOn) {
             const ids = Array.from({ length: BATCH }, () => `event-${next++}`);
             try {
               await client.ingest(ids.map(toEvent));
@@ -64,7 +64,7 @@ test(
         );
         await new Promise((resolve) => setTimeout(resolve, KILL_AFTER_MS[round]));
         await firn.kill();
-        running = false;
+        sending.isOn = false;
         await Promise.all([...senders, settled]);
         firn = await start();
       }

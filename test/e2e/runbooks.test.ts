@@ -26,8 +26,14 @@ function extractBlocks(): Block[] {
       const text = readFileSync(join(RUNBOOKS, runbook), "utf8");
       return [...text.matchAll(/^( *)```(\w+)\n([\s\S]*?)^ *```$/gm)].map((match, index) => {
         const language = match[2];
-        if (language !== "bash" && language !== "sql") throw new Error(`${runbook}: a ${language} block cannot be executed`);
-        return { runbook, index: index + 1, language, text: (match[3] ?? "").replaceAll(new RegExp(`^${match[1]}`, "gm"), "") };
+        if (language !== "bash" && language !== "sql")
+          throw new Error(`${runbook}: a ${language} block cannot be executed`);
+        return {
+          runbook,
+          index: index + 1,
+          language,
+          text: (match[3] ?? "").replaceAll(new RegExp(`^${match[1]}`, "gm"), ""),
+        };
       });
     });
 }
@@ -41,7 +47,10 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "firn-runbooks-"));
   // `wrangler tail` needs a deployed Worker: here it replays what one printed. Everything else is the real command.
   const wrangler = join(directory, "wrangler");
-  writeFileSync(wrangler, `#!/bin/sh\ntest "$1" = tail || { echo "unexpected: wrangler $*" >&2; exit 1; }\ncat "${CAPTURED_TAIL}"\n`);
+  writeFileSync(
+    wrangler,
+    `#!/bin/sh\ntest "$1" = tail || { echo "unexpected: wrangler $*" >&2; exit 1; }\ncat "${CAPTURED_TAIL}"\n`,
+  );
   chmodSync(wrangler, 0o755);
   installJqWhereMissing(directory);
   firn = await startLocalFirn({ port: await freePort(), directory: join(directory, "firn"), tokens: createTokens() });
@@ -84,7 +93,12 @@ function runShell(text: string): { readonly status: number | null; readonly stdo
   return spawnSync("bash", ["-euo", "pipefail", "-c", text], {
     encoding: "utf8",
     timeout: 60_000,
-    env: { ...process.env, ...firn.tokens, FIRN: firn.url, PATH: `${directory}${delimiter}${process.env["PATH"] ?? ""}` },
+    env: {
+      ...process.env,
+      ...firn.tokens,
+      FIRN: firn.url,
+      PATH: `${directory}${delimiter}${process.env["PATH"] ?? ""}`,
+    },
   });
 }
 
@@ -92,7 +106,7 @@ describe("runbook commands work as printed", () => {
   test.each(blocks.filter(({ language }) => language === "bash"))("$runbook block $index", ({ text }) => {
     const { status, stdout, stderr } = runShell(text);
     expect(stderr).toBe("");
-    expect(status, stdout).toBe(0);
+    expect({ status, stdout }).toMatchObject({ status: 0 });
     // curl -sS is silent about HTTP errors: a problem answer must not pass for a good one.
     expect(stdout).not.toMatch(/"code": "/);
     expect(stdout).not.toMatch(/^null$/m);
@@ -108,7 +122,12 @@ describe("runbook commands work as printed", () => {
 test("the tail pipeline shows exactly the captured queries slower than two seconds", () => {
   const pipeline = blocks.find(({ text }) => text.startsWith("wrangler tail"));
   const { stdout } = runShell(pipeline?.text ?? "exit 1");
-  expect(stdout.trim().split("\n").map((line) => (JSON.parse(line) as { latency: number }).latency)).toEqual([2417, 5120]);
+  expect(
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { latency: number }).latency),
+  ).toEqual([2417, 5120]);
 });
 
 test("the commands that need results to be seen print them", () => {

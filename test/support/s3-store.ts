@@ -6,6 +6,14 @@ import { LakeError } from "#core";
 import type { ObjectInfo, ObjectStore } from "#storage";
 import { LOCAL_S3 } from "../../scripts/lib/worker-configs.ts";
 
+async function bytesOf(response: Response | undefined): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  return response === undefined ? undefined : new Uint8Array(await response.arrayBuffer());
+}
+
+function unsupported(): Promise<never> {
+  return Promise.reject(new LakeError("storage_unavailable", "Not offered by the local S3 store."));
+}
+
 /** Reads and single-part writes; listing and multipart are left out on purpose: nothing on this side needs them. */
 export function createLocalS3Store(firnUrl: string, bucket: string): ObjectStore {
   const client = new AwsClient({ ...LOCAL_S3, service: "s3", region: "auto" });
@@ -19,14 +27,6 @@ export function createLocalS3Store(firnUrl: string, bucket: string): ObjectStore
       throw new LakeError("storage_unavailable", `S3 answered ${response.status} for ${key}: ${await response.text()}`);
     }
     return response;
-  }
-
-  async function bytesOf(response: Response | undefined): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return response === undefined ? undefined : new Uint8Array(await response.arrayBuffer());
-  }
-
-  function unsupported(): Promise<never> {
-    return Promise.reject(new LakeError("storage_unavailable", "Not offered by the local S3 store."));
   }
 
   return {

@@ -6,7 +6,15 @@ import { expect, test } from "vitest";
 import { ALERT_CODES } from "#telemetry";
 
 const DIRECTORY = resolve(import.meta.dirname, "../../runbooks");
-const SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Root-cause follow-up", "Automated response", "Last exercised"];
+const SECTIONS = [
+  "Meaning",
+  "Impact",
+  "Diagnosis",
+  "Mitigation",
+  "Root-cause follow-up",
+  "Automated response",
+  "Last exercised",
+];
 
 const files = readdirSync(DIRECTORY).filter((name) => name.endsWith(".md") && name !== "README.md");
 

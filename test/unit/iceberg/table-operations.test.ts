@@ -321,10 +321,10 @@ test("I25 manifests are merged at the threshold and every file stays readable", 
 });
 
 test("a client with a memory is sent an unchanged table once, and every change at once", async () => {
-  const { client, newClient } = await createIcebergLake();
-  const created = await client.createTable(EVENTS);
+  const lake = await createIcebergLake();
+  const created = await lake.client.createTable(EVENTS);
   const statuses: number[] = [];
-  const reader = newClient({
+  const reader = lake.newClient({
     tables: createTableMemory(1),
     wrap: (send) => async (request) => {
       const response = await send(request);

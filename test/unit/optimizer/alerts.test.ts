@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, constantFrom, dictionary, integer, property, subarray } from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   evaluateAlerts,
@@ -77,11 +77,11 @@ describe("resolving", () => {
 
 test("every active alert is either continued or resolved, and none is both", () => {
   const fingerprints = ["a", "b", "c", "d"];
-  fc.assert(
-    fc.property(
-      fc.dictionary(fc.constantFrom(...fingerprints), fc.integer({ min: 1, max: 5000 })),
-      fc.subarray(fingerprints),
-      fc.integer({ min: 0, max: 1e8 }),
+  assert(
+    property(
+      dictionary(constantFrom(...fingerprints), integer({ min: 1, max: 5000 })),
+      subarray(fingerprints),
+      integer({ min: 0, max: 1e8 }),
       (currentP95, activeFor, nowMs) => {
         const active = activeFor.map((fingerprint) => ({ ...raisedAlert(), id: fingerprint, subject: fingerprint }));
         const decisions = evaluate(
@@ -98,10 +98,11 @@ test("every active alert is either continued or resolved, and none is both", () 
   );
 });
 
-describe("baselines", () => {
-  const refresh = (stored: Baseline[], computed: PatternLatency[], active: string[], nowMs: number) =>
-    refreshBaselines({ stored, computed, activeFingerprints: new Set(active), config, nowMs });
+function refresh(stored: Baseline[], computed: PatternLatency[], active: string[], nowMs: number) {
+  return refreshBaselines({ stored, computed, activeFingerprints: new Set(active), config, nowMs });
+}
 
+describe("baselines", () => {
   test("a new pattern gets a baseline", () => {
     expect(refresh([], [latency("q", 100)], [], 7)).toEqual([{ ...latency("q", 100), computedAtMs: 7 }]);
   });

@@ -20,12 +20,10 @@ describe("configuration", () => {
   });
 
   test("every default is within its own bounds", () => {
-    for (const [name, { defaultValue }] of Object.entries(OPTIMIZER_SETTINGS)) {
-      expect(
-        codeOf(() => patchOverrides({}, { [name]: defaultValue })),
-        name,
-      ).toBe("no error");
-    }
+    const outcomes = Object.entries(OPTIMIZER_SETTINGS).map(([name, { defaultValue }]) =>
+      codeOf(() => patchOverrides({}, { [name]: defaultValue })),
+    );
+    expect(new Set(outcomes)).toEqual(new Set(["no error"]));
   });
 
   test.each([

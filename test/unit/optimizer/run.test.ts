@@ -19,6 +19,10 @@ interface LoggedQuery {
 
 const MINUTE_MS = 60_000;
 
+function percentile(sorted: readonly number[], p: number): number {
+  return sorted[Math.ceil(p * sorted.length) - 1] ?? 0;
+}
+
 /**
  * The surroundings of the optimizer with a workload of one pattern. Its two SQL texts are told apart by their
  * columns; percentiles come from the logged queries, so a wrong window or threshold shows.
@@ -48,7 +52,6 @@ function createWorld() {
     configure: async (patch: unknown) => state.writeOverrides(patchOverrides(await state.readOverrides(), patch)),
     run: () => runOptimizer(deps),
   };
-  const percentile = (sorted: readonly number[], p: number) => sorted[Math.ceil(p * sorted.length) - 1] ?? 0;
   const deps: OptimizerDeps = {
     state,
     random,

@@ -37,6 +37,10 @@ describe("small-file detector", () => {
   });
 });
 
+function action(table: string, bytesRewritten: number, startedAtMs = 0, isOpen = false) {
+  return { table, bytesRewritten, startedAtMs, isOpen };
+}
+
 describe("budget", () => {
   const proposal: CompactionProposal = {
     table: "t",
@@ -44,12 +48,6 @@ describe("budget", () => {
     expected: { filesBefore: 10, filesAfter: 1, bytesRewritten: 100, fileReduction: 0.9 },
   };
   const limited = resolveConfig({ budget_bytes_per_day: 1000, budget_actions_per_day: 3, table_cooldown_seconds: 60 });
-  const action = (table: string, bytesRewritten: number, startedAtMs = 0, isOpen = false) => ({
-    table,
-    bytesRewritten,
-    startedAtMs,
-    isOpen,
-  });
   const reason = (recent: ReturnType<typeof action>[], nowMs: number, settings = limited) => {
     const decision = checkBudget(proposal, recent, settings, nowMs);
     return decision.allowed ? "allowed" : decision.reason;
