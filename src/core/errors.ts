@@ -206,7 +206,7 @@ export function errorToProblem(error: unknown): ProblemDetails {
   const known = error instanceof LakeError ? error : new LakeError("internal", "The request failed inside Firn.");
   return {
     ...known.details,
-    type: `https://firn.dev/problems/${known.code}`,
+    type: `urn:firn:problem:${known.code}`,
     title: ERROR_CODES[known.code].title,
     status: known.status,
     code: known.code,

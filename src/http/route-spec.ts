@@ -55,7 +55,7 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
 /** Problem details as OpenAPI knows them. */
 export const ProblemSchema = z
   .object({
-    type: z.url().openapi({ example: "https://firn.dev/problems/invalid_request" }),
+    type: z.string().openapi({ format: "uri", example: "urn:firn:problem:invalid_request" }),
     title: z.string(),
     status: z.int(),
     code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),

@@ -1,6 +1,7 @@
 // The JSON body of an answer: an envelope around the payload, which is inserted as it was encoded.
 
 import { concatBytes, stringToUtf8, stringifyJson } from "#core";
+import type { ScanStatistics } from "#sql";
 import type { CacheOutcome, QueryStats } from "./stats.ts";
 
 /** Where the time went, milliseconds; in production clocks stand still between I/O. */
@@ -21,7 +22,7 @@ export interface QueryProfile {
   readonly plan: unknown;
   /** What every operator did, outermost first; empty when the answer came from the cache. */
   readonly operators: unknown;
-  readonly scans: unknown;
+  readonly scans: readonly ScanStatistics[];
   readonly stats: QueryStats;
 }
 
@@ -46,6 +47,26 @@ export function jsonBody(parts: JsonBodyParts): Uint8Array<ArrayBuffer> {
   return concatBytes([stringToUtf8(`${headText.slice(0, -1)},`), parts.payload, stringToUtf8(tailText)]);
 }
 
-function profileMembers(timings: QueryTimings, { plan, ...profile }: QueryProfile): Readonly<Record<string, unknown>> {
-  return { timings, plan, profile };
+function profileMembers(
+  timings: QueryTimings,
+  { plan, operators, scans, stats }: QueryProfile,
+): Readonly<Record<string, unknown>> {
+  return { timings, plan, profile: { operators, scans: scans.map(scanToView), stats } };
+}
+
+/** What a scan read of what there was, in the names of system.query_logs. */
+function scanToView(scan: ScanStatistics): Readonly<Record<string, unknown>> {
+  return {
+    table: scan.table,
+    files_total: scan.filesTotal,
+    files_scanned: scan.filesScanned,
+    row_groups_total: scan.rowGroupsTotal,
+    row_groups_scanned: scan.rowGroupsScanned,
+    bytes_total: scan.bytesTotal,
+    bytes_scanned: scan.bytesScanned,
+    rows_scanned: scan.rowsScanned,
+    storage_reads: scan.storageReads,
+    fresh_rows: scan.freshRows,
+    pruning: scan.pruning.map(({ reason, files, rowGroups }) => ({ reason, files, row_groups: rowGroups })),
+  };
 }

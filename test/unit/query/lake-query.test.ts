@@ -242,7 +242,7 @@ test("profile and explainAnalyze tell plan, timings, scans and pruning", async (
   expect(body).toMatchObject({
     cache: "bypass",
     row_count: 3,
-    profile: { scans: [{ table: "default.events", filesTotal: 3, filesScanned: 1, freshRows: 0 }] },
+    profile: { scans: [{ table: "default.events", files_total: 3, files_scanned: 1, fresh_rows: 0 }] },
   });
   expect(Object.keys(body?.["timings"] as object)).toEqual(
     expect.arrayContaining(["queue_ms", "plan_ms", "scan_planning_ms", "execute_ms", "encode_ms", "total_ms"]),

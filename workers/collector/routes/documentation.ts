@@ -1,4 +1,4 @@
-// /healthz, /openapi.json, /docs: public.
+// /, /healthz, /openapi.json, /docs: public.
 
 import { DOCS_CONTENT_SECURITY_POLICY, jsonResponse, renderDocsPage } from "#http";
 import { z } from "@hono/zod-openapi";
@@ -47,5 +47,16 @@ export const documentationRoutes: RouteModule = (app) => {
           "content-security-policy": DOCS_CONTENT_SECURITY_POLICY,
         },
       }),
+  );
+
+  app.route(
+    {
+      ...common,
+      path: "/",
+      operationId: "getRoot",
+      summary: "Where people start",
+      replies: { 302: { description: "To the description of this API." } },
+    },
+    () => new Response(null, { status: 302, headers: { location: "/docs" } }),
   );
 };
