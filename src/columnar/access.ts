@@ -3,6 +3,8 @@
 import type { Scalar } from "./data-type.ts";
 import { constantVector, vectorFromScalars } from "./build.ts";
 import { gatherValues } from "./gather-values.ts";
+import { gatherBlock, textBlockOf, textVector } from "./text-vector.ts";
+import { decodeUtf8Value } from "./utf8-block.ts";
 import type { Batch, FlatVector, Vector } from "./vector.ts";
 
 /** Whether row `index` is null. */
@@ -20,6 +22,8 @@ export function scalarAt(vector: Vector, index: number): Scalar {
   if (vector.encoding === "constant") return vector.value;
   if (isNullAt(vector, index)) return null;
   if (vector.encoding === "dictionary") return scalarAt(vector.dictionary, vector.codes[index] as number);
+  const block = textBlockOf(vector);
+  if (block !== undefined) return decodeUtf8Value(block, index);
   const value = vector.values[index] as Scalar;
   if (vector.type.kind === "boolean") return value === 1;
   if (typeof value === "bigint") {
@@ -53,6 +57,8 @@ export function flattenVector(vector: Vector): FlatVector {
           merged[i] = validity?.[i] === 0 ? 0 : (nested[codes[i] as number] as number);
         }
       }
+      const block = textBlockOf(dictionary);
+      if (block !== undefined) return textVector(type, length, gatherBlock(block, codes), merged);
       return { encoding: "flat", type, length, values: gatherValues(dictionary.values, codes), validity: merged };
     }
     case "constant": {

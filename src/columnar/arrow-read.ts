@@ -7,8 +7,15 @@ import type { DataType, Decimal, Interval, Scalar } from "./data-type.ts";
 import { scalarAt } from "./access.ts";
 import { wordsToInt64 } from "./int64.ts";
 import { stringToDecimal } from "./decimal.ts";
+import { textVector } from "./text-vector.ts";
 import { decodeUtf8Block } from "./utf8-block.ts";
 import type { Batch, ColumnSchema, FlatVector, Vector, VectorValues } from "./vector.ts";
+
+/** How an Arrow stream is read. */
+export interface ArrowReadOptions {
+  /** Leaves text as the UTF-8 it is; see textVector. The stream must be well-formed, as our own are. */
+  readonly keepText?: boolean;
+}
 
 /** A decoded Arrow stream: its schema and its batches. */
 export interface ArrowContents {
@@ -22,7 +29,7 @@ export interface ArrowContents {
  * Ownership: vectors may be views of `bytes`. Errors: `data_invalid` for bytes that are not Arrow and for types
  * without a counterpart (unions, durations, intervals, views).
  */
-export function readArrowIpc(bytes: Uint8Array): ArrowContents {
+export function readArrowIpc(bytes: Uint8Array, options: ArrowReadOptions = {}): ArrowContents {
   try {
     const table = arrow.tableFromIPC(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
     const columns = table.schema.fields.map((field) => ({
@@ -34,7 +41,7 @@ export function readArrowIpc(bytes: Uint8Array): ArrowContents {
     const present = table.batches.filter((batch) => batch.numRows > 0);
     const batches = present.map((batch) => ({
       rowCount: batch.numRows,
-      columns: columns.map((column, index) => dataToVector(childOf(batch.data, index), column.type)),
+      columns: columns.map((column, index) => dataToVector(childOf(batch.data, index), column.type, options)),
     }));
     return { columns, batches };
   } catch (cause) {
@@ -44,8 +51,8 @@ export function readArrowIpc(bytes: Uint8Array): ArrowContents {
 }
 
 /** The batches of an Arrow IPC stream; see {@link readArrowIpc}. */
-export function arrowIpcToBatches(bytes: Uint8Array): readonly Batch[] {
-  return readArrowIpc(bytes).batches;
+export function arrowIpcToBatches(bytes: Uint8Array, options: ArrowReadOptions = {}): readonly Batch[] {
+  return readArrowIpc(bytes, options).batches;
 }
 
 function childOf(data: arrow.Data, index: number): arrow.Data {
@@ -64,12 +71,12 @@ function unpackValidity(data: arrow.Data): Uint8Array | undefined {
   return validity;
 }
 
-function dataToVector(data: arrow.Data, type: DataType): Vector {
+function dataToVector(data: arrow.Data, type: DataType, options: ArrowReadOptions = {}): Vector {
   const validity = unpackValidity(data);
   const { length } = data;
   if (arrow.DataType.isDictionary(data.type)) {
-    const codes = Int32Array.from({ length }, (_, i) => (validity?.[i] === 0 ? 0 : Number(data.values[i])));
-    const chunks = (data.dictionary?.data ?? []).map((chunk) => dataToFlat(chunk, type));
+    const codes = codesOf(data, validity);
+    const chunks = (data.dictionary?.data ?? []).map((chunk) => dataToFlat(chunk, type, options));
     const dictionary = joinChunks(type, chunks);
     if (dictionary.length === 0) return { encoding: "constant", type, length, value: null };
     for (const code of codes) {
@@ -77,7 +84,13 @@ function dataToVector(data: arrow.Data, type: DataType): Vector {
     }
     return { encoding: "dictionary", type, length, codes, dictionary, validity };
   }
-  return dataToFlat(data, type);
+  return dataToFlat(data, type, options);
+}
+
+function codesOf(data: arrow.Data, validity: Uint8Array | undefined): Int32Array {
+  const values = data.values as ArrayLike<number | bigint>;
+  if (values instanceof Int32Array && validity === undefined) return values.subarray(0, data.length);
+  return Int32Array.from({ length: data.length }, (_, i) => (validity?.[i] === 0 ? 0 : Number(values[i])));
 }
 
 function joinChunks(type: DataType, chunks: readonly FlatVector[]): FlatVector {
@@ -87,8 +100,11 @@ function joinChunks(type: DataType, chunks: readonly FlatVector[]): FlatVector {
   return { encoding: "flat", type, length: values.length, values, validity: undefined };
 }
 
-function dataToFlat(data: arrow.Data, type: DataType): FlatVector {
+function dataToFlat(data: arrow.Data, type: DataType, options: ArrowReadOptions): FlatVector {
   const validity = type.kind === "null" ? new Uint8Array(data.length) : unpackValidity(data);
+  if (options.keepText === true && (type.kind === "string" || type.kind === "json")) {
+    return textVector(type, data.length, { offsets: offsetsOf(data), bytes: data.values as Uint8Array }, validity);
+  }
   return { encoding: "flat", type, length: data.length, values: dataToValues(data, type, validity), validity };
 }
 

@@ -9,6 +9,7 @@ import type { DataType, Decimal, Interval, Scalar } from "./data-type.ts";
 import { decimalToString } from "./decimal.ts";
 import { gatherInt32 } from "./gather-values.ts";
 import { doublesToInt64 } from "./int64.ts";
+import { gatherBlock, textBlockOf } from "./text-vector.ts";
 import { encodeUtf8Block } from "./utf8-block.ts";
 import type { Batch, ColumnSchema, DictionaryVector, FlatVector, Vector } from "./vector.ts";
 
@@ -94,7 +95,18 @@ function dictionaryData(vector: DictionaryVector): arrow.Data {
 function expandedTextData(vector: DictionaryVector): arrow.Data {
   const { dictionary, codes, length } = vector;
   if (dictionary.length === 0 || dictionary.validity !== undefined) return flatToArrowData(flattenVector(vector));
-  const block = encodeUtf8Block(dictionary.values as readonly string[], undefined);
+  const kept = textBlockOf(dictionary);
+  if (kept !== undefined && vector.validity === undefined) {
+    const gathered = gatherBlock(kept, codes);
+    return arrow.makeData({
+      type: new arrow.Utf8(),
+      length,
+      ...nullBuffers(vector),
+      valueOffsets: gathered.offsets,
+      data: gathered.bytes,
+    });
+  }
+  const block = kept ?? encodeUtf8Block(dictionary.values as readonly string[], undefined);
   const offsets = new Int32Array(length + 1);
   const validity = vector.validity;
   let total = 0;
@@ -145,8 +157,13 @@ function packBits(flags: Uint8Array, length: number): Uint8Array {
 }
 
 function flatToArrowData(vector: FlatVector): arrow.Data {
-  const { type, length, values } = vector;
+  const { type, length } = vector;
   const common = { length, ...nullBuffers(vector) };
+  const block = textBlockOf(vector);
+  if (block !== undefined) {
+    return arrow.makeData({ type: new arrow.Utf8(), ...common, valueOffsets: block.offsets, data: block.bytes });
+  }
+  const { values } = vector;
   switch (type.kind) {
     case "null":
       return arrow.makeData({ type: new arrow.Null(), length });

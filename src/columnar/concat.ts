@@ -4,6 +4,8 @@ import { invariant } from "#core";
 import { flattenVector } from "./access.ts";
 import { constantVector } from "./build.ts";
 import type { DataType } from "./data-type.ts";
+import { concatBlocks, gatherBlock, internBlock, textBlockOf, textVector } from "./text-vector.ts";
+import { encodeUtf8Block } from "./utf8-block.ts";
 import type { Batch, DictionaryVector, FlatVector, Vector, VectorValues } from "./vector.ts";
 
 /** Rows [start, end) as a view where the encoding allows it; typed arrays share their buffer. */
@@ -20,13 +22,19 @@ export function sliceVector(vector: Vector, start: number, end: number): Vector 
         codes: vector.codes.subarray(start, end),
         validity: vector.validity?.subarray(start, end),
       };
-    case "flat":
+    case "flat": {
+      const block = textBlockOf(vector);
+      if (block !== undefined) {
+        const offsets = block.offsets.subarray(start, end + 1);
+        return textVector(vector.type, length, { offsets, bytes: block.bytes }, vector.validity?.subarray(start, end));
+      }
       return {
         ...vector,
         length,
         values: sliceValues(vector.values, start, end),
         validity: vector.validity?.subarray(start, end),
       };
+    }
   }
 }
 
@@ -132,6 +140,11 @@ function concatDictionaries(vectors: readonly DictionaryVector[], length: number
 
 /** Folds equal strings and numbers of a joined dictionary together; other values stay as they are. */
 function distinctEntries(joined: FlatVector): { dictionary: FlatVector; remap: Int32Array } {
+  const block = joined.validity === undefined ? textBlockOf(joined) : undefined;
+  if (block !== undefined) {
+    const { codes, firsts } = internBlock(block, joined.length, undefined);
+    return { dictionary: textVector(joined.type, firsts.length, gatherBlock(block, firsts), undefined), remap: codes };
+  }
   const remap = new Int32Array(joined.length);
   const seen = new Map<unknown, number>();
   const kept: number[] = [];
@@ -168,6 +181,13 @@ function distinctEntries(joined: FlatVector): { dictionary: FlatVector; remap: I
 }
 
 function concatFlat(type: DataType, vectors: readonly FlatVector[], length: number): FlatVector {
+  if (vectors.some((vector) => textBlockOf(vector) !== undefined)) {
+    const parts = vectors.map(
+      (vector) => textBlockOf(vector) ?? encodeUtf8Block(vector.values as readonly string[], vector.validity),
+    );
+    const counts = vectors.map((vector) => vector.length);
+    return textVector(type, length, concatBlocks(parts, counts), concatValidity(vectors, length));
+  }
   return {
     encoding: "flat",
     type,

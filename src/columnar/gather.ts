@@ -2,6 +2,7 @@
 
 import { constantVector, vectorFromScalars } from "./build.ts";
 import { gatherInt32, gatherUint8, gatherValues } from "./gather-values.ts";
+import { gatherBlock, textBlockOf, textVector } from "./text-vector.ts";
 import type { Batch, Vector } from "./vector.ts";
 
 /**
@@ -59,5 +60,7 @@ function gatherPresent(vector: Vector, indices: Int32Array): Vector {
   if (vector.encoding === "dictionary") {
     return { ...vector, length, codes: gatherInt32(vector.codes, indices), validity };
   }
+  const block = textBlockOf(vector);
+  if (block !== undefined) return textVector(vector.type, length, gatherBlock(block, indices), validity);
   return { ...vector, length, values: gatherValues(vector.values, indices), validity };
 }

@@ -18,6 +18,15 @@ export { concatBatches, concatVectors, sliceBatch, sliceVector } from "./concat.
 export { batchByteSize, vectorByteSize } from "./size.ts";
 export { decimalToString, stringToDecimal } from "./decimal.ts";
 export { batchToArrowIpc, type ArrowWriteOptions } from "./arrow-write.ts";
-export { arrowIpcToBatches, readArrowIpc, uuidText, type ArrowContents } from "./arrow-read.ts";
+export { arrowIpcToBatches, readArrowIpc, uuidText, type ArrowContents, type ArrowReadOptions } from "./arrow-read.ts";
 export { wordsToInt64 } from "./int64.ts";
-export { decodeUtf8Block, isAsciiOnly } from "./utf8-block.ts";
+export {
+  concatBlocks,
+  gatherBlock,
+  hashRange,
+  internBlock,
+  textBlockOf,
+  textVector,
+  type InternedBlock,
+} from "./text-vector.ts";
+export { decodeUtf8Block, encodeUtf8Block, isAsciiOnly, isWellFormedBlock, type Utf8Block } from "./utf8-block.ts";

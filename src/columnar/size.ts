@@ -1,6 +1,7 @@
 // How much memory vectors hold, for budgets. Estimates are within a factor of two of V8's heap.
 
 import type { Scalar } from "./data-type.ts";
+import { textBlockOf } from "./text-vector.ts";
 import type { Batch, FlatVector, Vector } from "./vector.ts";
 
 /** Header and pointer of a V8 heap string or small object, bytes. */
@@ -43,6 +44,10 @@ export function batchByteSize(batch: Batch, counted: Set<FlatVector> = new Set()
 }
 
 function valuesBytes(vector: FlatVector): number {
+  const block = textBlockOf(vector);
+  if (block !== undefined) {
+    return block.offsets.byteLength + (block.offsets[vector.length] as number) - (block.offsets[0] as number);
+  }
   const { values } = vector;
   if (ArrayBuffer.isView(values)) return values.byteLength;
   let total = 0;

@@ -4,6 +4,7 @@ import { concatBytes } from "#core";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Strings joined before one encoder call: calls are dear, long strings are cheap. */
 const CHUNK_STRINGS = 4096;
@@ -84,6 +85,11 @@ export function decodeUtf8Block(bytes: Uint8Array, offsets: Int32Array, count: n
   return cutUtf8(text, block, offsets, base, count) ?? decodeEach(block, offsets, base, count);
 }
 
+/** Value `index` of a block; malformed UTF-8 becomes U+FFFD. */
+export function decodeUtf8Value({ bytes, offsets }: Utf8Block, index: number): string {
+  return decoder.decode(bytes.subarray(offsets[index], offsets[index + 1]));
+}
+
 function cutAscii(text: string, offsets: Int32Array, base: number, count: number): string[] {
   const strings: string[] = [];
   for (let i = 0; i < count; i++) {
@@ -125,6 +131,22 @@ function decodeEach(block: Uint8Array, offsets: Int32Array, base: number, count:
     strings.push(decoder.decode(block.subarray((offsets[i] as number) - base, (offsets[i + 1] as number) - base)));
   }
   return strings;
+}
+
+/** Whether the block is well-formed UTF-8 and every one of its `count` values is whole characters. */
+export function isWellFormedBlock({ bytes, offsets }: Utf8Block, count: number): boolean {
+  const block = bytes.subarray(offsets[0], offsets[count]);
+  if (isAsciiOnly(block)) return true;
+  for (let i = 0; i < count; i++) {
+    const start = offsets[i] as number;
+    if (start < (offsets[i + 1] as number) && ((bytes[start] as number) & 0xc0) === 0x80) return false;
+  }
+  try {
+    strictDecoder.decode(block);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether every byte is below 0x80. */

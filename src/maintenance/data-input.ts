@@ -48,6 +48,7 @@ export async function* readDataFiles(
     deps.onFile(file, metadata);
     const scan = scanParquet(reader, metadata, {
       columns: columns.map(({ fieldId, type }) => ({ fieldId, type })),
+      keepText: true,
       ...(deps.signal === undefined ? {} : { signal: deps.signal }),
     });
     let rows = 0;

@@ -2,7 +2,16 @@
 // sort with integer passes whatever their types.
 
 import { compareBytes, compareCodePoints, LakeError } from "#core";
-import { scalarAt, type DataType, type Decimal, type FlatVector, type Scalar, type Vector } from "#columnar";
+import {
+  scalarAt,
+  textBlockOf,
+  type DataType,
+  type Decimal,
+  type FlatVector,
+  type Scalar,
+  type Vector,
+} from "#columnar";
+import { rankTextBlock } from "./text-ranks.ts";
 
 /**
  * Keys of one column. Row i's key is `high[i]` × 2^32 + `low[i]`, `high` absent when every key is below 2^32.
@@ -47,7 +56,12 @@ export function encodeSortKeys(vector: Vector): EncodedKeys | undefined {
 }
 
 function encodeFlat(vector: FlatVector): EncodedKeys {
-  const { type, values, validity } = vector;
+  const { type, validity } = vector;
+  const block = textBlockOf(vector);
+  if (block !== undefined) {
+    return { low: rankTextBlock(block, vector.length, validity), high: undefined, present: validity };
+  }
+  const { values } = vector;
   if (values instanceof Uint8Array) return { low: Uint32Array.from(values), high: undefined, present: validity };
   if (values instanceof Int32Array) return encodeInt32(values, validity);
   if (values instanceof BigInt64Array) return encodeBigInt64(values, validity);

@@ -3,7 +3,8 @@
 import { scalarAt, type Batch, type Vector } from "#columnar";
 import { required } from "#core";
 import type { NullOrder } from "#iceberg";
-import { compareScalars, encodeSortKeys, type EncodedKeys } from "./sort-encoding.ts";
+import { DIGIT_BITS, radixPass } from "./radix-pass.ts";
+import { compareScalars, encodeSortKeys } from "./sort-encoding.ts";
 
 /** One key, by the column's position in the batch. */
 export interface SortKey {
@@ -11,11 +12,6 @@ export interface SortKey {
   readonly direction: "asc" | "desc";
   readonly nullOrder: NullOrder;
 }
-
-/** Eleven bits: three passes for 32 bits, and 2048 counters stay in the first-level cache. */
-const DIGIT_BITS = 11;
-const DIGITS = 1 << DIGIT_BITS;
-const DIGIT_MASK = DIGITS - 1;
 
 /**
  * The rows of a batch in sorted order; rows equal in every key keep their order.
@@ -72,37 +68,6 @@ export function compareRows(a: Batch, rowA: number, b: Batch, rowB: number, keys
 
 function keyColumn(batch: Batch, key: SortKey): Vector {
   return required(batch.columns[key.column], "the sort key's column");
-}
-
-/** One stable counting pass by a digit from `order` into `target`; false and no work when the digit never varies. */
-function radixPass(
-  digits: EncodedKeys["low"],
-  shift: number,
-  isDescending: boolean,
-  order: Int32Array,
-  target: Int32Array,
-): boolean {
-  const counts = new Uint32Array(DIGITS);
-  const flip = isDescending ? DIGIT_MASK : 0;
-  for (let i = 0; i < digits.length; i++) {
-    const digit = (((digits[i] as number) >>> shift) & DIGIT_MASK) ^ flip;
-    counts[digit] = (counts[digit] as number) + 1;
-  }
-  if (counts.includes(digits.length)) return false;
-  let start = 0;
-  for (let digit = 0; digit < DIGITS; digit++) {
-    const count = counts[digit] as number;
-    counts[digit] = start;
-    start += count;
-  }
-  for (let i = 0; i < order.length; i++) {
-    const row = order[i] as number;
-    const digit = (((digits[row] as number) >>> shift) & DIGIT_MASK) ^ flip;
-    const position = counts[digit] as number;
-    target[position] = row;
-    counts[digit] = position + 1;
-  }
-  return true;
 }
 
 /** Stable partition of null and present rows from `order` into `target`. */

@@ -46,7 +46,7 @@ export function createSpilledRuns(
   async function readBlock(runId: number, { offset, length }: BlockRange): Promise<readonly Batch[]> {
     const bytes = await store.getRange(keyOf(runId), offset, length);
     if (bytes?.length !== length) throw new LakeError("storage_unavailable", "A sorted run could not be read.");
-    return arrowIpcToBatches(zstdDecompressSync(bytes));
+    return arrowIpcToBatches(zstdDecompressSync(bytes), { keepText: true });
   }
 
   return {

@@ -22,7 +22,7 @@ export interface ByteBlock {
  */
 export function decodePlainStrings(bytes: Uint8Array, count: number): string[] {
   if (!isAsciiOnly(bytes)) {
-    const { bytes: block, offsets } = compactPlain(bytes, count);
+    const { bytes: block, offsets } = decodePlainBlock(bytes, count);
     return decodeUtf8Block(block, offsets, count);
   }
   const text = decoder.decode(bytes);
@@ -46,7 +46,7 @@ export function decodePlainStrings(bytes: Uint8Array, count: number): string[] {
 
 /** Decodes PLAIN byte strings into views of one copy. Errors: `data_invalid`. */
 export function decodePlainBinaries(bytes: Uint8Array, count: number): Uint8Array[] {
-  return blockToBinaries(compactPlain(bytes, count), count);
+  return blockToBinaries(decodePlainBlock(bytes, count), count);
 }
 
 /** Cuts a block into views. */
@@ -54,7 +54,8 @@ export function blockToBinaries({ bytes, offsets }: ByteBlock, count: number): U
   return Array.from({ length: count }, (_, i) => bytes.subarray(offsets[i], offsets[i + 1]));
 }
 
-function compactPlain(bytes: Uint8Array, count: number): ByteBlock {
+/** PLAIN values back to back, as a copy. Errors: `data_invalid`. */
+export function decodePlainBlock(bytes: Uint8Array, count: number): ByteBlock {
   if (count * 4 > bytes.length) throw corruptData("a string is cut short");
   const out = new Uint8Array(bytes.length - count * 4);
   const offsets = new Int32Array(count + 1);

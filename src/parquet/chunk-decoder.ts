@@ -1,7 +1,15 @@
 // One column chunk, page by page, handed out in pieces of any number of rows.
 
 import { ByteCursor, corruptData, decodeHybrid } from "#codec";
-import { concatVectors, constantVector, sliceVector, type DataType, type FlatVector, type Vector } from "#columnar";
+import {
+  concatVectors,
+  constantVector,
+  sliceVector,
+  textVector,
+  type DataType,
+  type FlatVector,
+  type Vector,
+} from "#columnar";
 import { ENCODING } from "./encodings.ts";
 import type { ParquetColumn, ParquetColumnChunk } from "./metadata.ts";
 import { decodeValues } from "./page-values.ts";
@@ -9,6 +17,7 @@ import { PageReader, type Page } from "./pages.ts";
 import { decodePlain } from "./plain.ts";
 import { promoteVector } from "./promote.ts";
 import { scatterCodes, scatterValues } from "./scatter.ts";
+import { decodeTextBlock, scatterBlock } from "./text-pages.ts";
 
 const FILLERS: { readonly [kind in DataType["kind"]]?: unknown } = {
   string: "",
@@ -29,13 +38,20 @@ export class ChunkDecoder {
   readonly #column: ParquetColumn;
   readonly #fileType: DataType;
   readonly #type: DataType;
+  readonly #keepsText: boolean;
   #dictionary: FlatVector | undefined;
   #page: Vector | undefined;
   #pagePosition = 0;
   #rowsLeft: number;
 
-  /** `bytes` holds exactly the chunk; `type` is what rows shall be read as. */
-  constructor(bytes: Uint8Array, chunk: ParquetColumnChunk, column: ParquetColumn, type: DataType | undefined) {
+  /** `bytes` holds exactly the chunk; `type` is what rows shall be read as; `keepText` leaves text as UTF-8. */
+  constructor(
+    bytes: Uint8Array,
+    chunk: ParquetColumnChunk,
+    column: ParquetColumn,
+    type: DataType | undefined,
+    keepText = false,
+  ) {
     if (column.type === undefined) {
       throw corruptData(`the type of column "${column.path.join(".")}" is not supported`);
     }
@@ -43,6 +59,10 @@ export class ChunkDecoder {
     this.#column = column;
     this.#fileType = column.type;
     this.#type = type ?? column.type;
+    this.#keepsText =
+      keepText &&
+      column.physicalType === "byte_array" &&
+      (column.type.kind === "string" || column.type.kind === "json");
     this.#rowsLeft = chunk.valueCount;
   }
 
@@ -83,6 +103,11 @@ export class ChunkDecoder {
     if (page.encoding !== ENCODING.plain && page.encoding !== ENCODING.plainDictionary) {
       throw corruptData("a dictionary is not plain");
     }
+    if (this.#keepsText) {
+      const block = decodeTextBlock(ENCODING.plain, page.values, page.valueCount);
+      this.#dictionary = textVector(this.#fileType, page.valueCount, block, undefined);
+      return;
+    }
     this.#dictionary = {
       encoding: "flat",
       type: this.#fileType,
@@ -99,6 +124,10 @@ export class ChunkDecoder {
     const type = this.#fileType;
     const { validity, valueCount: length } = page;
     if (page.presentCount === 0 && length > 0) return this.#nullPage(length, validity);
+    if (this.#keepsText) {
+      const block = decodeTextBlock(page.encoding, page.values, page.presentCount);
+      return textVector(type, length, validity === undefined ? block : scatterBlock(block, validity), validity);
+    }
     const values = decodeValues(page.encoding, page.values, this.#column, page.presentCount);
     return {
       encoding: "flat",

@@ -5,10 +5,15 @@ import { LakeError } from "#core";
 import {
   batchToArrowIpc,
   constantVector,
+  gather,
+  hashRange,
+  textBlockOf,
   vectorFromScalars,
   type Batch,
   type DataType,
   type TypeKind,
+  type DictionaryVector,
+  type FlatVector,
   type Vector,
 } from "#columnar";
 import type { ThriftStruct } from "#codec";
@@ -137,7 +142,28 @@ function prepareColumn(vector: Vector | undefined, field: ParquetField, rowCount
     const codes = new Int32Array(promoted.length);
     return { encoding: "dictionary", type, length: promoted.length, codes, dictionary, validity: undefined };
   }
-  return promoted;
+  return promoted.encoding === "dictionary" ? withUsedEntries(promoted) : promoted;
+}
+
+/** The vector without the dictionary entries that no row uses: a dictionary may belong to many more rows than these. */
+function withUsedEntries(vector: DictionaryVector): Vector {
+  const { codes, dictionary, validity, length } = vector;
+  if (dictionary.length * 4 < length) return vector;
+  const renumbered = new Int32Array(dictionary.length);
+  const used = new Int32Array(Math.min(length, dictionary.length));
+  const compact = new Int32Array(length);
+  let count = 0;
+  for (let i = 0; i < length; i++) {
+    if (validity?.[i] === 0) continue;
+    const code = codes[i] as number;
+    if (renumbered[code] === 0) {
+      used[count++] = code;
+      renumbered[code] = count;
+    }
+    compact[i] = (renumbered[code] as number) - 1;
+  }
+  if (count === dictionary.length || count === 0) return vector;
+  return { ...vector, codes: compact, dictionary: gather(dictionary, used.subarray(0, count)) as FlatVector };
 }
 
 const UNWRITABLE: ReadonlySet<TypeKind> = new Set(["null", "interval", "list", "struct", "map"]);
@@ -163,6 +189,7 @@ function dictionaryPays(vector: Vector): boolean {
   if (vector.encoding === "constant") return true;
   const maxDistinct = vector.length / (TEXT_KINDS.has(vector.type.kind) ? 3 : 20);
   if (vector.encoding === "dictionary") return vector.dictionary.length <= maxDistinct;
+  const block = textBlockOf(vector);
   const counts = new Map<unknown, number>();
   let sampled = 0;
   let units = 0;
@@ -172,6 +199,14 @@ function dictionaryPays(vector: Vector): boolean {
     const i: number = row % vector.length;
     if (vector.validity?.[i] === 0) continue;
     sampled += 1;
+    if (block !== undefined) {
+      const start = block.offsets[i] as number;
+      const end = block.offsets[i + 1] as number;
+      units += end - start;
+      const hash = hashRange(block.bytes, start, end);
+      counts.set(hash, (counts.get(hash) ?? 0) + 1);
+      continue;
+    }
     const value = vector.values[i];
     if (typeof value === "string") units += value.length;
     const key = typeof value === "object" && "unscaled" in value ? value.unscaled : value;

@@ -1,7 +1,16 @@
 // Iceberg's type promotions on vectors: a file keeps the type it was written with.
 
 import { LakeError } from "#core";
-import { constantVector, type DataType, type Decimal, type FlatVector, type TypeKind, type Vector } from "#columnar";
+import {
+  constantVector,
+  textBlockOf,
+  textVector,
+  type DataType,
+  type Decimal,
+  type FlatVector,
+  type TypeKind,
+  type Vector,
+} from "#columnar";
 
 const PROMOTIONS: { readonly [from in TypeKind]?: readonly TypeKind[] } = {
   int16: ["int32", "int64"],
@@ -50,6 +59,8 @@ export function isPromotion(from: DataType, to: DataType): boolean {
 }
 
 function promoteFlat(vector: FlatVector, type: DataType): FlatVector {
+  const block = textBlockOf(vector);
+  if (block !== undefined) return textVector(type, vector.length, block, vector.validity);
   const { values } = vector;
   if (type.kind === "int64" && values instanceof Int32Array) {
     return { ...vector, type, values: Float64Array.from(values) };

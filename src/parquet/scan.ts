@@ -27,6 +27,8 @@ export interface ScanOptions {
   readonly rowGroups?: readonly number[];
   /** Rows a batch has, but the last of a row group; default BATCH_ROWS. */
   readonly batchRows?: number;
+  /** Leaves text as UTF-8 for readers that move it on (see textVector); its strings are made when asked for. */
+  readonly keepText?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -89,7 +91,7 @@ export async function* scanParquet(
     const fetched = await (next ?? fetchGroup(position));
     next = undefined;
     invariant(fetched !== undefined, "a selected row group is fetched");
-    const readers = plans.map((plan) => columnReader(plan, group, fetched));
+    const readers = plans.map((plan) => columnReader(plan, group, fetched, options.keepText));
     for (let row = 0; row < group.numRows; row += batchRows) {
       signal?.throwIfAborted();
       if (row > 0 || position > 0) next ??= fetchGroup(position + 1);
@@ -166,7 +168,12 @@ function chunkOf(group: ParquetRowGroup, column: ParquetColumn): ParquetColumnCh
   return chunk;
 }
 
-function columnReader(plan: ColumnPlan, group: ParquetRowGroup, fetched: FetchedRowGroup): (rows: number) => Vector {
+function columnReader(
+  plan: ColumnPlan,
+  group: ParquetRowGroup,
+  fetched: FetchedRowGroup,
+  keepText: boolean | undefined,
+): (rows: number) => Vector {
   switch (plan.kind) {
     case "missing":
       return (rows) => nullVector(plan.type, rows);
@@ -174,7 +181,7 @@ function columnReader(plan: ColumnPlan, group: ParquetRowGroup, fetched: Fetched
       const chunk = chunkOf(group, plan.column);
       const bytes = fetched.bytesByChunk.get(chunk);
       invariant(bytes !== undefined, "a needed chunk was read");
-      const decoder = new ChunkDecoder(bytes, chunk, plan.column, plan.type);
+      const decoder = new ChunkDecoder(bytes, chunk, plan.column, plan.type, keepText);
       return (rows) => decoder.read(rows);
     }
     case "nested": {

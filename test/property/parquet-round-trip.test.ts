@@ -44,6 +44,8 @@ for (const { type } of TYPED_ARBITRARIES) {
           expect(metadata.rowGroups).toHaveLength(Math.ceil(values.length / rowGroupRows));
           const rows = await scanRows(bytes, { batchRows });
           expect(rows.map(([value]) => value)).toEqual(values);
+          const kept = await scanRows(bytes, { batchRows, keepText: true });
+          expect(kept).toEqual(rows);
         },
       ),
       { numRuns: 15 },

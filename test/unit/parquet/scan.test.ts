@@ -201,3 +201,18 @@ test("a reader's failure reaches the consumer, also from a prefetch", async () =
   ).rejects.toBe(failure);
   expect(rows).toBe(1000);
 });
+
+test("malformed text reads the same whether it is kept as UTF-8 or decoded", async () => {
+  for (const values of [
+    ["first", "qqqq", "höhe"],
+    Array.from({ length: 90 }, (_, i) => (i % 2 === 0 ? "qqqq" : "é")),
+  ]) {
+    const bytes = file([["x", 1, { kind: "string" }, values]]).slice();
+    for (let i = 0; i < bytes.length - 3; i++) {
+      if (bytes.subarray(i, i + 4).every((byte) => byte === 113)) bytes[i + 3] = 0xc3;
+    }
+    const decoded = await scanRows(bytes);
+    expect(decoded.some(([value]) => value === "qqq\ufffd")).toBe(true);
+    expect(await scanRows(bytes, { keepText: true })).toEqual(decoded);
+  }
+});
