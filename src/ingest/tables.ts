@@ -59,6 +59,11 @@ const eventsSchema = tableSchema([
   ["received_at", "timestamptz", "required"],
 ]);
 
+// A shard under load commits every few seconds and every snapshot costs each later commit about a kilobyte of metadata.
+// These bounds are longer than any query or job; whoever wants to travel further back raises the property.
+const EVENTS_HISTORY_MS = 6 * 3_600_000;
+const QUERY_LOGS_HISTORY_MS = 3_600_000;
+
 /** `default.events`: what `POST /v1/events` fills. */
 export const EVENTS_TABLE: TableDefinition = {
   identifier: { namespace: ["default"], name: "events" },
@@ -66,6 +71,7 @@ export const EVENTS_TABLE: TableDefinition = {
   partitionSpec: partitionByDay(eventsSchema, "timestamp"),
   properties: {
     "write.parquet.compression-codec": "zstd",
+    "history.expire.max-snapshot-age-ms": String(EVENTS_HISTORY_MS),
     [JSON_OBJECT_COLUMNS_PROPERTY]: "properties",
   },
 };
@@ -109,6 +115,7 @@ export const QUERY_LOGS_TABLE: TableDefinition = {
   partitionSpec: partitionByDay(queryLogsSchema, "timestamp"),
   properties: {
     "write.parquet.compression-codec": "zstd",
+    "history.expire.max-snapshot-age-ms": String(QUERY_LOGS_HISTORY_MS),
     [ID_COLUMN_PROPERTY]: "query_id",
     [JSON_COLUMNS_PROPERTY]: "tables,predicates",
   },

@@ -103,6 +103,13 @@ export const OPTIMIZER_SETTINGS = {
     max: 7 * DAY_SECONDS,
     description: "Time between two jobs the optimizer starts on one table.",
   },
+  expire_min_snapshots: {
+    defaultValue: 50,
+    min: 1,
+    max: 100_000,
+    description:
+      "Snapshots older than the table's history.expire.max-snapshot-age-ms before they are expired together.",
+  },
   verify_min_samples: {
     defaultValue: 5,
     min: 1,

@@ -29,6 +29,7 @@ export {
   type RecentAction,
   type TableFiles,
 } from "./small-files.ts";
+export { detectLongHistory, type ExpiryProposal, type TableHistory } from "./snapshot-expiry.ts";
 export {
   createOptimizerState,
   type OptimizerAction,

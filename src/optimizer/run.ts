@@ -13,6 +13,7 @@ import {
 } from "./alerts.ts";
 import { resolveConfig, type OptimizerConfig } from "./config.ts";
 import { readPatternLatencies, readTableCost, type RunSql } from "./latency.ts";
+import { detectLongHistory, type ExpiryProposal } from "./snapshot-expiry.ts";
 import { checkBudget, detectSmallFiles, type CompactionProposal, type TableFiles } from "./small-files.ts";
 import type { OptimizerAction, OptimizerState } from "./state.ts";
 import { actionToView, alertToView } from "./views.ts";
@@ -38,6 +39,8 @@ export interface OptimizerDeps {
     table: string,
     options: { readonly minFileSize: number; readonly targetFileSize: number },
   ) => Promise<JobView>;
+  /** Forgets snapshots; resolves to how many went. */
+  readonly expireSnapshots: (table: string, proposal: ExpiryProposal) => Promise<number>;
   /** Undefined when the job is no longer known. */
   readonly getJob: (id: string) => Promise<JobView | undefined>;
   /** Tells the outside of an alert; undefined when no webhook is configured. */
@@ -57,6 +60,7 @@ export interface OptimizerReport {
   readonly alerts_active: number;
   readonly actions_started: number;
   readonly actions_closed: number;
+  readonly snapshots_expired: number;
   readonly proposals_declined: readonly { readonly table: string; readonly reason: string }[];
   /** Steps that failed; the others ran all the same. */
   readonly failed_steps: readonly string[];
@@ -101,6 +105,7 @@ export async function runOptimizer(deps: OptimizerDeps): Promise<OptimizerReport
   const layout = await step("layout", () => improveLayouts(deps, config), {
     started: 0,
     declined: [],
+    expired: 0,
     raised: 0,
     resolved: 0,
     active: 0,
@@ -116,6 +121,7 @@ export async function runOptimizer(deps: OptimizerDeps): Promise<OptimizerReport
     alerts_active: latency.active + layout.active,
     actions_started: layout.started,
     actions_closed: closed,
+    snapshots_expired: layout.expired,
     proposals_declined: layout.declined,
     failed_steps: failedSteps,
   };
@@ -249,6 +255,7 @@ async function measureAction(
 }
 
 interface LayoutOutcome {
+  readonly expired: number;
   readonly raised: number;
   readonly resolved: number;
   readonly active: number;
@@ -262,7 +269,9 @@ async function improveLayouts(deps: OptimizerDeps, config: OptimizerConfig): Pro
   const declined: { table: string; reason: string }[] = [];
   const unrepaired: Condition[] = [];
   let started = 0;
+  let expired = 0;
   for await (const table of deps.listTables()) {
+    expired += await expireHistory(deps, config, table);
     const proposal = detectSmallFiles(table, config);
     if (proposal === undefined) continue;
     const recent = actions.map((action) => ({
@@ -303,10 +312,31 @@ async function improveLayouts(deps: OptimizerDeps, config: OptimizerConfig): Pro
   return {
     started,
     declined,
+    expired,
     raised: decisions.raised.length,
     resolved: decisions.resolved.length,
     active: decisions.raised.length + decisions.continued.length,
   };
+}
+
+/** Forgets the table's old snapshots where it asks for that; a failure is logged and keeps nothing else from running. */
+async function expireHistory(deps: OptimizerDeps, config: OptimizerConfig, table: TableFiles): Promise<number> {
+  const proposal = config.enabled ? detectLongHistory(table.history, config, deps.clock.nowMs()) : undefined;
+  if (proposal === undefined) return 0;
+  try {
+    const snapshots = await deps.expireSnapshots(table.table, proposal);
+    logEvent(deps.log, { event: "optimizer_action", kind: "expire_snapshots", table: table.table, snapshots });
+    return snapshots;
+  } catch (error) {
+    logEvent(deps.log, {
+      event: "internal_error",
+      level: "error",
+      operation: "expire_snapshots",
+      table: table.table,
+      ...errorToLogFields(error),
+    });
+    return 0;
+  }
 }
 
 /** Starts the job and records the action; a reason when a job already runs on the table. */

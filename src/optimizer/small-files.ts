@@ -1,6 +1,7 @@
 // Detector: tables with many files far below the target size, and what compacting them should bring.
 
 import type { OptimizerConfig } from "./config.ts";
+import type { TableHistory } from "./snapshot-expiry.ts";
 
 /** One live data file as the detector sees it. */
 export interface FileSize {
@@ -14,6 +15,7 @@ export interface TableFiles {
   /** Qualified name. */
   readonly table: string;
   readonly files: readonly FileSize[];
+  readonly history: TableHistory;
 }
 
 /** What a compaction is expected to do. */
@@ -34,7 +36,10 @@ export interface CompactionProposal {
 }
 
 /** Proposes a compaction, or undefined when the table's layout is fine. */
-export function detectSmallFiles(table: TableFiles, config: OptimizerConfig): CompactionProposal | undefined {
+export function detectSmallFiles(
+  table: Pick<TableFiles, "table" | "files">,
+  config: OptimizerConfig,
+): CompactionProposal | undefined {
   const smallByPartition = new Map<string, { count: number; bytes: number }>();
   for (const file of table.files) {
     if (file.sizeBytes >= config.small_file_bytes) continue;

@@ -10,9 +10,10 @@ import {
   stringifyJson,
   systemClock,
   systemRandom,
+  tableNameToString,
   type RpcResult,
 } from "#core";
-import { createCatalogClient, createFileIO, liveDataFiles, type CatalogClient } from "#iceberg";
+import { createCatalogClient, createFileIO, expireSnapshots, liveDataFiles, type CatalogClient } from "#iceberg";
 import {
   alertToView,
   createOptimizerState,
@@ -63,6 +64,10 @@ export function createOptimizerDeps(env: OptimizerEnv): OptimizerDeps {
     listTables: () => listTables(catalog),
     startCompaction: async (table, { minFileSize, targetFileSize }) =>
       fromRpcResult(await compactor.startCompact({ table, aggressive: true, minFileSize, targetFileSize })),
+    async expireSnapshots(table, proposal) {
+      const report = await expireSnapshots(await catalog.loadTable(table), proposal);
+      return report.snapshots;
+    },
     async getJob(id) {
       const result = await compactor.getJob(id);
       if (!result.ok && result.problem.code === "job_not_found") return undefined;
@@ -98,7 +103,11 @@ async function* listTables(catalog: CatalogClient): AsyncIterable<TableFiles> {
       if (table.currentSnapshot() === undefined) continue;
       const files = await liveDataFiles(table);
       yield {
-        table: [...identifier.namespace, identifier.name].join("."),
+        table: tableNameToString(identifier),
+        history: {
+          snapshotTimesMs: table.metadata.snapshots.map((snapshot) => snapshot["timestamp-ms"]),
+          properties: table.metadata.properties,
+        },
         files: files.map(({ dataFile }) => ({
           partitionKey: stringifyJson([dataFile.specId, dataFile.partition]),
           sizeBytes: dataFile.fileSizeBytes,

@@ -37,7 +37,9 @@ function createWorld() {
   const log = createMemorySink();
   const state: OptimizerState = createOptimizerState(createSqliteState());
   const random: RandomSource = { uuid: () => `id-${++ids}`, nextInt63: () => 1n, nextUnit: () => 0.5 };
+  const expired: string[] = [];
   const world = {
+    expired,
     queries,
     tables,
     jobs,
@@ -82,6 +84,12 @@ function createWorld() {
       jobs.set(job.id, job);
       return Promise.resolve({ ...job, table });
     },
+    expireSnapshots(table, { olderThanMs, retainLast }) {
+      if (world.failing.has("expiry"))
+        return Promise.reject(new LakeError("unsupported_operation", "has delete files"));
+      expired.push(`${table} older than ${(nowMs - olderThanMs) / MINUTE_MS} min, keep ${retainLast}`);
+      return Promise.resolve(60);
+    },
     getJob: (id) => Promise.resolve(jobs.get(id)),
     notify(alert) {
       notified.push(`${alert.code} ${alert.resolvedAtMs === undefined ? "raised" : "resolved"}`);
@@ -94,6 +102,7 @@ function createWorld() {
 const smallFiles = (count: number): TableFiles => ({
   table: "default.events",
   files: Array.from({ length: count }, () => ({ partitionKey: "p", sizeBytes: 1000 })),
+  history: { snapshotTimesMs: [], properties: {} },
 });
 
 describe("latency alerts", () => {
@@ -209,6 +218,49 @@ test("small files that nobody may repair raise TooManySmallFiles until they are 
   ]);
   world.tables.length = 0;
   expect(await world.run()).toMatchObject({ alerts_resolved: 1, alerts_active: 0 });
+});
+
+function longHistory(properties: Readonly<Record<string, string>>): TableFiles {
+  const snapshotTimesMs = Array.from({ length: 60 }, (_, i) => i);
+  return { table: "default.events", files: [], history: { snapshotTimesMs, properties } };
+}
+
+describe("snapshot expiry", () => {
+  const anHour = { "history.expire.max-snapshot-age-ms": "3600000" };
+
+  test("a table that states how long it keeps snapshots has the older ones expired", async () => {
+    const world = createWorld();
+    world.tables.push(longHistory({ ...anHour, "history.expire.min-snapshots-to-keep": "5" }));
+    expect(await world.run()).toMatchObject({ snapshots_expired: 60, failed_steps: [] });
+    expect(world.expired).toEqual(["default.events older than 60 min, keep 5"]);
+  });
+
+  test.each([
+    ["a table that states no age", {}],
+    ["an age that is no number", { "history.expire.max-snapshot-age-ms": "soon" }],
+    ["fewer old snapshots than are worth a commit", { ...anHour, "history.expire.min-snapshots-to-keep": "11" }],
+    ["snapshots younger than the age", { "history.expire.max-snapshot-age-ms": "100000000" }],
+  ])("C91 %s: nothing expires", async (_name, properties) => {
+    const world = createWorld();
+    world.tables.push(longHistory(properties));
+    await world.run();
+    expect(world.expired).toEqual([]);
+  });
+
+  test("C90 nothing expires while the optimizer is disabled", async () => {
+    const world = createWorld();
+    world.tables.push(longHistory(anHour));
+    await world.configure({ enabled: false });
+    await world.run();
+    expect(world.expired).toEqual([]);
+  });
+
+  test("an expiry that fails keeps small files from nothing", async () => {
+    const world = createWorld();
+    world.failing.add("expiry");
+    world.tables.push({ ...longHistory(anHour), files: smallFiles(40).files });
+    expect(await world.run()).toMatchObject({ snapshots_expired: 0, actions_started: 1, failed_steps: [] });
+  });
 });
 
 test("I93 one failing step is reported and the others still run", async () => {
