@@ -1,8 +1,9 @@
 // Dividing rows among partitions, and where their files go.
 
-import { stringifyJson } from "#core";
+import { stringToUtf8, stringifyJson } from "#core";
 import { scalarAt, type Batch, type Scalar } from "#columnar";
 import { scalarToJson } from "./data-file.ts";
+import { murmur3 } from "./murmur3.ts";
 import type { IcebergSchema } from "./schema.ts";
 import { fieldsById } from "./schema.ts";
 import type { PartitionSpec, TableMetadata } from "./table-metadata.ts";
@@ -98,17 +99,47 @@ function scalarKey(value: Scalar): unknown {
   return typeof value === "object" && value !== null ? stringifyJson(scalarToJson(value)) : value;
 }
 
-/** The folder of a partition, names and values percent-encoded as Iceberg's engines do. */
+/** Longest part of a partition's folder, bytes; object keys end at 1,024 and hold the table's location too. */
+const MAX_FOLDER_BYTES = 120;
+/** Most folders of a partition; further fields share the last one. */
+const MAX_FOLDERS = 4;
+
+/** `text`, or its beginning and a hash when it is too long for a folder's name. Values are read from manifests, never from paths. */
+function boundedFolder(text: string): string {
+  if (text.length <= MAX_FOLDER_BYTES) return text;
+  const hash = (murmur3(stringToUtf8(text)) >>> 0).toString(16).padStart(8, "0");
+  let start = text.slice(0, MAX_FOLDER_BYTES - 9);
+  while (!isDecodable(start)) start = start.slice(0, start.lastIndexOf("%"));
+  return `${start}~${hash}`;
+}
+
+/**
+ * The folder of a partition, names and values percent-encoded as Iceberg's engines do. Long parts are shortened and
+ * fields beyond the third share a folder, so that every object key fits.
+ */
 export function partitionPath(schema: IcebergSchema, spec: PartitionSpec, partition: readonly Scalar[]): string {
   const fields = fieldsById(schema);
-  return spec.fields
-    .map((field, index) => {
-      const transform = parseTransform(field.transform);
-      const type = transformResultType(transform, fields.get(field["source-id"])?.field.type ?? "string");
-      const text = partitionValueToText(transform, type, partition[index] ?? null);
-      return `${encodeURIComponent(field.name)}=${encodeURIComponent(text)}`;
-    })
-    .join("/");
+  const folders = spec.fields.map((field, index) => {
+    const transform = parseTransform(field.transform);
+    const type = transformResultType(transform, fields.get(field["source-id"])?.field.type ?? "string");
+    const text = partitionValueToText(transform, type, partition[index] ?? null);
+    return boundedFolder(`${encodeURIComponent(field.name.toWellFormed())}=${encodeURIComponent(text.toWellFormed())}`);
+  });
+  return [...folders.slice(0, MAX_FOLDERS - 1), ...joinedFolders(folders.slice(MAX_FOLDERS - 1))].join("/");
+}
+
+/** Whether a cut left every percent-encoded character whole. */
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function joinedFolders(folders: readonly string[]): string[] {
+  return folders.length < 2 ? [...folders] : [boundedFolder(folders.join("~"))];
 }
 
 /** Where a new data file goes: under write.data.path or the table's data folder. */

@@ -131,3 +131,26 @@ test("data files go under write.data.path or the table's data folder", () => {
   const moved = { location: "s3://lake/t", properties: { "write.data.path": "s3://lake/else/" } };
   expect(newDataFileLocation(moved, "f.parquet", "")).toBe("s3://lake/else/f.parquet");
 });
+
+test("every partition's folder fits an object key, and different partitions of long values differ", () => {
+  const fields = ["name", "id", "timestamp", "score", "price"].map((name, index) => ({
+    "source-id": SCHEMA.fields.find((field) => field.name === name)?.id ?? 0,
+    "field-id": 1000 + index,
+    name: `${name}_${"ä".repeat(100)}`,
+    transform: "identity",
+  }));
+  const spec: PartitionSpec = { "spec-id": 1, fields };
+  const rows = ["\u{1f4a9}".repeat(300), `${"\u{1f4a9}".repeat(300)}!`, "\ud800"].map((name, id) => [
+    id,
+    0,
+    name,
+    1,
+    null,
+  ]);
+  const paths = splitByPartition(batchOf(rows), SCHEMA, spec).map(({ path }) => path);
+  expect(new Set(paths).size).toBe(3);
+  for (const path of paths) {
+    expect(path.length).toBeLessThan(500);
+    expect(decodeURIComponent(path)).not.toBe("");
+  }
+});
