@@ -2,6 +2,7 @@
 
 import { LakeError, parseTableName, required, type Clock, type RandomSource, type TableIdentifier } from "#core";
 import { IcebergRestCatalog, type CommitTableRequest, type CreateTableRequest } from "iceberg-js";
+import { isAbsentNamespace } from "./all-tables.ts";
 import { createAppend } from "./append-files.ts";
 import { catalogError, createExactFetch, toExactJson } from "./catalog-transport.ts";
 import type { CommitAttempt } from "./commit-loop.ts";
@@ -101,7 +102,13 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
     async listNamespaces() {
       const all = await childNamespaces([]);
       // The list grows while it is walked: children follow their parents.
-      for (const namespace of all) all.push(...(await childNamespaces(namespace)));
+      for (const namespace of all) {
+        try {
+          all.push(...(await childNamespaces(namespace)));
+        } catch (error) {
+          if (!isAbsentNamespace(error)) throw error;
+        }
+      }
       return all;
     },
     async createNamespace(namespace, properties = {}, { ifNotExists = false } = {}) {

@@ -1,5 +1,6 @@
 // Apache Iceberg: table metadata, manifests, scan planning, commits, the REST catalog's client and server.
 
+export { listAllTables } from "./all-tables.ts";
 export { createCatalogClient, expireSnapshots, liveDataFiles, type CatalogClientOptions } from "./catalog-client.ts";
 export type { ExpireOptions, ExpireReport } from "./expire-snapshots.ts";
 export type { CatalogServerDeps } from "./catalog-server/catalog-deps.ts";

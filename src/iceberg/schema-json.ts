@@ -15,6 +15,10 @@ const PRIMITIVES = new Set(
 );
 const GEOSPATIAL = /^(?:geometry|geography)(?:\(.*\))?$/;
 const MAX_DECIMAL_PRECISION = 38;
+/** Field ids and lengths are 32-bit integers. */
+const MAX_FIELD_ID = 2 ** 31 - 1;
+/** Deeper types are refused: engines read them recursively. */
+const MAX_TYPE_DEPTH = 64;
 
 /** A schema; `schema-id` is 0 when absent. Field ids are distinct and identifier fields exist. */
 export function readSchema(shape: JsonShape, value: unknown, name: string): IcebergSchema {
@@ -54,9 +58,11 @@ function readFields(shape: JsonShape, value: unknown, name: string): IcebergFiel
 
 function readField(shape: JsonShape, value: unknown, name: string): IcebergField {
   const json = shape.object(value, name);
+  const fieldName = shape.string(json["name"], `${name}.name`);
+  if (fieldName === "" || !fieldName.isWellFormed()) throw shape.fail(`${name}.name must be text that is not empty.`);
   return {
-    id: shape.integer(json["id"], `${name}.id`),
-    name: shape.string(json["name"], `${name}.name`),
+    id: readFieldId(shape, json["id"], `${name}.id`),
+    name: fieldName,
     required: shape.boolean(json["required"], `${name}.required`),
     type: readType(shape, json["type"], `${name}.type`),
     ...(typeof json["doc"] === "string" ? { doc: json["doc"] } : {}),
@@ -65,12 +71,21 @@ function readField(shape: JsonShape, value: unknown, name: string): IcebergField
   };
 }
 
+function readFieldId(shape: JsonShape, value: unknown, name: string): number {
+  const id = shape.integer(value, name);
+  if (id < 0 || id > MAX_FIELD_ID) throw shape.fail(`${name} must be from 0 to ${MAX_FIELD_ID}.`);
+  return id;
+}
+
 function pick(json: JsonObject, key: "initial-default" | "write-default"): Record<string, unknown> {
   return json[key] === undefined || json[key] === null ? {} : { [key]: json[key] };
 }
 
 function readType(shape: JsonShape, value: unknown, name: string): IcebergType {
   if (typeof value === "string") return readPrimitive(shape, value, name);
+  // The name holds one .type, .element, .key or .value for each level.
+  if (name.split(".").length > MAX_TYPE_DEPTH * 2)
+    throw shape.fail(`A type nests deeper than ${MAX_TYPE_DEPTH} levels.`);
   const json = shape.object(value, name);
   switch (json["type"]) {
     case "struct":
@@ -101,10 +116,14 @@ function readPrimitive(shape: JsonShape, text: string, name: string): string {
   const known =
     PRIMITIVES.has(text) ||
     GEOSPATIAL.test(text) ||
-    (parseFixedType(text) ?? 0) > 0 ||
-    (decimal !== undefined && decimal.precision >= 1 && decimal.precision <= MAX_DECIMAL_PRECISION);
+    isWithin(parseFixedType(text), 1, MAX_FIELD_ID) ||
+    (isWithin(decimal?.precision, 1, MAX_DECIMAL_PRECISION) && isWithin(decimal?.scale, 0, decimal?.precision ?? 0));
   if (!known) throw shape.fail(`${name}: "${text}" is no Iceberg type.`);
   return decimal === undefined ? text : `decimal(${decimal.precision}, ${decimal.scale})`;
+}
+
+function isWithin(value: number | undefined, low: number, high: number): boolean {
+  return value !== undefined && value >= low && value <= high;
 }
 
 /** A partition spec; ids may be absent. */

@@ -17,6 +17,8 @@ export type Transform =
   | { readonly kind: "unknown"; readonly name: string };
 
 const PLAIN = new Set(["identity", "year", "month", "day", "hour", "void"]);
+/** Iceberg's arguments are 32-bit integers. */
+const MAX_ARGUMENT = 2 ** 31 - 1;
 const WITH_ARGUMENT = /^(bucket|truncate)\[\s*(\d+)\s*\]$/;
 const MICROS_PER_HOUR = 3_600_000_000;
 const MICROS_PER_DAY = 86_400_000_000;
@@ -28,7 +30,7 @@ export function parseTransform(name: string): Transform {
   if (PLAIN.has(name)) return { kind: name as "identity" };
   const match = WITH_ARGUMENT.exec(name);
   const argument = Number(match?.[2] ?? 0);
-  if (match === null || argument < 1) return { kind: "unknown", name };
+  if (match === null || argument < 1 || argument > MAX_ARGUMENT) return { kind: "unknown", name };
   return match[1] === "bucket" ? { kind: "bucket", buckets: argument } : { kind: "truncate", width: argument };
 }
 

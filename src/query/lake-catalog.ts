@@ -10,7 +10,14 @@ import {
   type TableIdentifier,
 } from "#core";
 import type { Batch, TypeKind } from "#columnar";
-import { schemaToColumns, type CatalogClient, type IcebergColumn, type ScanPlan, type Table } from "#iceberg";
+import {
+  listAllTables,
+  schemaToColumns,
+  type CatalogClient,
+  type IcebergColumn,
+  type ScanPlan,
+  type Table,
+} from "#iceberg";
 import type { PlannedScan, ScanPredicate, ScanRequest, ScanStatistics, TableCatalog, TableSource } from "#sql";
 import type { DataReader } from "./data-reader.ts";
 import type { FieldPredicate } from "./field-predicate.ts";
@@ -65,9 +72,7 @@ export function createLakeCatalog(deps: LakeCatalogDeps): TableCatalog {
       return loading;
     },
     async tableNames() {
-      const namespaces = await deps.catalog.listNamespaces();
-      const tables = await Promise.all(namespaces.map((namespace) => deps.catalog.listTables(namespace)));
-      return tables.flat().map(tableNameToString);
+      return (await listAllTables(deps.catalog)).map(tableNameToString);
     },
   };
 }

@@ -2,6 +2,7 @@
 // says so in firn_scrape_success and takes no other part down.
 
 import { fromRpcResult, tableNameToString, type TableIdentifier } from "#core";
+import { listAllTables } from "#iceberg";
 import type { ShardStatus } from "#ingest";
 import { errorToLogFields, logEvent, type MetricFamily, type MetricKind, type MetricSample } from "#telemetry";
 import type { CollectorServices } from "./services.ts";
@@ -39,9 +40,7 @@ const SHARD_METRICS: readonly (readonly [
 ];
 
 async function allTables({ client }: CollectorServices["catalog"]): Promise<readonly TableIdentifier[]> {
-  const namespaces = await client.listNamespaces();
-  const lists = await Promise.all(namespaces.map((namespace) => client.listTables(namespace)));
-  return lists.flat().slice(0, MAX_TABLES);
+  return (await listAllTables(client)).slice(0, MAX_TABLES);
 }
 
 async function shardFamilies({ catalog, ingest }: CollectorServices): Promise<readonly MetricFamily[]> {

@@ -1,6 +1,6 @@
 // Namespace endpoints of the catalog.
 
-import { LakeError } from "#core";
+import { LakeError, stringToUtf8 } from "#core";
 import { createJsonShape } from "../json-shape.ts";
 import { jsonResponse } from "./catalog-errors.ts";
 import type { CatalogServerDeps } from "./catalog-deps.ts";
@@ -24,11 +24,17 @@ export function checkLevels(levels: readonly string[]): void {
   for (const level of levels) checkName(level, "A namespace's level");
 }
 
-/** Errors: `invalid_request` for names that could escape their folder. */
+/** Longest name, bytes of UTF-8: object keys are made of names and end at 1,024 bytes. */
+const MAX_NAME_BYTES = 255;
+
+/** Errors: `invalid_request` for names that could escape their folder or could not be addressed later. */
 export function checkName(name: string, what: string): void {
+  if (!name.isWellFormed()) throw shape.fail(`${what} must be well-formed Unicode.`);
+  if (stringToUtf8(name).length > MAX_NAME_BYTES) throw shape.fail(`${what} must be at most ${MAX_NAME_BYTES} bytes.`);
   const hasControl = Array.from(name).some((char) => (char.codePointAt(0) as number) < 0x20);
-  if (name === "" || name === "." || name === ".." || name.includes("/") || hasControl) {
-    throw shape.fail(`${what} must not be empty, a dot path, or hold slashes or control characters.`);
+  // Queries and ingest write tables as namespace.table: a dot within a name would name another table's rows.
+  if (name === "" || name.includes(".") || name.includes("/") || hasControl) {
+    throw shape.fail(`${what} must not be empty or hold dots, slashes or control characters.`);
   }
 }
 

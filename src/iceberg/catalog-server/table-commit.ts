@@ -1,6 +1,6 @@
 // The catalog's half of a commit: check requirements, apply updates, write the next metadata file, swap the pointer.
 
-import { LakeError, type TableIdentifier } from "#core";
+import { LakeError, stringToUtf8, type TableIdentifier } from "#core";
 import { readTableMetadata } from "../metadata-file.ts";
 import { applyUpdates, createFromUpdates } from "../metadata-builder.ts";
 import { encodeTableMetadata } from "../metadata-json.ts";
@@ -52,6 +52,9 @@ export async function commitTable(
           )
         : applyUpdates(base, request.updates, deps.clock.nowMs());
     checkLocation(deps, metadata.location);
+    if (metadata.location !== base?.metadata.location) {
+      await checkLocationFree(deps, metadata.location);
+    }
     const next = await writeMetadata(deps, metadata, base?.location);
     const outcome = await swapPointer(deps, table, base?.location, next);
     if (outcome === "swapped") {
@@ -68,10 +71,30 @@ export async function commitTable(
   }
 }
 
-/** Errors: `invalid_request` for a location outside the warehouse, whose files could not be read back. */
+/** Longest location, bytes: object keys end at 1,024 and also hold partitions and file names. */
+const MAX_LOCATION_BYTES = 440;
+
+/** Errors: `invalid_request` for a location outside the warehouse, or one whose files could not be stored. */
 export function checkLocation(deps: CatalogServerDeps, location: string): void {
-  if (!location.startsWith(`${deps.warehouse}/`) || location.includes("/../")) {
+  const segments = location.slice(deps.warehouse.length + 1).split("/");
+  if (!location.startsWith(`${deps.warehouse}/`) || segments.includes("..")) {
     throw new LakeError("invalid_request", `The location ${location} is outside the warehouse ${deps.warehouse}.`);
+  }
+  const hasControl = Array.from(location).some((char) => (char.codePointAt(0) as number) < 0x20);
+  if (hasControl || segments.some((segment) => segment === "" || segment === ".") || !location.isWellFormed()) {
+    throw new LakeError("invalid_request", `The location ${location} has empty segments or control characters.`);
+  }
+  const sizeBytes = stringToUtf8(location).length;
+  if (sizeBytes > MAX_LOCATION_BYTES) {
+    const message = `The location has ${sizeBytes} bytes; at most ${MAX_LOCATION_BYTES} leave room for file names.`;
+    throw new LakeError("invalid_request", message);
+  }
+}
+
+/** Errors: `invalid_request` when another table keeps its metadata there: two tables would share their files. */
+export async function checkLocationFree(deps: CatalogServerDeps, location: string): Promise<void> {
+  if (await deps.pointers.isLocationUsed(location)) {
+    throw new LakeError("invalid_request", `The location ${location} belongs to another table.`);
   }
 }
 

@@ -10,7 +10,7 @@ import type { CatalogServerDeps } from "./catalog-deps.ts";
 import { jsonResponse } from "./catalog-errors.ts";
 import { checkLevels, checkName, noSuchNamespace } from "./namespace-routes.ts";
 import type { Namespace } from "./pointer-store.ts";
-import { checkLocation, commitTable, createPointer, type StoredMetadata } from "./table-commit.ts";
+import { checkLocation, checkLocationFree, commitTable, createPointer, type StoredMetadata } from "./table-commit.ts";
 import { deleteTableFiles } from "./table-purge.ts";
 
 const shape = createJsonShape("invalid_request", "The request");
@@ -54,12 +54,11 @@ async function chooseLocation(
   if (request.location !== undefined) {
     const location = request.location.replace(/\/+$/, "");
     checkLocation(deps, location);
-    if (await deps.pointers.isLocationUsed(location)) {
-      throw new LakeError("invalid_request", `The location ${location} belongs to another table.`);
-    }
+    await checkLocationFree(deps, location);
     return location;
   }
   const location = [deps.warehouse, ...table.namespace, table.name].join("/");
+  checkLocation(deps, location);
   // A renamed table keeps its location: a later table of its former name must not share its files.
   const isUsed = await deps.pointers.isLocationUsed(location);
   return isUsed ? `${location}-${deps.random.uuid().slice(0, 8)}` : location;
@@ -135,7 +134,11 @@ export async function registerTable(deps: CatalogServerDeps, namespace: Namespac
   const location = shape.string(json["metadata-location"], "metadata-location");
   checkLocation(deps, location);
   const table = { namespace, name };
+  if ((await deps.pointers.tablePointer(table)) !== undefined) {
+    throw new LakeError("already_exists", `Table already exists: ${tableText(table)}`);
+  }
   const metadata = await readRegistered(deps, location);
+  await checkLocationFree(deps, metadata.location);
   const outcome = await deps.pointers.createTable(table, location);
   if (outcome === "no_namespace") throw noSuchNamespace(namespace);
   if (outcome === "exists") throw new LakeError("already_exists", `Table already exists: ${tableText(table)}`);

@@ -208,6 +208,72 @@ test("C23 malformed requests are 400 and leave nothing behind", async () => {
   expect(await storedKeys(lake.store)).toEqual(before);
 });
 
+test("C23 names and locations that could not be addressed or stored later are refused", async () => {
+  const lake = await createIcebergLake();
+  const before = await storedKeys(lake.store);
+  for (const name of ["\ud800", "a.b", "ä".repeat(128)]) {
+    expect([name, (await call(lake, "POST", TABLES, { ...CREATE, name })).status]).toEqual([name, 400]);
+    expect([name, (await call(lake, "POST", "/namespaces", { namespace: [name] })).status]).toEqual([name, 400]);
+  }
+  const long = ["x".repeat(200), "y".repeat(200), "z".repeat(200)];
+  for (const depth of [1, 2, 3]) await call(lake, "POST", "/namespaces", { namespace: long.slice(0, depth) });
+  expect((await call(lake, "POST", `/namespaces/${long.join("%1F")}/tables`, CREATE)).status).toBe(400);
+  for (const location of [
+    "s3://lake/a//b",
+    "s3://lake/a/./b",
+    "s3://lake/a/..",
+    "s3://lake/\u0000",
+    "s3://lake/\ud800",
+  ]) {
+    expect([location, (await call(lake, "POST", TABLES, { ...CREATE, location })).status]).toEqual([location, 400]);
+  }
+  expect(await storedKeys(lake.store)).toEqual(before);
+});
+
+test("C23 a schema that Iceberg cannot hold is refused", async () => {
+  const lake = await createIcebergLake();
+  const field = { id: 1, name: "x", required: false, type: "long" };
+  let nested: unknown = "long";
+  for (let id = 1000; id > 800; id--)
+    nested = { type: "list", "element-id": id, element: nested, "element-required": true };
+  for (const change of [
+    { id: -1 },
+    { id: 2 ** 31 },
+    { name: "" },
+    { name: "\ud800" },
+    { type: "decimal(5, 9)" },
+    { type: "fixed[99999999999]" },
+    { type: nested },
+  ]) {
+    const schema = { type: "struct", fields: [{ ...field, ...change }] };
+    expect([change, (await call(lake, "POST", TABLES, { name: "t", schema })).status]).toEqual([change, 400]);
+  }
+  const spec = { fields: [{ "source-id": 1, transform: "bucket[99999999999]", name: "b" }] };
+  expect((await call(lake, "POST", TABLES, { ...CREATE, "partition-spec": spec })).status).toBe(400);
+});
+
+test("C23 two tables never share a location", async () => {
+  const lake = await createIcebergLake();
+  const first = await call(lake, "POST", TABLES, CREATE);
+  await call(lake, "POST", TABLES, { ...CREATE, name: "u" });
+  const move = { updates: [{ action: "set-location", location: "s3://lake/default/t" }] };
+  expect((await call(lake, "POST", `${TABLES}/u`, move)).status).toBe(400);
+  const metadata = first.body["metadata"] as Record<string, unknown>;
+  const staged = {
+    requirements: [{ type: "assert-create" }],
+    updates: [
+      { action: "add-schema", schema: (metadata["schemas"] as unknown[])[0] },
+      { action: "set-current-schema", "schema-id": -1 },
+      ...move.updates,
+    ],
+  };
+  expect((await call(lake, "POST", `${TABLES}/v`, staged)).status).toBe(400);
+  const register = { name: "w", "metadata-location": first.body["metadata-location"] };
+  expect((await call(lake, "POST", "/namespaces/default/register", register)).status).toBe(400);
+  await call(lake, "DELETE", `${TABLES}/t`);
+  expect((await call(lake, "POST", "/namespaces/default/register", register)).status).toBe(200);
+});
+
 test("L21 a swap that keeps losing ends as a conflict and deletes its files", async () => {
   const pointers = createMemoryPointerStore();
   const lake = await createIcebergLake({ pointers: { ...pointers, swapTable: async () => "moved" } });

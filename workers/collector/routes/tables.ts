@@ -2,6 +2,7 @@
 
 import { parseTableName, tableNameToString } from "#core";
 import { jsonResponse } from "#http";
+import { listAllTables } from "#iceberg";
 import { z } from "@hono/zod-openapi";
 import type { RouteModule } from "../services.ts";
 import { TableDescriptionSchema, describeTable } from "../table-description.ts";
@@ -28,9 +29,7 @@ export const tableRoutes: RouteModule = (app, { catalog }) => {
       errors: ERRORS,
     },
     async () => {
-      const namespaces = await catalog.client.listNamespaces();
-      const lists = await Promise.all(namespaces.map((namespace) => catalog.client.listTables(namespace)));
-      const tables = lists.flat().map((table) => ({
+      const tables = (await listAllTables(catalog.client)).map((table) => ({
         name: tableNameToString(table),
         namespace: table.namespace.join("."),
         table: table.name,
