@@ -1,5 +1,6 @@
 // The Parquet files of one flush: one a partition, rows sorted by time, names that only the plan decides, so that a
-// repeated attempt overwrites its own files and leaves none behind.
+// repeated attempt overwrites its own files and leaves none behind. Part of the name is random to the plan: tables that
+// share a folder (dropped and made again, registered twice) never overwrite each other's files.
 
 import { required } from "#core";
 import { flattenVector, gatherBatch, type Batch } from "#columnar";
@@ -23,6 +24,8 @@ import { TIME_COLUMN_PROPERTY } from "./tables.ts";
 
 /** Files being stored at once: a Worker may await six connections' headers. */
 const CONCURRENT_WRITES = 4;
+/** Digits of a plan's random id in its files' names. */
+const BATCH_ID_DIGITS = 8;
 
 /** The files of a flush, encoded one at a time. */
 export interface FlushFiles {
@@ -52,7 +55,7 @@ export function prepareFlushFiles(
   const fields = written.map((position) => required(allFields[position], "column"));
   const times = timeValues(batch, schema, metadata.properties[TIME_COLUMN_PROPERTY] ?? "timestamp");
   const options: ParquetWriteOptions = { compression: compressionOf(metadata) };
-  const stem = `${shardIndex}-${plan.firstSequence}-${plan.lastSequence}`;
+  const stem = `${shardIndex}-${plan.firstSequence}-${plan.lastSequence}-${plan.batchId.slice(0, BATCH_ID_DIGITS)}`;
 
   async function writePartition(io: Pick<FileIO, "write">, position: number): Promise<DataFileJson | undefined> {
     const part = partitions[position];

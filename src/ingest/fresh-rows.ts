@@ -31,6 +31,18 @@ export function createFreshReader(storage: ShardStorage, pageBytes: number): Fre
   };
 }
 
+/** The reply to a reader of a table whose rows the shard does not hold. */
+export function noFreshRows({ schemaId }: ShardState, afterSequence: number): FreshRows {
+  return {
+    firstRetainedSequence: afterSequence + 1,
+    lastSequence: afterSequence,
+    rowCount: 0,
+    ipc: new Uint8Array(0),
+    hasMore: false,
+    schemaId,
+  };
+}
+
 /** Chunks looked at for one page. */
 const MAX_PAGE_CHUNKS = 100_000;
 

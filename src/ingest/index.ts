@@ -40,6 +40,7 @@ export {
   type CommitterRpc,
   type CommitterStatus,
   type FlushReport,
+  type FreshRequest,
   type FreshRows,
   type ShardClient,
   type ShardRpc,
@@ -70,4 +71,4 @@ export {
   type RowVerdict,
   type ValidRow,
 } from "./validate-events.ts";
-export { freshWatermarks, shardWatermark, watermarkProperty } from "./watermarks.ts";
+export { freshWatermarks, isWatermarkProperty, shardWatermark, watermarkProperty } from "./watermarks.ts";

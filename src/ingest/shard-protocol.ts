@@ -39,6 +39,13 @@ export interface AppendReply {
   readonly lastSequence?: number;
 }
 
+/** Which rows a reader wants. */
+export interface FreshRequest {
+  /** The table the reader loaded. */
+  readonly tableUuid: string;
+  readonly afterSequence: number;
+}
+
 /** Acknowledged rows above a sequence. */
 export interface FreshRows {
   /** Rows before this sequence are in the table; see {@link ShardClient.readFresh}. */
@@ -99,20 +106,24 @@ export interface ShardClient {
   append(request: AppendRequest): Promise<AppendReply>;
   /**
    * Rows with a sequence above `afterSequence`, a page at a time. When `firstRetainedSequence` is above
-   * `afterSequence + 1`, rows in between went into the table meanwhile: reload it and ask again.
+   * `afterSequence + 1`, rows in between went into the table meanwhile: reload it and ask again. A shard that holds
+   * another table's rows, one that was dropped and had the same name, has none for this one.
    */
-  readFresh(request: { readonly afterSequence: number }): Promise<FreshRows>;
+  readFresh(request: FreshRequest): Promise<FreshRows>;
   /** Brings every row acknowledged before the call into the table. */
   flush(): Promise<FlushReport>;
   status(): Promise<ShardStatus>;
+  /** To be called when a table was dropped: lets go of its rows, so that none is accepted for it or seen any more. */
+  tableDropped(tableUuid: string): Promise<void>;
 }
 
 /** The same methods as they cross Workers RPC. */
 export interface ShardRpc {
   append(request: AppendRequest): Promise<RpcResult<AppendReply>>;
-  readFresh(request: { readonly afterSequence: number }): Promise<RpcResult<FreshRows>>;
+  readFresh(request: FreshRequest): Promise<RpcResult<FreshRows>>;
   flush(): Promise<RpcResult<FlushReport>>;
   status(): Promise<RpcResult<ShardStatus>>;
+  tableDropped(tableUuid: string): Promise<RpcResult<null>>;
 }
 
 /** Wraps a Durable Object stub. */
@@ -122,6 +133,9 @@ export function createShardClient(rpc: ShardRpc): ShardClient {
     readFresh: async (request) => fromRpcResult(await rpc.readFresh(request)),
     flush: async () => fromRpcResult(await rpc.flush()),
     status: async () => fromRpcResult(await rpc.status()),
+    tableDropped: async (tableUuid) => {
+      fromRpcResult(await rpc.tableDropped(tableUuid));
+    },
   };
 }
 
@@ -129,11 +143,15 @@ export function createShardClient(rpc: ShardRpc): ShardClient {
  * All pages of a shard's rows above a watermark, in sequence order; undefined when rows went into the table since the
  * watermark was read: reload the table and ask again with its watermark.
  */
-export async function readAllFresh(shard: ShardClient, watermark: number): Promise<readonly FreshRows[] | undefined> {
+export async function readAllFresh(
+  shard: Pick<ShardClient, "readFresh">,
+  tableUuid: string,
+  watermark: number,
+): Promise<readonly FreshRows[] | undefined> {
   const pages: FreshRows[] = [];
   let after = watermark;
   for (;;) {
-    const page = await shard.readFresh({ afterSequence: after });
+    const page = await shard.readFresh({ tableUuid, afterSequence: after });
     if (page.firstRetainedSequence > after + 1) return undefined;
     pages.push(page);
     if (!page.hasMore) return pages;

@@ -13,7 +13,7 @@ import { errorToLogFields, logEvent, type LogSink } from "#telemetry";
 import { appendRows } from "./append.ts";
 import { createIdIndex } from "./id-index.ts";
 import { prepareFlushFiles } from "./flush-files.ts";
-import { createFreshReader } from "./fresh-rows.ts";
+import { createFreshReader, noFreshRows } from "./fresh-rows.ts";
 import type {
   AppendReply,
   AppendRequest,
@@ -363,7 +363,14 @@ export function createIngestShard(deps: ShardDeps): IngestShardCore {
   return {
     append,
     flush,
-    readFresh: (request): Promise<FreshRows> => Promise.resolve(fresh.read(state, request.afterSequence)),
+    readFresh: ({ tableUuid, afterSequence }): Promise<FreshRows> =>
+      Promise.resolve(
+        tableUuid === state.tableUuid ? fresh.read(state, afterSequence) : noFreshRows(state, afterSequence),
+      ),
+    tableDropped(tableUuid) {
+      if (state.tableUuid === tableUuid) discardRows("table_dropped");
+      return Promise.resolve();
+    },
     status: (): Promise<ShardStatus> =>
       Promise.resolve(shardStatus(state, ids.pendingIds, storage.oldestReceivedMs(), deps.clock)),
     async start() {

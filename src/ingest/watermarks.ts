@@ -5,6 +5,11 @@ import type { TableMetadata } from "#iceberg";
 
 const WATERMARK_PREFIX = "firn.ingest.watermark.";
 
+/** Whether a table property is a shard's watermark. Only ingest's own commits may change it. */
+export function isWatermarkProperty(name: string): boolean {
+  return name.startsWith(WATERMARK_PREFIX);
+}
+
 /** The table property that holds a shard's last committed sequence as a decimal string. */
 export function watermarkProperty(shardIndex: number): string {
   return `${WATERMARK_PREFIX}${shardIndex}`;

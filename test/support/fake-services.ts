@@ -58,6 +58,7 @@ const SHARD_STATUS: ShardStatus = {
 function fakeShard(shardIndex: number): ShardClient {
   return {
     append: () => Promise.reject(new LakeError("internal", "not used")),
+    tableDropped: () => Promise.resolve(),
     readFresh: () => Promise.reject(new LakeError("internal", "not used")),
     flush: () => Promise.resolve({ batches: 1, rows: 5, files: 1, bytes: 100, watermark: 5, pendingRows: 0 }),
     status: () => Promise.resolve({ ...SHARD_STATUS, shardIndex }),

@@ -290,7 +290,7 @@ export async function createIngestWorld(options: WorldOptions): Promise<IngestWo
         const fresh: string[] = [];
         let isStale = false;
         for (let index = 0; index < shardCount; index++) {
-          const pages = await readAllFresh(seatOf(index).core, shardWatermark(metadata, index));
+          const pages = await readAllFresh(seatOf(index).core, metadata["table-uuid"], shardWatermark(metadata, index));
           if (pages === undefined) isStale = true;
           else for (const page of pages) if (page.rowCount > 0) fresh.push(...idsOfIpc(page.ipc));
         }

@@ -42,6 +42,7 @@ function guardShard(shard: ShardClient): ShardClient {
     readFresh: (request) => callUpstream(part, () => shard.readFresh(request)),
     flush: () => callUpstream(part, () => shard.flush()),
     status: () => callUpstream(part, () => shard.status()),
+    tableDropped: (tableUuid) => callUpstream(part, () => shard.tableDropped(tableUuid)),
   };
 }
 

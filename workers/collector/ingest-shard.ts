@@ -9,6 +9,7 @@ import {
   type AppendReply,
   type AppendRequest,
   type FlushReport,
+  type FreshRequest,
   type FreshRows,
   type IngestShardCore,
   type ShardRpc,
@@ -49,7 +50,7 @@ export class IngestShard extends DurableObject<CollectorEnv> implements ShardRpc
     return toRpcResult(() => this.#shard.append(request));
   }
 
-  readFresh(request: { readonly afterSequence: number }): Promise<RpcResult<FreshRows>> {
+  readFresh(request: FreshRequest): Promise<RpcResult<FreshRows>> {
     return toRpcResult(() => this.#shard.readFresh(request));
   }
 
@@ -59,6 +60,13 @@ export class IngestShard extends DurableObject<CollectorEnv> implements ShardRpc
 
   status(): Promise<RpcResult<ShardStatus>> {
     return toRpcResult(() => this.#shard.status());
+  }
+
+  tableDropped(tableUuid: string): Promise<RpcResult<null>> {
+    return toRpcResult(async () => {
+      await this.#shard.tableDropped(tableUuid);
+      return null;
+    });
   }
 
   override alarm(): Promise<void> {

@@ -43,7 +43,8 @@ function createFreshSource(env: QueryEnv): FreshSource {
     shards: (table, metadata) =>
       freshWatermarks(metadata, shardCountFor(table, configuredShards)).map((watermark, shardIndex) => {
         const shard = createShardClient(env.INGEST_SHARD.getByName(shardName(table, shardIndex)));
-        return { shardIndex, watermark, readFresh: (request) => shard.readFresh(request) };
+        const tableUuid = metadata["table-uuid"];
+        return { shardIndex, watermark, readFresh: (request) => shard.readFresh({ ...request, tableUuid }) };
       }),
   };
 }

@@ -92,6 +92,80 @@ test("the catalog gets the path, query and body as sent, without the token", asy
   expect(catalogRequests[1]?.method).toBe("HEAD");
 });
 
+test("C3 clients of the catalog cannot set or remove ingest's watermarks", async () => {
+  const { request, catalogRequests } = await createFakeApp();
+  const post = (path: string, body: unknown) =>
+    request("POST", `/catalog/v1/namespaces/a/tables${path}`, {
+      token: "catalog-secret",
+      // An escape that hides the name from a search of the text.
+      body: JSON.stringify(body).replaceAll("watermark", String.raw`\u0077atermark`),
+    });
+  const name = "firn.ingest.watermark.0";
+  for (const [path, body] of [
+    ["", { name: "t", properties: { [name]: "9" } }],
+    ["/t", { updates: [{ action: "set-properties", updates: { a: "1", [name]: "9" } }] }],
+    ["/t", { updates: [{ action: "set-properties", updated: { [name]: "9" } }] }],
+    ["/t", { updates: [{ action: "remove-properties", removals: [name] }] }],
+    ["/t", { updates: [{ action: "remove-properties", removed: [name] }] }],
+  ] as const) {
+    const response = await post(path, body);
+    expect([body, response.status]).toEqual([body, 400]);
+    expect(await response.json()).toMatchObject({ error: { type: "BadRequestException" } });
+  }
+  expect(catalogRequests).toEqual([]);
+  expect((await post("/t", { updates: [{ action: "set-properties", updates: { a: "1" } }] })).status).toBe(200);
+});
+
+test("C15 a dropped table's shards are told, whatever the path's spelling", async () => {
+  const dropped: string[] = [];
+  const shard = { tableDropped: async (uuid: string) => void dropped.push(uuid) };
+  const { request } = await createFakeApp({ ingest: { shards: () => [shard, shard] } as never });
+  const drop = (path: string) => request("DELETE", `/catalog/v1/namespaces/${path}`, { token: "catalog-secret" });
+  expect((await drop("default/tables/event%73?purgeRequested=true")).status).toBe(200);
+  expect(dropped).toEqual(Array(2).fill("5a1c6a5e-0000-4000-8000-000000000000"));
+  expect((await drop("default/tables/nope")).status).toBe(200);
+  expect((await drop("default")).status).toBe(200);
+  expect(dropped).toHaveLength(2);
+});
+
+/** Status of renaming a table whose shards hold so many rows, and whether the catalog was asked. */
+async function rename(pendingRows: number, properties: Readonly<Record<string, string>>): Promise<[number, number]> {
+  const { request, catalogRequests } = await createFakeApp({
+    ingest: { shards: () => [{ status: () => Promise.resolve({ pendingRows }) }] } as never,
+    catalog: {
+      fetch: (sent: Request) => (catalogRequests.push(sent), Promise.resolve(new Response(null, { status: 204 }))),
+      client: { loadTable: () => Promise.resolve({ metadata: { properties } }) },
+    } as never,
+  });
+  const source = { namespace: ["default"], name: "events" };
+  const body = JSON.stringify({ source, destination: { namespace: ["default"], name: "other" } });
+  const { status } = await request("POST", "/catalog/v1/tables/rename", { token: "catalog-secret", body });
+  return [status, catalogRequests.length];
+}
+
+test("a table that ingest knows by its name is not renamed", async () => {
+  expect(await rename(0, { "firn.ingest.watermark.1": "5" })).toEqual([406, 0]);
+  expect(await rename(1, {})).toEqual([406, 0]);
+  expect(await rename(0, { owner: "x" })).toEqual([204, 1]);
+});
+
+test("tables are listed although a namespace is dropped meanwhile", async () => {
+  const { request } = await createFakeApp({
+    catalog: {
+      fetch: null as never,
+      client: {
+        listNamespaces: () => Promise.resolve([["a"], ["gone"]]),
+        listTables: ([namespace]: readonly string[]) =>
+          namespace === "a"
+            ? Promise.resolve([{ namespace: ["a"], name: "t" }])
+            : Promise.reject(new LakeError("namespace_not_found", "gone")),
+      } as never,
+    },
+  });
+  const response = await request("GET", "/v1/tables", { token: "query-secret" });
+  expect(await response.json()).toMatchObject({ tables: [{ name: "a.t" }] });
+});
+
 test("a catalog that does not answer is 503 with Retry-After in its error model", async () => {
   const { request } = await createFakeApp({
     catalog: { fetch: () => Promise.reject(new Error("connection lost")), client: null as never },

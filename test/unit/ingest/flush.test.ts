@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import type { IcebergType } from "#iceberg";
-import { EVENTS_TABLE, type TableDefinition } from "#ingest";
+import { EVENTS_TABLE, ingestEvents, type TableDefinition } from "#ingest";
 import { createFakeLake } from "../../support/fake-lake.ts";
 import { createIngestWorld, type IngestWorld } from "../../support/ingest-world.ts";
 import { loadParquetWasm } from "../../support/parquet-wasm.ts";
@@ -149,12 +149,62 @@ test("the status tells what waits and what was done", async () => {
 });
 
 test("fresh rows come in pages, each once, in order", async () => {
-  const { world } = await newWorld(EVENTS_TABLE, { freshPageBytes: 300 });
+  const { world, lake } = await newWorld(EVENTS_TABLE, { freshPageBytes: 300 });
+  const tableUuid = (await lake.loadTable()).metadata["table-uuid"];
   for (let i = 0; i < 9; i++) await world.post([{ event_id: `e${i}`, event_type: "t" }]);
-  const first = await world.shard(0).readFresh({ afterSequence: 0 });
+  const first = await world.shard(0).readFresh({ tableUuid, afterSequence: 0 });
   expect(first.hasMore).toBe(true);
   expect(await world.visibleIds()).toEqual(Array.from({ length: 9 }, (_, i) => `e${i}`));
-  const rest = await world.shard(0).readFresh({ afterSequence: 8 });
+  const rest = await world.shard(0).readFresh({ tableUuid, afterSequence: 8 });
   expect(rest).toEqual(expect.objectContaining({ rowCount: 1, lastSequence: 9, hasMore: false }));
-  expect((await world.shard(0).readFresh({ afterSequence: 9 })).rowCount).toBe(0);
+  expect((await world.shard(0).readFresh({ tableUuid, afterSequence: 9 })).rowCount).toBe(0);
+});
+
+test("I59 a table made again under a dropped one's name shows none of its waiting rows", async () => {
+  const { world, lake } = await newWorld();
+  await world.post([{ event_id: "old", event_type: "t" }]);
+  lake.replaceTable("uuid-2");
+  expect(await world.visibleIds()).toEqual([]);
+});
+
+test("C15 a shard accepts nothing more for a table it was told is dropped", async () => {
+  const { world, lake } = await newWorld();
+  const before = (await lake.loadTable()).metadata["table-uuid"];
+  const { deps } = world;
+  const stale = await deps.loadTableSchema(EVENTS_TABLE.identifier);
+  await world.post([{ event_id: "a", event_type: "t" }]);
+  lake.replaceTable("uuid-2");
+  await world.shard(0).tableDropped(before);
+  // The front door may remember the dropped table's identity for seconds.
+  const loaded: boolean[] = [];
+  const frontDoor = {
+    ...deps,
+    loadTableSchema: (identifier: typeof EVENTS_TABLE.identifier, options?: { readonly fresh?: boolean }) => {
+      loaded.push(options?.fresh === true);
+      return options?.fresh === true ? deps.loadTableSchema(identifier, options) : Promise.resolve(stale);
+    },
+  };
+  const body = new TextEncoder().encode(JSON.stringify([{ event_id: "a", event_type: "t" }]));
+  const reply = await ingestEvents(frontDoor, {
+    table: EVENTS_TABLE.identifier,
+    body,
+    contentType: "application/json",
+  });
+  expect(reply).toEqual(expect.objectContaining({ accepted: 1, duplicates: 0 }));
+  expect(loaded).toContain(true);
+  await world.shard(0).flush();
+  expect(await world.visibleIds()).toEqual(["a"]);
+});
+
+test("a table made again in a dropped one's folder never overwrites its files", async () => {
+  const { world, lake } = await newWorld();
+  const event = { event_id: "a", event_type: "t", timestamp: "2024-01-15T00:00:00Z" };
+  await world.post([event]);
+  await world.shard(0).flush();
+  const { metadata } = await lake.loadTable();
+  lake.replaceTable("uuid-2");
+  await world.shard(0).tableDropped(metadata["table-uuid"]);
+  await world.post([event]);
+  await world.shard(0).flush();
+  expect(world.written.size).toBe(2);
 });

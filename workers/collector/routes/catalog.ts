@@ -2,6 +2,7 @@
 
 import { callUpstream, readBody } from "#http";
 import { z } from "@hono/zod-openapi";
+import { dropThroughCatalog, guardCatalogRequest } from "../catalog-guard.ts";
 import type { RouteModule } from "../services.ts";
 
 /** Commits carry metadata, never data. */
@@ -9,7 +10,7 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const PREFIX = "/catalog";
 
 /** `/catalog/v1/{path}`; answers and errors are the Iceberg REST protocol's. */
-export const catalogRoutes: RouteModule = (app, { catalog }) => {
+export const catalogRoutes: RouteModule = (app, services) => {
   for (const method of ["get", "head", "post", "delete"] as const) {
     app.route(
       {
@@ -47,12 +48,16 @@ export const catalogRoutes: RouteModule = (app, { catalog }) => {
         headers.set("x-request-id", c.get("requestId"));
         const { method: verb } = c.req.raw;
         const hasBody = verb !== "GET" && verb !== "HEAD";
-        const request = new Request(`https://catalog${url.pathname.slice(PREFIX.length)}${url.search}`, {
+        const path = url.pathname.slice(PREFIX.length);
+        const body = hasBody ? await readBody(c.req.raw, MAX_BODY_BYTES) : undefined;
+        if (body !== undefined) await guardCatalogRequest(services, verb, path, body);
+        const request = new Request(`https://catalog${path}${url.search}`, {
           method: verb,
           headers,
-          ...(hasBody ? { body: await readBody(c.req.raw, MAX_BODY_BYTES) } : {}),
+          ...(body === undefined ? {} : { body }),
         });
-        return callUpstream("The catalog", () => catalog.fetch(request));
+        const send = (): Promise<Response> => callUpstream("The catalog", () => services.catalog.fetch(request));
+        return verb === "DELETE" ? dropThroughCatalog(services, path, send) : send();
       },
     );
   }

@@ -4,14 +4,13 @@
 import { LakeError, parseTableName, unreachable } from "#core";
 import { TableNameSchema, jsonResponse, type HttpContext } from "#http";
 import type { PendingCommit, Table } from "#iceberg";
+import { isWatermarkProperty } from "#ingest";
 import { logEvent } from "#telemetry";
 import { z } from "@hono/zod-openapi";
 import type { RouteModule } from "../services.ts";
 import { TableDescriptionSchema, describeTable } from "../table-description.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
-/** Says how far each ingest shard's rows are in the table: changing it would lose or repeat rows. */
-const WATERMARK_PREFIX = "firn.ingest.watermark.";
 
 const NameSchema = z.string().min(1).max(255);
 const ParamsSchema = z.strictObject({ table: TableNameSchema });
@@ -62,7 +61,7 @@ const PropertiesChangeSchema = z
   });
 
 function refuseWatermarks(names: readonly string[]): void {
-  const name = names.find((candidate) => candidate.startsWith(WATERMARK_PREFIX));
+  const name = names.find(isWatermarkProperty);
   if (name === undefined) return;
   throw new LakeError("invalid_option", `${name} belongs to ingest; the table was not changed.`, {
     details: { option: name },

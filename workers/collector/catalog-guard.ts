@@ -1,0 +1,123 @@
+// What clients of the catalog may not do behind ingest's back. Its shards know a table by name and identity, and how far
+// their rows are in it by the table's watermark properties.
+
+import { LakeError, parseJson, tableNameToString, utf8ToStringStrict, type TableIdentifier } from "#core";
+import { isWatermarkProperty } from "#ingest";
+import type { CollectorServices } from "./services.ts";
+
+const TABLE_PATH = /^\/v1\/namespaces\/([^/]+)\/tables\/([^/]+)\/?$/;
+const RENAME_PATH = /^\/v1\/tables\/rename\/?$/;
+const LEVEL_SEPARATOR = "\u001F";
+
+/** The table that a catalog path names, or undefined for other paths and ones the catalog will refuse. */
+function tableOfPath(path: string): TableIdentifier | undefined {
+  const match = TABLE_PATH.exec(path);
+  if (match?.[1] === undefined || match[2] === undefined) return undefined;
+  try {
+    return { namespace: decodeURIComponent(match[1]).split(LEVEL_SEPARATOR), name: decodeURIComponent(match[2]) };
+  } catch {
+    return undefined;
+  }
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? (value as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+}
+
+function items(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function named(value: unknown): readonly string[] {
+  return typeof value === "object" && value !== null ? Object.keys(value) : [];
+}
+
+/** Names of the table properties that a create or commit request sets or removes. */
+function changedProperties(body: unknown): readonly string[] {
+  return [
+    ...named(member(body, "properties")),
+    ...items(member(body, "updates")).flatMap((update) => [
+      ...named(member(update, "updates")),
+      ...named(member(update, "updated")),
+      ...items(member(update, "removals")),
+      ...items(member(update, "removed")),
+    ]),
+  ].filter((name) => typeof name === "string");
+}
+
+/**
+ * Refuses what would lose or repeat acknowledged rows. Bodies the catalog cannot read are left for it to refuse.
+ *
+ * Errors: `invalid_option` for a change of a watermark; `unsupported_operation` for renaming a table that was ingested
+ * to: rows that wait in shards of the old name would be lost.
+ */
+export async function guardCatalogRequest(
+  services: Pick<CollectorServices, "catalog" | "ingest">,
+  method: string,
+  path: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  if (method !== "POST") return;
+  let body: unknown;
+  try {
+    body = parseJson(utf8ToStringStrict(bytes) ?? "");
+  } catch {
+    return;
+  }
+  const watermark = changedProperties(body).find(isWatermarkProperty);
+  if (watermark !== undefined) {
+    throw new LakeError("invalid_option", `${watermark} belongs to ingest; the table was not changed.`, {
+      details: { option: watermark },
+    });
+  }
+  if (RENAME_PATH.test(path)) await guardRename(services, member(body, "source"));
+}
+
+async function guardRename(
+  { catalog, ingest }: Pick<CollectorServices, "catalog" | "ingest">,
+  source: unknown,
+): Promise<void> {
+  const namespace = items(member(source, "namespace")).filter((level) => typeof level === "string");
+  const name = member(source, "name");
+  if (typeof name !== "string" || namespace.length === 0) return;
+  const table: TableIdentifier = { namespace, name };
+  let properties: Readonly<Record<string, string>>;
+  try {
+    ({ properties } = (await catalog.client.loadTable(table)).metadata);
+  } catch (error) {
+    // The catalog says the same in its own words.
+    if (error instanceof LakeError && error.status < 500) return;
+    throw error;
+  }
+  const waiting = await Promise.all(ingest.shards(table).map(async (shard) => (await shard.status()).pendingRows));
+  if (Object.keys(properties).some(isWatermarkProperty) || waiting.some((rows) => rows > 0)) {
+    throw new LakeError(
+      "unsupported_operation",
+      `${tableNameToString(table)} receives events, and ingest knows it by its name: it was not renamed.`,
+    );
+  }
+}
+
+/**
+ * Deletes a table through `drop` and tells its shards, so that no event is accepted for a table that is gone, and the
+ * next table of the name shows none of its rows.
+ */
+export async function dropThroughCatalog(
+  { catalog, ingest }: Pick<CollectorServices, "catalog" | "ingest">,
+  path: string,
+  drop: () => Promise<Response>,
+): Promise<Response> {
+  const table = tableOfPath(path);
+  if (table === undefined) return drop();
+  const tableUuid = await catalog.client.loadTable(table).then(
+    (loaded) => loaded.metadata["table-uuid"],
+    () => undefined,
+  );
+  const response = await drop();
+  if (response.ok && tableUuid !== undefined) {
+    await Promise.all(ingest.shards(table).map((shard) => shard.tableDropped(tableUuid)));
+  }
+  return response;
+}
