@@ -74,15 +74,20 @@ function installJqWhereMissing(bin: string): void {
   const script = join(bin, "jq.mjs");
   writeFileSync(
     script,
-    `import * as jq from ${JSON.stringify(module)};
+    `import { raw } from ${JSON.stringify(module)};
 import { readFileSync } from "node:fs";
 const args = process.argv.slice(2);
 const flags = args.filter((arg) => arg.startsWith("-"));
 const filter = args.find((arg) => !arg.startsWith("-"));
-const result = await jq.raw(readFileSync(0, "utf8"), filter, flags);
-process.stdout.write(result.stdout === "" ? "" : result.stdout.endsWith("\\n") ? result.stdout : result.stdout + "\\n");
-process.stderr.write(result.stderr);
-process.exit(result.exitCode ?? (result.stderr === "" ? 0 : 5));
+try {
+  const output = (await raw(readFileSync(0, "utf8"), filter, flags.filter((flag) => flag !== "-e"))).trimEnd();
+  if (output !== "") process.stdout.write(output + "\\n");
+  // What jq -e promises: 1 when the last output is false or null.
+  process.exitCode = flags.includes("-e") && /^(false|null)$/.test(output.split("\\n").at(-1)) ? 1 : 0;
+} catch (error) {
+  process.stderr.write(String(error) + "\\n");
+  process.exitCode = 5;
+}
 `,
   );
   writeFileSync(join(bin, "jq"), `#!/bin/sh\nexec "${process.execPath}" "${script}" "$@"\n`);
@@ -90,7 +95,9 @@ process.exit(result.exitCode ?? (result.stderr === "" ? 0 : 5));
 }
 
 function runShell(text: string): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
-  return spawnSync("bash", ["-euo", "pipefail", "-c", text], {
+  return spawnSync("bash", ["--norc", "-euo", "pipefail", "-c", text], {
+    // A socket as standard input makes bash think of a remote shell and read start-up files.
+    stdio: ["ignore", "pipe", "pipe"],
     encoding: "utf8",
     timeout: 60_000,
     env: {
