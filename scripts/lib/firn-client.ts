@@ -61,7 +61,7 @@ export interface FirnClient {
   runJob(path: "/admin/compact" | "/admin/rewrite", body: unknown, onProgress?: (job: Job) => void): Promise<Job>;
 }
 
-const JOB_POLL_MS = 200;
+const JOB_POLL_MS = 50;
 const JOB_TIMEOUT_MS = 10 * 60_000;
 
 /** A client over the network. */
