@@ -21,12 +21,15 @@ export { batchToArrowIpc, type ArrowWriteOptions } from "./arrow-write.ts";
 export { arrowIpcToBatches, readArrowIpc, uuidText, type ArrowContents, type ArrowReadOptions } from "./arrow-read.ts";
 export { wordsToInt64 } from "./int64.ts";
 export {
+  LONG_BYTES,
   concatBlocks,
+  copyShort,
   gatherBlock,
   hashRange,
   internBlock,
   textBlockOf,
   textVector,
+  viewOf,
   type InternedBlock,
 } from "./text-vector.ts";
 export { decodeUtf8Block, encodeUtf8Block, isAsciiOnly, isWellFormedBlock, type Utf8Block } from "./utf8-block.ts";

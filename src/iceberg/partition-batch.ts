@@ -65,25 +65,65 @@ function fieldCodes(batch: Batch, schema: IcebergSchema, sourceId: number, trans
   const transform = parseTransform(transformName);
   const values: Scalar[] = [];
   const codeByValue = new Map<unknown, number>();
+  const codeOf = (source: Scalar): number => {
+    const value = applyTransform(transform, field.type, source);
+    const valueKey = scalarKey(value);
+    const known = codeByValue.get(valueKey);
+    if (known !== undefined) return known;
+    codeByValue.set(valueKey, values.length);
+    return values.push(value) - 1;
+  };
+  if (column.encoding === "flat" && column.values instanceof Float64Array && isStepwise(transformName)) {
+    const extremes = presentExtremes(column.values, column.validity);
+    // Between two values of one period lie only values of that period.
+    if (extremes !== undefined && codeOf(extremes.min) === codeOf(extremes.max)) return { codes, values };
+    values.length = 0;
+    codeByValue.clear();
+  }
   const codeBySource = new Map<unknown, number>();
+  const codeByEntry = column.encoding === "dictionary" ? new Int32Array(column.dictionary.length) : undefined;
   for (let row = 0; row < batch.rowCount; row++) {
+    let entry = -1;
+    if (codeByEntry !== undefined && column.encoding === "dictionary" && column.validity?.[row] !== 0) {
+      entry = column.codes[row] as number;
+      const known = codeByEntry[entry] as number;
+      if (known > 0) {
+        codes[row] = known - 1;
+        continue;
+      }
+    }
     const source = scalarAt(column, row);
     const sourceKey = scalarKey(source);
     let code = codeBySource.get(sourceKey);
     if (code === undefined) {
-      const value = applyTransform(transform, field.type, source);
-      const valueKey = scalarKey(value);
-      code = codeByValue.get(valueKey);
-      if (code === undefined) {
-        code = values.length;
-        values.push(value);
-        codeByValue.set(valueKey, code);
-      }
+      code = codeOf(source);
       rememberSource(codeBySource, sourceKey, code);
     }
+    if (codeByEntry !== undefined && entry >= 0) codeByEntry[entry] = code + 1;
     codes[row] = code;
   }
   return { codes, values };
+}
+
+/** Whether a transform keeps order, so that equal results at both ends mean equal results between. */
+function isStepwise(transform: string): boolean {
+  return transform === "year" || transform === "month" || transform === "day" || transform === "hour";
+}
+
+/** The least and greatest value; undefined when there is a null or nothing at all. */
+function presentExtremes(
+  values: Float64Array,
+  validity: Uint8Array | undefined,
+): { readonly min: number; readonly max: number } | undefined {
+  if (values.length === 0 || validity?.includes(0) === true) return undefined;
+  let min = Infinity;
+  let max = -Infinity;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return min <= max ? { min, max } : undefined;
 }
 
 /** Distinct source values remembered; a column of all different values should not be held twice. */

@@ -1,7 +1,7 @@
 // Variable-length values: PLAIN (4-byte length, bytes) and the two delta encodings.
 
 import { ByteCursor, corruptData, decodeDelta32 } from "#codec";
-import { decodeUtf8Block, isAsciiOnly } from "#columnar";
+import { LONG_BYTES, copyShort, decodeUtf8Block, isAsciiOnly, viewOf } from "#columnar";
 
 const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
@@ -59,21 +59,18 @@ export function decodePlainBlock(bytes: Uint8Array, count: number): ByteBlock {
   if (count * 4 > bytes.length) throw corruptData("a string is cut short");
   const out = new Uint8Array(bytes.length - count * 4);
   const offsets = new Int32Array(count + 1);
+  const source = viewOf(bytes);
+  const target = viewOf(out);
   let from = 0;
   let to = 0;
   for (let i = 0; i < count; i++) {
     if (from + 4 > bytes.length) throw corruptData("a string is cut short");
-    const length =
-      ((bytes[from] as number) |
-        ((bytes[from + 1] as number) << 8) |
-        ((bytes[from + 2] as number) << 16) |
-        ((bytes[from + 3] as number) << 24)) >>>
-      0;
+    const length = source.getUint32(from, true);
     from += 4;
     // `out` has no room for the length prefixes still to come, so it is the tighter bound.
     if (length > bytes.length - from || length > out.length - to) throw corruptData("a string is cut short");
-    if (length > 32) out.set(bytes.subarray(from, from + length), to);
-    else for (let b = 0; b < length; b++) out[to + b] = bytes[from + b] as number;
+    if (length > LONG_BYTES) out.set(bytes.subarray(from, from + length), to);
+    else copyShort(source, from, target, to, length);
     from += length;
     to += length;
     offsets[i + 1] = to;
