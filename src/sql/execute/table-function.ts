@@ -13,7 +13,7 @@ import {
 import { addIntervalToTimestamp } from "../functions/arithmetic.ts";
 import { chooseOverload } from "../functions/resolve.ts";
 import { parseSignature, type Signature } from "../functions/definition.ts";
-import { postgresRegExp } from "../functions/pattern.ts";
+import { regexpSplit } from "../functions/matching.ts";
 import type { PlanNode } from "../plan.ts";
 import { addDecimals, compareDecimals, integerToDecimal } from "../values/decimal.ts";
 import { intervalToMicros } from "../values/interval.ts";
@@ -128,7 +128,7 @@ define("string_to_table", "text, text -> text", ([text, delimiter]) =>
   (text as string).split(delimiter as string).map((part) => [part]),
 );
 define("regexp_split_to_table", "text, text -> text", ([text, pattern]) =>
-  (text as string).split(postgresRegExp(pattern as string, "")).map((part) => [part]),
+  regexpSplit(text as string, pattern as string).map((part) => [part]),
 );
 
 /** A set-returning function chosen by overload resolution. */

@@ -3,49 +3,57 @@
 import type { Scalar } from "#columnar";
 import { runtimeError } from "../values/errors.ts";
 import type { FunctionCatalog } from "./definition.ts";
-import { likeEscape, likeMatcher, postgresRegExp, similarToRegExp } from "./pattern.ts";
+import { checkListLength, checkTextLength } from "../values/limits.ts";
+import { likeEscape, likeMatcher, postgresPattern, similarToRegExp } from "./pattern.ts";
+import type { PatternMatch } from "./text-pattern.ts";
 
 /** Turns \1 and \& of a PostgreSQL replacement into a replacer function. */
-function replacer(replacement: string): (match: RegExpExecArray) => string {
+function replacer(replacement: string): (match: PatternMatch) => string {
   if (!replacement.includes("\\")) return () => replacement;
-  return (match) =>
+  return ({ groups }) =>
     replacement.replace(/\\([\s\S])/g, (whole, c: string) => {
-      if (c === "&") return match[0];
-      if (c >= "1" && c <= "9") return match[Number(c)] ?? "";
+      if (c === "&") return groups[0] ?? "";
+      if (c >= "1" && c <= "9") return groups[Number(c)] ?? "";
       return c === "\\" ? "\\" : whole;
     });
 }
 
 function regexpReplace(text: string, pattern: string, replacement: string, flags = ""): string {
-  const expression = postgresRegExp(pattern, flags);
+  const expression = postgresPattern(pattern, flags);
   const replace = replacer(replacement);
-  return text.replace(expression, (...parts: readonly unknown[]) => {
-    const end = parts.findIndex((part, i) => i > 0 && typeof part === "number");
-    return replace(parts.slice(0, end) as unknown as RegExpExecArray);
-  });
+  let out = "";
+  let last = 0;
+  for (const match of expression.all(text)) {
+    out += text.slice(last, match.index) + replace(match);
+    checkTextLength(out.length);
+    last = match.index + wholeOf(match).length;
+    if (!flags.includes("g")) break;
+  }
+  return out + text.slice(last);
 }
 
-function firstMatch(text: string, pattern: string, flags: string): RegExpExecArray | null {
-  const expression = postgresRegExp(pattern, flags.replaceAll("g", ""));
-  expression.lastIndex = 0;
-  return expression.exec(text);
+function wholeOf({ groups }: PatternMatch): string {
+  return groups[0] ?? "";
 }
 
-function groupsOf(match: RegExpExecArray): Scalar[] {
-  if (match.length === 1) return [match[0]];
-  return match.slice(1).map((group: string | undefined) => group ?? null);
+function firstMatch(text: string, pattern: string, flags: string): readonly (string | undefined)[] | undefined {
+  return postgresPattern(pattern, flags).first(text)?.groups;
+}
+
+function groupsOf(groups: readonly (string | undefined)[]): Scalar[] {
+  return (groups.length === 1 ? groups : groups.slice(1)).map((group) => group ?? null);
 }
 
 function regexpMatch(text: string, pattern: string, flags = ""): Scalar {
   if (flags.includes("g")) throw runtimeError('regexp_match() does not support the "global" option');
   const match = firstMatch(text, pattern, flags);
-  return match === null ? null : groupsOf(match);
+  return match === undefined ? null : groupsOf(match);
 }
 
 function regexpSubstring(text: string, pattern: string): Scalar {
   const match = firstMatch(text, pattern, "");
-  if (match === null) return null;
-  return match.length > 1 ? (match[1] ?? null) : match[0];
+  if (match === undefined) return null;
+  return (match.length > 1 ? match[1] : match[0]) ?? null;
 }
 
 /** Spark and DuckDB: group 0 is the whole match; no match gives the empty text. */
@@ -54,18 +62,21 @@ function regexpExtract(text: string, pattern: string, group: number): string {
 }
 
 function regexpCount(text: string, pattern: string, start = 1, flags = ""): number {
-  const expression = postgresRegExp(pattern, `${flags}g`);
-  return [...text.slice(start - 1).matchAll(expression)].length;
+  let count = 0;
+  for (const _ of postgresPattern(pattern, flags).all(text.slice(start - 1))) count += 1;
+  return count;
 }
 
-function regexpSplit(text: string, pattern: string, flags = ""): Scalar[] {
-  const expression = postgresRegExp(pattern, `${flags.replaceAll("g", "")}g`);
+/** The parts between matches; groups are not among them. Errors: `sql_runtime_error`. */
+export function regexpSplit(text: string, pattern: string, flags = ""): string[] {
   const parts: string[] = [];
   let last = 0;
-  for (const match of text.matchAll(expression)) {
-    if (match[0] === "" && (match.index === 0 || match.index >= text.length)) continue;
+  for (const match of postgresPattern(pattern, flags).all(text)) {
+    const whole = wholeOf(match);
+    if (whole === "" && (match.index === 0 || match.index >= text.length)) continue;
     parts.push(text.slice(last, match.index));
-    last = match.index + match[0].length;
+    checkListLength(parts.length);
+    last = match.index + whole.length;
   }
   parts.push(text.slice(last));
   return parts;
@@ -95,14 +106,14 @@ export function defineMatching({ define, alias }: FunctionCatalog): void {
     define(
       name,
       "text, text -> bool",
-      (text: string, pattern: string) => postgresRegExp(pattern, flags).test(text) !== negated,
+      (text: string, pattern: string) => postgresPattern(pattern, flags).test(text) !== negated,
     );
   }
   define("regexp_like", "text, text -> bool", (text: string, pattern: string) =>
-    postgresRegExp(pattern, "").test(text),
+    postgresPattern(pattern, "").test(text),
   );
   define("regexp_like", "text, text, text -> bool", (text: string, pattern: string, flags: string) => {
-    return firstMatch(text, pattern, flags) !== null;
+    return firstMatch(text, pattern, flags) !== undefined;
   });
   alias("regexp_like", "rlike");
   define("regexp_replace", "text, text, text -> text", (text: string, pattern: string, replacement: string) =>

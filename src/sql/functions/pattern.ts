@@ -3,6 +3,7 @@
 
 import { LakeError } from "#core";
 import { runtimeError } from "../values/errors.ts";
+import { createTextPattern, type TextPattern } from "./text-pattern.ts";
 
 const MAX_CACHED_PATTERNS = 256;
 
@@ -85,11 +86,87 @@ function compileLike(pattern: string, flags: string): (value: string) => boolean
     const simple = simpleLike(parts);
     if (simple !== undefined) return simple;
   }
-  const source = parts
-    .map((part) => (part.kind === "text" ? escapeRegExp(part.text) : part.kind === "any" ? ".*" : "."))
-    .join("");
-  const expression = new RegExp(`^${source}$`, `su${flags}`);
-  return (value) => expression.test(value);
+  const isMatch = likeParts(parts, flags === "i");
+  return flags === "i" ? (value) => isMatch(foldCase(value)) : isMatch;
+}
+
+/** One code point for one, so that "_" counts as it does without folding. */
+function foldCase(text: string): string {
+  const lower = text.toLowerCase();
+  if (lower.length === text.length) return lower;
+  return Array.from(text, (c) => (c.toLowerCase().length === c.length ? c.toLowerCase() : c)).join("");
+}
+
+/** Texts and single characters between two "%"; undefined is a single character. */
+type LikeSegment = readonly (string | undefined)[];
+
+/**
+ * Matches the segments between "%" from left to right, each as early as it can be: never looks back.
+ *
+ * Cost: the length of the value times that of the longest segment.
+ */
+function likeParts(parts: readonly LikePart[], ignoreCase: boolean): (value: string) => boolean {
+  const segments: (string | undefined)[][] = [[]];
+  for (const part of parts) {
+    if (part.kind === "text") segments.at(-1)?.push(ignoreCase ? foldCase(part.text) : part.text);
+    else if (part.kind === "one") segments.at(-1)?.push(undefined);
+    else segments.push([]);
+  }
+  const [head = [], ...rest] = segments;
+  const tail = rest.pop();
+  return (value) => {
+    let at = segmentEnd(head, value, 0);
+    if (tail === undefined) return at === value.length;
+    for (const segment of rest) {
+      if (at < 0) return false;
+      at = findSegment(segment, value, at);
+    }
+    if (at < 0) return false;
+    const start = value.length - segmentLength(tail, value);
+    return start >= at && segmentEnd(tail, value, start) === value.length;
+  };
+}
+
+function isSurrogatePair(value: string, at: number): boolean {
+  return (value.codePointAt(at) ?? 0) > 0xff_ff;
+}
+
+/** Where a segment that begins at `at` ends, or -1. */
+function segmentEnd(segment: LikeSegment, value: string, at: number): number {
+  let end = at;
+  for (const part of segment) {
+    if (part === undefined) {
+      if (end >= value.length) return -1;
+      end += isSurrogatePair(value, end) ? 2 : 1;
+    } else {
+      if (!value.startsWith(part, end)) return -1;
+      end += part.length;
+    }
+  }
+  return end;
+}
+
+/** The end of a segment's first occurrence from `from` on, or -1. */
+function findSegment(segment: LikeSegment, value: string, from: number): number {
+  const [first] = segment;
+  if (segment.length === 0) return from;
+  for (let at = from; at <= value.length; at += isSurrogatePair(value, at) ? 2 : 1) {
+    if (first !== undefined) at = value.indexOf(first, at);
+    if (at < 0) return -1;
+    const end = segmentEnd(segment, value, at);
+    if (end >= 0) return end;
+  }
+  return -1;
+}
+
+/** Code units of a segment at the end of a value. */
+function segmentLength(segment: LikeSegment, value: string): number {
+  let at = value.length;
+  for (const part of segment.toReversed()) {
+    if (part !== undefined) at -= part.length;
+    else at -= at >= 2 && isSurrogatePair(value, at - 2) ? 2 : 1;
+  }
+  return value.length - at;
 }
 
 const cachedLike = createCache(compileLike);
@@ -157,6 +234,10 @@ function translateRegExp(pattern: string): string {
   });
 }
 
+function compilePattern(pattern: string, flags: string): TextPattern {
+  return createTextPattern(compileRegExp(pattern, flags));
+}
+
 function compileRegExp(pattern: string, flags: string): RegExp {
   let source = pattern;
   let embedded = "";
@@ -167,7 +248,6 @@ function compileRegExp(pattern: string, flags: string): RegExp {
   }
   const all = flags + embedded;
   let jsFlags = "d";
-  if (all.includes("g")) jsFlags += "g";
   if (all.includes("i")) jsFlags += "i";
   const newlineSensitive = /[nm]/.test(all);
   if (newlineSensitive || all.includes("w")) jsFlags += "m";
@@ -189,15 +269,12 @@ function compileRegExp(pattern: string, flags: string): RegExp {
   }
 }
 
-const cachedRegExp = createCache(compileRegExp);
+const cachedPattern = createCache(compilePattern);
 
-/**
- * A PostgreSQL regular expression with PostgreSQL's flag letters (i, g, n, s, x, q …). The RegExp is shared: a
- * caller that uses the g flag sets lastIndex itself. Errors: sql_runtime_error.
- */
-export function postgresRegExp(pattern: string, flags: string): RegExp {
+/** A PostgreSQL regular expression with PostgreSQL's flag letters (i, n, s, x, q …; g has no effect). Errors: sql_runtime_error. */
+export function postgresPattern(pattern: string, flags: string): TextPattern {
   if (!/^[gimnpqstwxce]*$/.test(flags)) throw runtimeError(`invalid regular expression option: "${flags}"`);
-  return cachedRegExp(pattern, flags);
+  return cachedPattern(pattern, flags);
 }
 
 /** SIMILAR TO's pattern as a regular expression that matches the whole text. */
