@@ -181,7 +181,7 @@ function distinctEntries(joined: FlatVector): { dictionary: FlatVector; remap: I
 }
 
 function concatFlat(type: DataType, vectors: readonly FlatVector[], length: number): FlatVector {
-  if (vectors.some((vector) => textBlockOf(vector) !== undefined)) {
+  if (vectors.some((vector) => textBlockOf(vector) !== undefined) && vectors.every(fitsUtf8)) {
     const parts = vectors.map(
       (vector) => textBlockOf(vector) ?? encodeUtf8Block(vector.values as readonly string[], vector.validity),
     );
@@ -195,6 +195,11 @@ function concatFlat(type: DataType, vectors: readonly FlatVector[], length: numb
     values: concatValues(vectors, length),
     validity: concatValidity(vectors, length),
   };
+}
+
+/** Whether the text of a vector is well-formed: strings with unpaired surrogates would not survive as UTF-8. */
+function fitsUtf8(vector: FlatVector): boolean {
+  return textBlockOf(vector) !== undefined || (vector.values as readonly string[]).every((text) => text.isWellFormed());
 }
 
 function concatValidity(vectors: readonly (FlatVector | DictionaryVector)[], length: number): Uint8Array | undefined {

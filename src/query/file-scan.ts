@@ -105,6 +105,7 @@ async function* readRowGroup(
   const batches = scanParquet(reader, metadata, {
     columns: scan.columns.map(({ fieldId, type }) => ({ fieldId, type })),
     rowGroups: [rowGroup],
+    keepText: true,
     signal: scan.signal,
   });
   const present = new Set(metadata.columns.map((column) => column.rootFieldId));

@@ -21,7 +21,7 @@ const big = fc.constantFrom<Scalar>(null, 0, 5, -5, 9_223_372_036_854_775_807n, 
 const rows = fc
   .array(fc.tuple(text, int, float, big), { maxLength: 60, size: "max" })
   .map((list): Rows => list.map((row, n) => [...row, n]));
-const encoding = fc.constantFrom<Encoding>("flat", "dictionary", "mixed");
+const encoding = fc.constantFrom<Encoding>("flat", "dictionary", "mixed", "text block");
 const batchRows = fc.integer({ min: 1, max: 9 });
 const shape = fc.record({ encoding, batchRows });
 

@@ -1,10 +1,11 @@
 // Dense ids for the values of one column, across batches and whatever their encoding. Equal values share an id as
 // SQL's grouping sees equality: NULL equals NULL, NaN equals NaN, 1.0 equals 1.00.
 
-import { vectorFromScalars, type DataType, type FlatVector, type Scalar, type Vector } from "#columnar";
+import { textBlockOf, vectorFromScalars, type DataType, type FlatVector, type Scalar, type Vector } from "#columnar";
 import { scalarKey } from "../values/index.ts";
 import { rowReader } from "./build.ts";
 import { NumberTable } from "./hash-table.ts";
+import { TextTable } from "./text-table.ts";
 
 /** Gives the rows of one column dense ids. */
 export interface ColumnEncoder {
@@ -49,6 +50,12 @@ abstract class BaseEncoder implements ColumnEncoder {
     return value === null ? this.idOfNull(insert) : this.idOfScalar(value, insert);
   }
 
+  /** Gives a dictionary's entries their ids. */
+  protected entryIds(dictionary: FlatVector): (code: number, insert: boolean) => number {
+    const read = rowReader(dictionary);
+    return (code, insert) => this.idOf(read(code), insert);
+  }
+
   encode(vector: Vector, rowCount: number, insert: boolean, out: Int32Array): void {
     if (vector.encoding === "constant" || vector.type.kind === "null") {
       if (rowCount > 0) out.fill(this.idOf(vector.encoding === "constant" ? vector.value : null, insert), 0, rowCount);
@@ -61,13 +68,13 @@ abstract class BaseEncoder implements ColumnEncoder {
     const { dictionary, codes, validity } = vector;
     let ids = this.translations.get(dictionary);
     if (ids === undefined) this.translations.set(dictionary, (ids = new Int32Array(dictionary.length).fill(UNKNOWN)));
-    const read = rowReader(dictionary);
+    const idOfEntry = this.entryIds(dictionary);
     if (validity === undefined) {
       for (let i = 0; i < rowCount; i++) {
         const code = codes[i] as number;
         let id = ids[code] as number;
         if (id < 0) {
-          id = this.idOf(read(code), insert);
+          id = idOfEntry(code, insert);
           if (id >= 0) ids[code] = id;
         }
         out[i] = id;
@@ -82,7 +89,7 @@ abstract class BaseEncoder implements ColumnEncoder {
       const code = codes[i] as number;
       let id = ids[code] as number;
       if (id < 0) {
-        id = this.idOf(read(code), insert);
+        id = idOfEntry(code, insert);
         if (id >= 0) ids[code] = id;
       }
       out[i] = id;
@@ -177,7 +184,59 @@ function emptyValues({ kind }: DataType, length: number): Float64Array | Int32Ar
   return kind === "int16" || kind === "int32" || kind === "date" ? new Int32Array(length) : new Float64Array(length);
 }
 
-/** Strings and everything else with a scalar key. */
+/** Text, by its bytes. */
+class TextKeyEncoder extends BaseEncoder {
+  private readonly table = new TextTable();
+
+  get count(): number {
+    return this.table.count;
+  }
+
+  get byteSize(): number {
+    return this.table.byteSize;
+  }
+
+  protected newNullId(): number {
+    return this.table.addPhantom();
+  }
+
+  protected idOfScalar(value: Exclude<Scalar, null>, insert: boolean): number {
+    return this.table.idOfString(value as string, insert);
+  }
+
+  protected override entryIds(dictionary: FlatVector): (code: number, insert: boolean) => number {
+    const block = textBlockOf(dictionary);
+    if (block === undefined || dictionary.validity !== undefined) return super.entryIds(dictionary);
+    const { bytes, offsets } = block;
+    return (code, insert) => this.table.idOfBytes(bytes, offsets[code] as number, offsets[code + 1] as number, insert);
+  }
+
+  protected encodeFlat(vector: FlatVector, rowCount: number, insert: boolean, out: Int32Array): void {
+    const { table } = this;
+    const { validity } = vector;
+    const block = textBlockOf(vector);
+    if (block === undefined) {
+      const values = vector.values as readonly string[];
+      for (let i = 0; i < rowCount; i++) {
+        out[i] = validity?.[i] === 0 ? this.idOfNull(insert) : table.idOfString(values[i] as string, insert);
+      }
+      return;
+    }
+    const { bytes, offsets } = block;
+    for (let i = 0; i < rowCount; i++) {
+      out[i] =
+        validity !== undefined && validity[i] === 0
+          ? this.idOfNull(insert)
+          : table.idOfBytes(bytes, offsets[i] as number, offsets[i + 1] as number, insert);
+    }
+  }
+
+  decode(ids: Int32Array): Vector {
+    return this.table.decode(this.type, ids, this.nullId);
+  }
+}
+
+/** Everything else with a scalar key. */
 class KeyEncoder extends BaseEncoder {
   private readonly ids = new Map<unknown, number>();
   private readonly values: Scalar[] = [];
@@ -245,11 +304,12 @@ export function createColumnEncoder(type: DataType): ColumnEncoder {
     case "time":
     case "timestamp":
       return new NumberEncoder(type);
-    case "null":
-    case "decimal":
     case "string":
     case "json":
     case "uuid":
+      return new TextKeyEncoder(type);
+    case "null":
+    case "decimal":
     case "binary":
     case "interval":
     case "list":

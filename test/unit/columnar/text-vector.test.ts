@@ -130,3 +130,8 @@ test("a block is well-formed only when each value is whole characters", () => {
   expect(isWellFormedBlock({ bytes, offsets: Int32Array.of(0, 2, 3) }, 2)).toBe(false);
   expect(isWellFormedBlock({ bytes: Uint8Array.of(0xff), offsets: Int32Array.of(0, 1) }, 1)).toBe(false);
 });
+
+test("joining with strings that UTF-8 cannot hold keeps them", () => {
+  const joined = concatVectors([textOf(["a"]), vectorFromScalars(TEXT, ["\ud800", null])]);
+  expect(rowsOf(joined)).toEqual(["a", "\ud800", null]);
+});

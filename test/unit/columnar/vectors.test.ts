@@ -21,6 +21,7 @@ import {
   type Vector,
 } from "#columnar";
 import { TYPED_ARBITRARIES } from "../../support/parquet-arbitraries.ts";
+import { toTextBlock } from "../../support/text-blocks.ts";
 
 function scalarsOf(vector: Vector): Scalar[] {
   return Array.from({ length: vector.length }, (_, i) => scalarAt(vector, i));
@@ -61,7 +62,13 @@ function samplesOf({ type, values }: (typeof TYPED_ARBITRARIES)[number]): fc.Arb
         scalars: picks.map((pick) => (pick === null ? null : (entries[pick % entries.length] ?? null))),
       };
     });
-  return fc.oneof(flat, constant, dictionary);
+  if (type.kind !== "string" && type.kind !== "json") return fc.oneof(flat, constant, dictionary);
+  const view = flat.map(({ vector, scalars }): Sample => ({ vector: toTextBlock(vector as FlatVector), scalars }));
+  const viewDictionary = dictionary.map(({ vector, scalars }): Sample => ({
+    vector: vector.encoding === "dictionary" ? { ...vector, dictionary: toTextBlock(vector.dictionary) } : vector,
+    scalars,
+  }));
+  return fc.oneof(flat, constant, dictionary, view, viewDictionary);
 }
 
 describe.each(TYPED_ARBITRARIES.map((typed) => [typed.type.kind, typed] as const))("%s", (_kind, typed) => {

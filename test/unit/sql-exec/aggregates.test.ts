@@ -133,7 +133,7 @@ function rowToText(row: readonly (string | null)[], types: readonly string[]): s
 }
 
 test.each(AGGREGATES)("%s agrees with PostgreSQL", async (aggregate) => {
-  for (const encoding of ["flat", "mixed"] satisfies Encoding[]) {
+  for (const encoding of ["flat", "mixed", "text block"] satisfies Encoding[]) {
     const table = batchTable("t", COLUMNS, toBatches(COLUMNS, ROWS, encoding, 7));
     const catalog: TableCatalog = {
       findTable: () => Promise.resolve(table),

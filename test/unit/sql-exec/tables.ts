@@ -15,12 +15,13 @@ import type { PlannedScan, TableSource } from "../../../src/sql/table-source.ts"
 import { createMemoryBudget, executePlan, type ExecutionContext } from "../../../src/sql/execute/index.ts";
 import { scalarToText } from "../../../src/sql/values/index.ts";
 import { scalarAt } from "#columnar";
+import { toTextBlock } from "../../support/text-blocks.ts";
 
 /** Rows of scalars in column order. */
 export type Rows = readonly (readonly Scalar[])[];
 
 /** How columns are encoded. */
-export type Encoding = "flat" | "dictionary" | "mixed";
+export type Encoding = "flat" | "dictionary" | "mixed" | "text block";
 
 function dictionaryVector(type: DataType, values: readonly Scalar[]): Vector {
   const entries: Scalar[] = [];
@@ -56,8 +57,17 @@ function encode(type: DataType, values: readonly Scalar[], encoding: Encoding, p
   if (values.length > 0 && values.every((value) => value === values[0]) && encoding !== "flat") {
     return { encoding: "constant", type, length: values.length, value: values[0] ?? null };
   }
+  if (encoding === "text block" && (type.kind === "string" || type.kind === "json"))
+    return textBlock(type, values, part);
   if (encoding === "dictionary" || (encoding === "mixed" && part % 2 === 0)) return dictionaryVector(type, values);
   return vectorFromScalars(type, values);
+}
+
+/** Text as bytes, flat and as dictionaries in turn. */
+function textBlock(type: DataType, values: readonly Scalar[], part: number): Vector {
+  const vector = part % 2 === 0 ? vectorFromScalars(type, values) : dictionaryVector(type, values);
+  if (vector.encoding === "dictionary") return { ...vector, dictionary: toTextBlock(vector.dictionary) };
+  return vector.encoding === "flat" ? toTextBlock(vector) : vector;
 }
 
 /** Batches of the rows, cut into the given size. */
