@@ -5,7 +5,8 @@
 
 import { LakeError, concatBytes, stringToUtf8 } from "#core";
 import { batchToArrowIpc, batchByteSize, scalarAt, type Batch, type ColumnSchema, type Vector } from "#columnar";
-import { distinctColumns, typeName } from "./result-columns.ts";
+import { dataTypeToName } from "#sql";
+import { distinctColumns } from "./result-columns.ts";
 import { jsonWriter, plainWriter } from "./value-text.ts";
 
 /** The formats of a result. */
@@ -85,7 +86,7 @@ function textEncoder(maxBytes: number, header: string, encode: (batch: Batch) =>
 }
 
 function jsonEncoder(columns: readonly ColumnSchema[], maxBytes: number): ResultEncoder {
-  const described = columns.map(({ name, type }) => ({ name, type: typeName(type) }));
+  const described = columns.map(({ name, type }) => ({ name, type: dataTypeToName(type) }));
   let rowCount = 0;
   let first = true;
   const rows = textEncoder(maxBytes, `"columns":${JSON.stringify(described)},"rows":[`, (batch) => {

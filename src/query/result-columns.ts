@@ -1,6 +1,6 @@
-// Names and types of a result's columns as clients see them.
+// Names of a result's columns as clients see them.
 
-import type { ColumnSchema, DataType } from "#columnar";
+import type { ColumnSchema } from "#columnar";
 
 /** A result column as the JSON body describes it. */
 export interface ResultColumn {
@@ -26,43 +26,4 @@ export function distinctColumns(columns: readonly ColumnSchema[]): ColumnSchema[
     taken.add(name);
     return { ...column, name };
   });
-}
-
-/** PostgreSQL's name of a type; types PostgreSQL lacks have their Iceberg name. */
-export function typeName(type: DataType): string {
-  switch (type.kind) {
-    case "null":
-      return "unknown";
-    case "boolean":
-      return "boolean";
-    case "int16":
-      return "smallint";
-    case "int32":
-      return "integer";
-    case "int64":
-      return "bigint";
-    case "float32":
-      return "real";
-    case "float64":
-      return "double precision";
-    case "decimal":
-      return type.precision === undefined ? "numeric" : `numeric(${type.precision},${type.scale ?? 0})`;
-    case "string":
-      return "text";
-    case "binary":
-      return "bytea";
-    case "timestamp":
-      return type.utc ? "timestamp with time zone" : "timestamp without time zone";
-    case "time":
-      return "time without time zone";
-    case "list":
-      return `${typeName(type.element)}[]`;
-    case "json":
-    case "uuid":
-    case "date":
-    case "interval":
-    case "struct":
-    case "map":
-      return type.kind;
-  }
 }

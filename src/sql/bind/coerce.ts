@@ -1,5 +1,6 @@
 // Implicit casts and function resolution: where untyped literals and parameters get their types.
 
+import { nearestName } from "#core";
 import type { DataType, Scalar } from "#columnar";
 import type { LakeError } from "#core";
 import { INT32, INT64, TEXT, UNKNOWN, literal } from "../expressions.ts";
@@ -8,7 +9,6 @@ import type { Expr, SourceSpan } from "../plan.ts";
 import { castKind, castScalar, dataTypeToName, typesEqual } from "../values/index.ts";
 import type { BindContext } from "./context.ts";
 import { sqlError, withSpan } from "./errors.ts";
-import { nearestName } from "./nearest.ts";
 
 /** How a cast came about: PostgreSQL allows more where it is written. */
 export type CastContext = "implicit" | "assignment" | "explicit";

@@ -1,5 +1,6 @@
 // The FROM clause: tables, CTEs, derived tables and joins become one plan and one scope.
 
+import { nearestName } from "#core";
 import type { Alias, JoinExpr, Node, RangeFunction, RangeVar } from "libpg-query";
 import { BOOLEAN } from "../expressions.ts";
 import { resolveTableFunction, tableFunctionNames } from "../execute/table-function.ts";
@@ -11,7 +12,6 @@ import { bindCall, coerce, coerceCondition, undefinedFunction, unify } from "./c
 import { selectOf, spanAt, unsupported } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
-import { nearestName } from "./nearest.ts";
 import { ONE_EMPTY_ROW, renameColumns, resolveUnknownColumns } from "./output.ts";
 import { emptyScope, joinScopes, lookupColumn, relationScope, type Scope, type ScopeColumn } from "./scope.ts";
 

@@ -1,10 +1,10 @@
 // Names in reach of an expression and the columns they mean.
 
+import { nearestName } from "#core";
 import type { ColumnSchema } from "#columnar";
 import type { Expr, SourceSpan } from "../plan.ts";
 import { columnRef, remapColumns } from "../expressions.ts";
 import { sqlError } from "./errors.ts";
-import { nearestName } from "./nearest.ts";
 
 /** One name of the FROM clause. `expr` reads the FROM clause's output row. */
 export interface ScopeColumn {

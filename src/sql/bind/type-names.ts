@@ -1,11 +1,11 @@
 // Type names in SQL text: PostgreSQL's, and the names other lakehouse dialects use for the same types.
 
+import { nearestName } from "#core";
 import type { Node, TypeName } from "libpg-query";
 import type { DataType } from "#columnar";
 import { spanAt, unsupported, type BindContext } from "./context.ts";
 import { stringsOf } from "./ast.ts";
 import { sqlError } from "./errors.ts";
-import { nearestName } from "./nearest.ts";
 
 const TYPES: Readonly<Record<string, DataType>> = {
   bool: { kind: "boolean" },
