@@ -6,6 +6,7 @@ import type { EvaluationEnvironment } from "../functions/index.ts";
 import type { Expr } from "../plan.ts";
 import { columnsUsed } from "./columns-used.ts";
 import { compileExpr, gatherColumns, isSafe, withSpan } from "./expression.ts";
+import { compileTextSelection } from "./text-selection.ts";
 import { TRUE, triStates } from "./tri-state.ts";
 
 /** Row numbers in ascending order; undefined stands for every row of the batch. */
@@ -218,7 +219,7 @@ function compileGeneral(expr: Expr, env: EvaluationEnvironment): CompiledSelecti
   };
 }
 
-/** `column op constant` on numbers and times; undefined when the condition is of another shape. */
+/** `column op constant` on numbers, times and text; undefined when the condition is of another shape. */
 function compileComparison(expr: Expr, env: EvaluationEnvironment): CompiledSelection | undefined {
   if (expr.kind !== "call") return undefined;
   const [left, right] = expr.args;
@@ -230,8 +231,12 @@ function compileComparison(expr: Expr, env: EvaluationEnvironment): CompiledSele
   const [column, literal] = columnFirst ? [left, right] : [right, left];
   if (column.kind !== "column" || literal.kind !== "literal") return undefined;
   const constant = literal.value;
+  const operator = columnFirst ? expr.function : mirrored;
+  if (typeof constant === "string" && column.type.kind === "string") {
+    return compileTextComparison(expr, column.index, operator, constant, env);
+  }
   if (typeof constant !== "number" || Number.isNaN(constant)) return undefined;
-  const kernel = RANGE_KERNELS[columnFirst ? expr.function : mirrored];
+  const kernel = RANGE_KERNELS[operator];
   if (kernel === undefined) return undefined;
   const general = compileGeneral(expr, env);
   const { index } = column;
@@ -248,6 +253,24 @@ function compileComparison(expr: Expr, env: EvaluationEnvironment): CompiledSele
     let n = kernel(out, vector.values, rows, count, constant, constant);
     if (vector.validity !== undefined) n = dropNulls(out, n, vector.validity);
     return n === count ? rows : out.subarray(0, n);
+  };
+}
+
+function compileTextComparison(
+  expr: Expr,
+  index: number,
+  operator: string,
+  constant: string,
+  env: EvaluationEnvironment,
+): CompiledSelection | undefined {
+  const select = compileTextSelection(operator, constant);
+  if (select === undefined) return undefined;
+  const general = compileGeneral(expr, env);
+  return (batch, rows) => {
+    const vector = batch.columns[index];
+    const selected = vector === undefined ? undefined : select(vector, rows, batch.rowCount);
+    if (selected === undefined) return general(batch, rows);
+    return selected.length === (rows?.length ?? batch.rowCount) ? rows : selected;
   };
 }
 
