@@ -46,6 +46,43 @@ function epochToMicros(value: number): number | undefined {
 }
 
 function textToMicros(text: string, zone: "utc" | "none"): number | undefined {
+  return (zone === "utc" ? plainToMicros(text) : undefined) ?? anyTextToMicros(text, zone);
+}
+
+/** The last date seen by {@link plainToMicros} and its day: the events of a request are mostly of one day. */
+let lastDate = "";
+let lastDays = 0;
+
+/** What `Date.prototype.toISOString` writes, to microseconds; undefined for any other text, valid or not. */
+function plainToMicros(text: string): number | undefined {
+  if (text.length !== 24 || text.charCodeAt(10) !== 0x54 || text.charCodeAt(23) !== 0x5a) return undefined;
+  if (text.charCodeAt(13) !== 0x3a || text.charCodeAt(16) !== 0x3a || text.charCodeAt(19) !== 0x2e) return undefined;
+  const hour = twoDigits(text, 11);
+  const minute = twoDigits(text, 14);
+  const second = twoDigits(text, 17);
+  const hundredths = twoDigits(text, 20);
+  const thousandths = text.charCodeAt(22) - 0x30;
+  const isTime = hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60;
+  if (!isTime || hundredths < 0 || thousandths < 0 || thousandths > 9) return undefined;
+  if (!text.startsWith(lastDate) || lastDate === "") {
+    const date = text.slice(0, 10);
+    const days = dateToDays(date);
+    if (days === undefined) return undefined;
+    lastDate = date;
+    lastDays = days;
+  }
+  const millis = ((hour * 60 + minute) * 60 + second) * 1000 + hundredths * 10 + thousandths;
+  return lastDays * MICROS_PER_DAY + millis * 1000;
+}
+
+/** The number that two digits write; negative when they are none. */
+function twoDigits(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 0x30;
+  const ones = text.charCodeAt(at + 1) - 0x30;
+  return tens < 0 || tens > 9 || ones < 0 || ones > 9 ? -1 : tens * 10 + ones;
+}
+
+function anyTextToMicros(text: string, zone: "utc" | "none"): number | undefined {
   const match = ISO_TIMESTAMP.exec(text);
   if (match === null) return undefined;
   const offset = match[8];

@@ -80,13 +80,14 @@ export function createRowValidator(table: IngestTable): RowValidator {
   const receivedColumn = timestampColumn(table, byName, table.properties[RECEIVED_COLUMN_PROPERTY] ?? "received_at");
   const timeColumn = timestampColumn(table, byName, table.properties[TIME_COLUMN_PROPERTY] ?? "timestamp");
   const idPosition = idColumn !== undefined && holdsText(table, idColumn.position) ? idColumn.position : undefined;
+  const emptyRow: readonly Cell[] = columns.map(() => null);
   const requiredColumns = columns.filter((column) => column.required && column.position !== idPosition);
 
   function validate(event: unknown, receivedMicros: number): RowVerdict {
     if (typeof event !== "object" || event === null || Array.isArray(event)) {
       return reject("not_an_object", "", "An event is a JSON object.");
     }
-    const cells: Cell[] = Array.from({ length: columns.length }, () => null);
+    const cells: Cell[] = emptyRow.slice();
     const members = event as Readonly<Record<string, unknown>>;
     for (const name of Object.keys(members)) {
       const column = byName.get(name);

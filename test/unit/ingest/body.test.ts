@@ -152,3 +152,20 @@ test("integers beyond 2^53 survive, smaller ones stay numbers", () => {
     { a: 9007199254740993n, b: -9223372036854775808n, c: 1763715000000000 },
   ]);
 });
+
+test("lines are judged alone: one bad byte, one long line or one big integer changes no other line", () => {
+  const limits = { ...DEFAULT_BODY_LIMITS, eventBytes: 24 };
+  const lines = ['{"a":"é"}', '{"a":9007199254740993}', `{"a":"${"é".repeat(9)}"}`, '\uFEFF{"a":1}', "", '{"a":2}\r'];
+  const whole = new TextEncoder().encode(lines.join("\n"));
+  const parsed = parseEventsBody(whole, "application/x-ndjson", undefined, limits);
+  const values = [{ a: "é" }, { a: 9_007_199_254_740_993n }, { a: 1 }, { a: 2 }];
+  expect(parsed.events.map(({ value }) => value)).toEqual(values);
+  expect(parsed.perLineErrors).toMatchObject([{ index: 2, code: "too_large" }]);
+  const broken = new Uint8Array([...whole, 0x0a, 0xff]);
+  const again = parseEventsBody(broken, "application/x-ndjson", undefined, limits);
+  expect(again.events.map(({ value }) => value)).toEqual(values);
+  expect(again.perLineErrors).toMatchObject([
+    { index: 2, code: "too_large" },
+    { index: 5, code: "malformed_json" },
+  ]);
+});
