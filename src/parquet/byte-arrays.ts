@@ -54,6 +54,25 @@ export function blockToBinaries({ bytes, offsets }: ByteBlock, count: number): U
   return Array.from({ length: count }, (_, i) => bytes.subarray(offsets[i], offsets[i + 1]));
 }
 
+/** Whether one of `count` PLAIN values is these bytes. Cost: looks into values of that length only. Errors: `data_invalid`. */
+export function plainHolds(bytes: Uint8Array, count: number, wanted: Uint8Array): boolean {
+  const source = viewOf(bytes);
+  const { length } = wanted;
+  for (let i = 0, from = 0; i < count; i++) {
+    if (from + 4 > bytes.length) throw corruptData("a string is cut short");
+    const start = from + 4;
+    const valueLength = source.getUint32(from, true);
+    if (valueLength > bytes.length - start) throw corruptData("a string is cut short");
+    from = start + valueLength;
+    if (valueLength !== length) continue;
+    // From the last byte on: values of one column often share how they start.
+    let b = length - 1;
+    while (b >= 0 && bytes[start + b] === wanted[b]) b--;
+    if (b < 0) return true;
+  }
+  return false;
+}
+
 /** PLAIN values back to back, as a copy. Errors: `data_invalid`. */
 export function decodePlainBlock(bytes: Uint8Array, count: number): ByteBlock {
   if (count * 4 > bytes.length) throw corruptData("a string is cut short");

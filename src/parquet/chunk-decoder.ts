@@ -10,6 +10,7 @@ import {
   type FlatVector,
   type Vector,
 } from "#columnar";
+import { plainHolds } from "./byte-arrays.ts";
 import { ENCODING } from "./encodings.ts";
 import type { ParquetColumn, ParquetColumnChunk } from "./metadata.ts";
 import { decodeValues } from "./page-values.ts";
@@ -43,6 +44,9 @@ export class ChunkDecoder {
   #page: Vector | undefined;
   #pagePosition = 0;
   #rowsLeft: number;
+  #rowsToSkip = 0;
+  #wanted: Uint8Array | undefined;
+  #dictionaryHoldsWanted = true;
 
   /** `bytes` holds exactly the chunk; `type` is what rows shall be read as; `keepText` leaves text as UTF-8. */
   constructor(
@@ -66,8 +70,39 @@ export class ChunkDecoder {
     this.#rowsLeft = chunk.valueCount;
   }
 
+  /**
+   * States that only rows with this well-formed text matter. From here on a page without such a row comes as nulls,
+   * undecoded. Has no effect unless text is kept.
+   */
+  wantOnly(text: Uint8Array): void {
+    if (this.#keepsText) this.#wanted = text;
+  }
+
+  /** Passes over rows. Pages that lie in them wholly are not even decompressed. */
+  skip(rows: number): void {
+    this.#rowsToSkip += rows;
+  }
+
+  #passSkipped(): void {
+    while (this.#rowsToSkip > 0) {
+      const inPage = this.#page === undefined ? 0 : this.#page.length - this.#pagePosition;
+      if (inPage > 0) {
+        const passed = Math.min(inPage, this.#rowsToSkip);
+        this.#pagePosition += passed;
+        this.#rowsToSkip -= passed;
+        continue;
+      }
+      const passed = this.#pages.skip(this.#rowsToSkip);
+      if (passed > this.#rowsLeft) throw corruptData("a column chunk has more rows than its row group");
+      this.#rowsLeft -= passed;
+      this.#rowsToSkip -= passed;
+      if (passed === 0) this.#currentPage();
+    }
+  }
+
   /** The next `rows` rows. The chunk must have as many left. */
   read(rows: number): Vector {
+    this.#passSkipped();
     const pieces: Vector[] = [];
     let missing = rows;
     while (missing > 0) {
@@ -79,7 +114,9 @@ export class ChunkDecoder {
     }
     const [only] = pieces;
     if (only === undefined) return constantVector(this.#type, null, 0);
-    return pieces.length === 1 ? only : concatVectors(pieces);
+    if (pieces.length === 1) return only;
+    const isMixed = this.#wanted !== undefined && pieces.some((piece) => piece.encoding !== "constant");
+    return concatVectors(isMixed ? pieces.map(withTextBlock) : pieces);
   }
 
   #currentPage(): Vector {
@@ -104,8 +141,12 @@ export class ChunkDecoder {
       throw corruptData("a dictionary is not plain");
     }
     if (this.#keepsText) {
-      const block = decodeTextBlock(ENCODING.plain, page.values, page.valueCount);
-      this.#dictionary = textVector(this.#fileType, page.valueCount, block, undefined);
+      const wanted = this.#wanted;
+      this.#dictionaryHoldsWanted = wanted === undefined || plainHolds(page.values, page.valueCount, wanted);
+      const length = this.#dictionaryHoldsWanted ? page.valueCount : 0;
+      const stored = this.#dictionaryHoldsWanted ? page.values : page.values.subarray(0, 0);
+      const block = decodeTextBlock(ENCODING.plain, stored, length);
+      this.#dictionary = textVector(this.#fileType, length, block, undefined);
       return;
     }
     this.#dictionary = {
@@ -119,12 +160,17 @@ export class ChunkDecoder {
 
   #decode(page: Page): Vector {
     if (page.encoding === ENCODING.rleDictionary || page.encoding === ENCODING.plainDictionary) {
+      if (!this.#dictionaryHoldsWanted) return constantVector(this.#fileType, null, page.valueCount);
       return this.#decodeCodes(page);
     }
     const type = this.#fileType;
     const { validity, valueCount: length } = page;
     if (page.presentCount === 0 && length > 0) return this.#nullPage(length, validity);
     if (this.#keepsText) {
+      const wanted = this.#wanted;
+      if (wanted !== undefined && page.encoding === ENCODING.plain) {
+        if (!plainHolds(page.values, page.presentCount, wanted)) return constantVector(type, null, length);
+      }
       const block = decodeTextBlock(page.encoding, page.values, page.presentCount);
       return textVector(type, length, validity === undefined ? block : scatterBlock(block, validity), validity);
     }
@@ -165,6 +211,14 @@ export class ChunkDecoder {
       validity: validity ?? new Uint8Array(length),
     };
   }
+}
+
+/** Nulls as an empty block of text, so that joining them with text makes no strings. */
+function withTextBlock(vector: Vector): Vector {
+  if (vector.encoding !== "constant" || vector.value !== null) return vector;
+  const { type, length } = vector;
+  const block = { bytes: new Uint8Array(0), offsets: new Int32Array(length + 1) };
+  return textVector(type, length, block, new Uint8Array(length));
 }
 
 function checkCodes(codes: Int32Array, dictionaryLength: number): void {

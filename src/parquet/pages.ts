@@ -42,6 +42,8 @@ export class PageReader {
   readonly #cursor: ByteCursor;
   readonly #codec: number;
   readonly #maxDefinitionLevel: number;
+  /** The header of the next page, when it was looked at already. */
+  #header: ThriftStruct | undefined;
 
   /** `bytes` holds exactly the chunk. */
   constructor(bytes: Uint8Array, codec: number, maxDefinitionLevel: number) {
@@ -53,8 +55,9 @@ export class PageReader {
   /** The next data or dictionary page; undefined at the end of the chunk. */
   next(): Page | undefined {
     const cursor = this.#cursor;
-    while (cursor.remaining > 0) {
-      const header = readThriftStruct(cursor);
+    while (this.#header !== undefined || cursor.remaining > 0) {
+      const header = this.#header ?? readThriftStruct(cursor);
+      this.#header = undefined;
       const uncompressedBytes = thriftInteger(header, 2);
       const compressedBytes = thriftInteger(header, 3);
       if (uncompressedBytes === undefined || compressedBytes === undefined) throw corruptData("a page has no size");
@@ -66,6 +69,21 @@ export class PageReader {
       // Index pages, and kinds yet to be invented, are skipped as the format asks.
     }
     return undefined;
+  }
+
+  /** Passes over the next page, compressed as it is, if it holds data of at most `rows` rows; returns its rows or 0. */
+  skip(rows: number): number {
+    const cursor = this.#cursor;
+    if (this.#header === undefined && cursor.remaining === 0) return 0;
+    const header = (this.#header ??= readThriftStruct(cursor));
+    const type = thriftInteger(header, 1);
+    if (type !== PAGE_TYPE.data && type !== PAGE_TYPE.dataV2) return 0;
+    const count = countOf(required(header, type === PAGE_TYPE.data ? 5 : 8));
+    const compressedBytes = thriftInteger(header, 3);
+    if (count > rows || compressedBytes === undefined) return 0;
+    cursor.readBytes(compressedBytes);
+    this.#header = undefined;
+    return count;
   }
 
   #dictionaryPage(header: ThriftStruct, body: Uint8Array, uncompressedBytes: number): Page {

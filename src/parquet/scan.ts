@@ -29,6 +29,11 @@ export interface ScanOptions {
   readonly batchRows?: number;
   /** Leaves text as UTF-8 for readers that move it on (see textVector); its strings are made when asked for. */
   readonly keepText?: boolean;
+  /**
+   * Only rows whose column at `position` of `columns` is this text are wanted; needs `keepText`. Batches without one
+   * are left out and what only they need is not decoded. Rows that do not match may come, and their text may be null.
+   */
+  readonly equals?: { readonly position: number; readonly text: string };
   readonly signal?: AbortSignal;
 }
 
@@ -38,6 +43,8 @@ export interface ScanBatch extends Batch {
   /** Position of the batch's first row in the file. */
   readonly firstRow: number;
 }
+
+const encoder = new TextEncoder();
 
 /** How one output column is produced. */
 type ColumnPlan =
@@ -69,7 +76,8 @@ export async function* scanParquet(
   metadata: ParquetMetadata,
   options: ScanOptions,
 ): AsyncGenerator<ScanBatch, void, void> {
-  const { signal } = options;
+  const { signal, equals } = options;
+  const wantedText = equals !== undefined && canSearch(equals.text) ? encoder.encode(equals.text) : undefined;
   const batchRows = Math.max(1, options.batchRows ?? BATCH_ROWS);
   const wanted = options.columns ?? (options.fieldIds ?? []).map((fieldId) => ({ fieldId }));
   const plans = wanted.map((column) => planColumn(metadata, column));
@@ -92,11 +100,18 @@ export async function* scanParquet(
     next = undefined;
     invariant(fetched !== undefined, "a selected row group is fetched");
     const readers = plans.map((plan) => columnReader(plan, group, fetched, options.keepText));
+    const tested = wantedText === undefined ? undefined : readers[equals?.position ?? -1];
+    if (wantedText !== undefined) tested?.wantOnly(wantedText);
     for (let row = 0; row < group.numRows; row += batchRows) {
       signal?.throwIfAborted();
       if (row > 0 || position > 0) next ??= fetchGroup(position + 1);
       const rowCount = Math.min(batchRows, group.numRows - row);
-      const columns = readers.map((read) => read(rowCount));
+      const first = tested?.read(rowCount);
+      if (first?.encoding === "constant" && first.value === null) {
+        for (const other of readers) if (other !== tested) other.skip(rowCount);
+        continue;
+      }
+      const columns = readers.map((each) => (each === tested && first !== undefined ? first : each.read(rowCount)));
       yield { rowCount, columns, rowGroup: index, firstRow: (firstRows[index] ?? 0) + row };
     }
   }
@@ -168,30 +183,47 @@ function chunkOf(group: ParquetRowGroup, column: ParquetColumn): ParquetColumnCh
   return chunk;
 }
 
+/** Hands out a column of a row group, rows in order. See {@link ChunkDecoder}. */
+interface ColumnReader {
+  read(rows: number): Vector;
+  skip(rows: number): void;
+  wantOnly(text: Uint8Array): void;
+}
+
+/** Malformed bytes are read as U+FFFD, so a text with one cannot be looked for as bytes. */
+function canSearch(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\ufffd");
+}
+
 function columnReader(
   plan: ColumnPlan,
   group: ParquetRowGroup,
   fetched: FetchedRowGroup,
   keepText: boolean | undefined,
-): (rows: number) => Vector {
+): ColumnReader {
   switch (plan.kind) {
     case "missing":
-      return (rows) => nullVector(plan.type, rows);
+      return { read: (rows) => nullVector(plan.type, rows), skip: () => {}, wantOnly: () => {} };
     case "flat": {
       const chunk = chunkOf(group, plan.column);
       const bytes = fetched.bytesByChunk.get(chunk);
       invariant(bytes !== undefined, "a needed chunk was read");
-      const decoder = new ChunkDecoder(bytes, chunk, plan.column, plan.type, keepText);
-      return (rows) => decoder.read(rows);
+      return new ChunkDecoder(bytes, chunk, plan.column, plan.type, keepText);
     }
     case "nested": {
       const whole = fetched.nested.get(plan.name);
       invariant(whole !== undefined, "a needed nested column was read");
       const vector = plan.type === undefined ? whole : promoteVector(whole, plan.type, plan.name);
       let position = 0;
-      return (rows) => {
-        position += rows;
-        return sliceVector(vector, position - rows, position);
+      return {
+        read: (rows) => {
+          position += rows;
+          return sliceVector(vector, position - rows, position);
+        },
+        skip: (rows) => {
+          position += rows;
+        },
+        wantOnly: () => {},
       };
     }
   }

@@ -102,10 +102,12 @@ async function* readRowGroup(
   rowGroup: number,
   constants: ReadonlyMap<number, Scalar>,
 ): AsyncGenerator<Batch, void, undefined> {
+  const equals = wantedText(scan, constants);
   const batches = scanParquet(reader, metadata, {
     columns: scan.columns.map(({ fieldId, type }) => ({ fieldId, type })),
     rowGroups: [rowGroup],
     keepText: true,
+    ...(equals === undefined ? {} : { equals }),
     signal: scan.signal,
   });
   const present = new Set(metadata.columns.map((column) => column.rootFieldId));
@@ -118,6 +120,23 @@ async function* readRowGroup(
     });
     yield { rowCount: batch.rowCount, columns };
   }
+}
+
+/** A text that a column of every wanted row equals. The filter above drops the other rows whatever they hold. */
+function wantedText(
+  { predicates, columns }: FileScan,
+  constants: ReadonlyMap<number, Scalar>,
+): { readonly position: number; readonly text: string } | undefined {
+  for (const { fieldId, type, operator, values } of predicates) {
+    const [text] = values;
+    const position = columns.findIndex((column) => column.fieldId === fieldId);
+    if (operator === "=" && type.kind === "string" && typeof text === "string" && position >= 0) {
+      // A file without the column has its value from the manifest.
+      if (constants.has(fieldId)) continue;
+      return { position, text };
+    }
+  }
+  return undefined;
 }
 
 /** Row groups of a file as its manifest entry tells; every file has at least one. */
