@@ -13,7 +13,7 @@ import {
   type ExecutionContext,
   type MemoryBudget,
 } from "./execute/index.ts";
-import type { OperatorProfile, ScanNode } from "./execute/context.ts";
+import { checkpoint, type OperatorProfile, type ScanNode } from "./execute/context.ts";
 import { planToCacheText } from "./explain/cache-text.ts";
 import { describePlan, planToLines, type OperatorDescription, type PlanDescription } from "./explain/describe.ts";
 import { someExpr } from "./expressions.ts";
@@ -263,8 +263,9 @@ function createContext(
   const sink = options.profile === true ? createProfileSink(options.clock) : undefined;
   if (sink !== undefined) execution.profiles = profiles;
   const { timeLimitMs } = options;
-  return {
+  const context: ExecutionContext = {
     statementTimeMicros,
+    limits: { open: () => memory.open("expression"), checkTime: () => checkpoint(context) },
     planScan(node) {
       const scan = planned.get(node);
       if (scan === undefined) throw new LakeError("internal", "A scan was not planned.");
@@ -288,6 +289,7 @@ function createContext(
           },
         }),
   };
+  return context;
 }
 
 function describe(execution: Execution, planned: ReadonlyMap<ScanNode, PlannedScan>, log: RewriteLog): PlanDescription {

@@ -17,6 +17,9 @@ import { emptyScope, missingColumn, type Scope } from "./scope.ts";
 import { sortOrder } from "./sort-order.ts";
 import { bindWhere } from "./where.ts";
 
+/** PostgreSQL's bound on the columns of a row. */
+const MAX_TARGETS = 1664;
+
 /**
  * Binds a SELECT with a select list. `env.scope` is the scope around it. Output columns of a plain SELECT may still
  * be untyped, so that a set operation can give them the other side's type.
@@ -42,6 +45,12 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
   let targets = bindTargets(statement.targetList ?? [], listEnv).map((target) =>
     isPlain && distinct === undefined ? target : { ...target, expr: resolveUnknown(context, target.expr) },
   );
+  if (targets.length > MAX_TARGETS) {
+    throw sqlError(
+      "sql_unsupported",
+      `The select list has ${targets.length} columns; at most ${MAX_TARGETS} are supported.`,
+    );
+  }
   const keys = bindGroupKeys(statement.groupClause ?? [], targets, listEnv);
   let having =
     statement.havingClause === undefined

@@ -9,8 +9,9 @@ import {
   type Scalar,
   type Vector,
 } from "#columnar";
-import type { FunctionImplementation } from "../functions/index.ts";
+import type { EvaluationLimits, FunctionImplementation } from "../functions/index.ts";
 import { buildVector, rowReader, type RowReader } from "./build.ts";
+import { createEvaluationGuard, type EvaluationGuard } from "./evaluation-guard.ts";
 
 type Positional = (...args: readonly Scalar[]) => Scalar;
 
@@ -75,6 +76,7 @@ function mapDictionary(
   varying: number,
   type: DataType,
   memo: DictionaryMemo,
+  guard: EvaluationGuard,
 ): DictionaryVector | undefined {
   const source = args[varying] as DictionaryVector;
   let mapped = memo.get(source.dictionary);
@@ -82,7 +84,7 @@ function mapDictionary(
     const { dictionary } = source;
     const entries = args.map((arg, i) => (i === varying ? dictionary : { ...arg, length: dictionary.length }));
     try {
-      mapped = buildVector(type, dictionary.length, rowEvaluator(implementation, entries));
+      mapped = buildVector(type, dictionary.length, guard.rows(rowEvaluator(implementation, entries)));
     } catch (error) {
       // An entry that no wanted row uses may be the one that fails; rows decide.
       if (error instanceof LakeError) return undefined;
@@ -97,7 +99,21 @@ function mapDictionary(
  * The vector form of a function. A strict function gives null for null arguments; constants fold to constants;
  * a function of one dictionary column runs once an entry and keeps the codes.
  */
-export function vectorFunction(implementation: FunctionImplementation, type: DataType): VectorFunction {
+export function vectorFunction(
+  implementation: FunctionImplementation,
+  type: DataType,
+  limits?: EvaluationLimits,
+): VectorFunction {
+  const guard = createEvaluationGuard(type, limits);
+  const apply = unguardedFunction(implementation, type, guard);
+  return (args, rowCount) => guard.run(() => guard.result(apply(args, rowCount)));
+}
+
+function unguardedFunction(
+  implementation: FunctionImplementation,
+  type: DataType,
+  guard: EvaluationGuard,
+): VectorFunction {
   let memo: DictionaryMemo = new WeakMap();
   let memoConstants: readonly Scalar[] | undefined;
   const { strict, volatility, kernel } = implementation;
@@ -120,12 +136,12 @@ export function vectorFunction(implementation: FunctionImplementation, type: Dat
           memo = new WeakMap();
           memoConstants = constants;
         }
-        const mapped = mapDictionary(implementation, args, varying, type, memo);
+        const mapped = mapDictionary(implementation, args, varying, type, memo, guard);
         if (mapped !== undefined) return mapped;
       }
     }
     const fast = kernel?.(args, rowCount);
     if (fast !== undefined) return fast;
-    return buildVector(type, rowCount, rowEvaluator(implementation, args));
+    return buildVector(type, rowCount, guard.rows(rowEvaluator(implementation, args)));
   };
 }

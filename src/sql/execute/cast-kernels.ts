@@ -14,7 +14,7 @@ export function isSafeCast(from: DataType, to: DataType): boolean {
   if (from.kind === "string" || from.kind === "json") return to.kind === "string";
   if (to.kind === "string") return true;
   if (to.kind === "decimal") return to.precision === undefined && INTEGER_WIDTH[from.kind] !== undefined;
-  if (from.kind === "decimal") return to.kind === "float64";
+  if (from.kind === "decimal") return to.kind === "float64" && from.precision !== undefined;
   return castKind(from, to) === "implicit" || from.kind === "timestamp" || from.kind === "interval";
 }
 

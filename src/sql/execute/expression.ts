@@ -86,7 +86,7 @@ export function compileExpr(expr: Expr, env: EvaluationEnvironment): CompiledExp
     }
     case "call": {
       const args = expr.args.map((arg) => compileExpr(arg, env));
-      const run = vectorFunction(implementationOf(expr, env), expr.type);
+      const run = vectorFunction(implementationOf(expr, env), expr.type, env.limits);
       const { span } = expr;
       return (batch) => {
         const vectors = args.map((arg) => arg(batch));
@@ -141,6 +141,7 @@ function compileCastExpr(expr: Extract<Expr, { kind: "cast" }>, env: EvaluationE
   const run = vectorFunction(
     { evaluate, strict: true, safe: lenient, volatility: "stable", kernel: castKernel(from, type) },
     type,
+    env.limits,
   );
   return (batch) => {
     const vector = arg(batch);
@@ -231,7 +232,7 @@ function compileInList(expr: Extract<Expr, { kind: "in_list" }>, env: Evaluation
       if (keys.has(scalarKey(argType, value))) return !negated;
       return hasNull ? null : negated;
     };
-    const run = vectorFunction({ evaluate, strict: true, safe: true, volatility: "immutable" }, type);
+    const run = vectorFunction({ evaluate, strict: true, safe: true, volatility: "immutable" }, type, env.limits);
     return (batch) => run([arg(batch)], batch.rowCount);
   }
   const items = expr.list.map((item) => compileExpr(item, env));

@@ -2,6 +2,7 @@
 
 import type { DataType, Scalar } from "#columnar";
 import { scalarComparator, scalarToText } from "../values/index.ts";
+import { checkJoined } from "../values/limits.ts";
 import type { FunctionCatalog, PolymorphicFunction } from "./definition.ts";
 import { commonTypeOf } from "./resolve.ts";
 
@@ -40,7 +41,9 @@ function joinItems(type: DataType | undefined) {
   return (list: readonly Scalar[] | null, separator: string | null, nullText: string | null = null): Scalar => {
     if (list === null || separator === null) return null;
     const texts = list.map((item) => (item === null ? nullText : scalarToText(item, element)));
-    return texts.filter((text) => text !== null).join(separator);
+    const shown = texts.filter((text) => text !== null);
+    checkJoined(shown, separator);
+    return shown.join(separator);
   };
 }
 

@@ -9,6 +9,16 @@ export interface EvaluationEnvironment {
   readonly statementTimeMicros: number;
   /** Uniform in [0, 1); for random() and its kin. Absent: the platform's. */
   readonly randomUnit?: () => number;
+  /** What ends a query that evaluates too much; absent where constants are folded. */
+  readonly limits?: EvaluationLimits;
+}
+
+/** The running query's memory and time, as evaluation sees them. */
+export interface EvaluationLimits {
+  /** An account for the latest result of one function. Errors of `resize`: `memory_limit_exceeded`. */
+  readonly open: () => { resize(bytes: number): void };
+  /** Errors: `time_limit_exceeded`, or what the query was cancelled with. */
+  readonly checkTime: () => void;
 }
 
 /** immutable: foldable; stable: one value a query; volatile: evaluated for each row. */

@@ -2,6 +2,7 @@
 
 import type { Scalar } from "#columnar";
 import { runtimeError } from "../values/errors.ts";
+import { checkTextLength } from "../values/limits.ts";
 
 const SPECIFIER = /%(?:%|(?:(\d+)\$)?(-)?(\d+)?([sIL])|([\s\S]?))/g;
 
@@ -30,6 +31,7 @@ export function formatText(template: Scalar, ...args: readonly Scalar[]): Scalar
       if (at < 0 || at >= args.length) throw runtimeError("too few arguments for format()");
       const text = formatOne(kind, args[at] as string | null);
       const size = Number(width ?? 0);
+      checkTextLength(size);
       return minus === undefined ? text.padStart(size) : text.padEnd(size);
     },
   );

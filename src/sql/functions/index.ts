@@ -22,7 +22,7 @@ import { defineMiscellany } from "./miscellany.ts";
 import { chooseOverload, expandArguments } from "./resolve.ts";
 import { defineStrings } from "./string.ts";
 
-export type { EvaluationEnvironment, FunctionImplementation, VectorKernel } from "./definition.ts";
+export type { EvaluationEnvironment, EvaluationLimits, FunctionImplementation, VectorKernel } from "./definition.ts";
 export { commonType, commonTypeOf } from "./resolve.ts";
 export { likeMatcher } from "./pattern.ts";
 

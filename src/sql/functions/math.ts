@@ -1,6 +1,6 @@
 // Mathematical functions.
 
-import type { Decimal } from "#columnar";
+import { decimalToString, type Decimal } from "#columnar";
 import {
   ceilDecimal,
   compareDecimals,
@@ -20,6 +20,8 @@ import { FLOAT_OPERATORS } from "./arithmetic.ts";
 import type { FunctionCatalog } from "./definition.ts";
 
 type Int64 = number | bigint;
+/** An exact power has at most about this many digits; numeric holds 131,072 before the point. */
+const MAX_POWER_DIGITS = 131_072;
 const ZERO: Decimal = { unscaled: 0n, scale: 0 };
 
 function power(base: number, exponent: number): number {
@@ -48,6 +50,8 @@ function decimalPower(base: Decimal, exponent: Decimal): Decimal {
   if (isWhole && Math.abs(power10) <= 1000) {
     if (power10 < 0 && base.unscaled === 0n) throw runtimeError("zero raised to a negative power is undefined");
     const magnitude = Math.abs(power10);
+    const digits = Math.max(decimalToString(base).length, base.scale) * magnitude;
+    if (digits > MAX_POWER_DIGITS) return float64ToDecimal(power(decimalToNumber(base), power10));
     const exact: Decimal = { unscaled: base.unscaled ** BigInt(magnitude), scale: base.scale * magnitude };
     const estimate = Math.log10(Math.abs(decimalToNumber(base)) || 1) * power10;
     const scale = Math.min(Math.max(16 - Math.trunc(estimate), base.scale, exponent.scale, 0), 1000);

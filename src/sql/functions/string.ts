@@ -4,12 +4,11 @@ import { bytesToHex, stringToUtf8, utf8ToStringStrict } from "#core";
 import type { Scalar } from "#columnar";
 import { runtimeError } from "../values/errors.ts";
 import { compileCast } from "../values/index.ts";
+import { checkJoined, checkListLength, checkTextLength, MAX_LIST_LENGTH, MAX_VALUE_LENGTH } from "../values/limits.ts";
 import type { FunctionCatalog, PolymorphicFunction } from "./definition.ts";
 import { formatText } from "./format.ts";
 import { md5Hex } from "./md5.ts";
 
-/** A text longer than this is refused by functions that make text longer. */
-const MAX_TEXT_LENGTH = 64 * 1024 * 1024;
 const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
 const TEXT = { kind: "string" } as const;
 
@@ -59,12 +58,8 @@ function trimmer(left: boolean, right: boolean): (text: string, characters?: str
   };
 }
 
-function checkLength(length: number): void {
-  if (length > MAX_TEXT_LENGTH) throw runtimeError("requested length too large");
-}
-
 function pad(text: string, length: number, fill: string, atStart: boolean): string {
-  checkLength(length);
+  checkTextLength(length);
   const have = codePointLength(text);
   if (length <= have || fill === "") return sliceCodePoints(text, 0, Math.min(Math.max(length, 0), have));
   const missing = length - have;
@@ -76,7 +71,7 @@ function pad(text: string, length: number, fill: string, atStart: boolean): stri
 
 function repeat(text: string, count: number): string {
   if (count <= 0) return "";
-  checkLength(text.length * count);
+  checkTextLength(text.length * count);
   return text.repeat(count);
 }
 
@@ -124,7 +119,8 @@ function quoteLiteral(text: string): string {
 
 function chr(code: number): string {
   if (code === 0) throw runtimeError("null character not permitted");
-  if (code < 0 || code > 0x10_ffff) throw runtimeError(`requested character too large for encoding: ${code}`);
+  if (code < 0 || code > 0x10_ffff || (code >= 0xd800 && code <= 0xdfff))
+    throw runtimeError(`requested character too large for encoding: ${code}`);
   return String.fromCodePoint(code);
 }
 
@@ -170,6 +166,21 @@ function decodeText(text: string, format: string): Uint8Array {
 
 const isText = (kind: string): boolean => kind === "string" || kind === "null";
 
+function replaceText(text: string, from: string, to: string): string {
+  if (from === "" || !text.includes(from)) return text;
+  if (text.length * to.length <= MAX_VALUE_LENGTH) return text.replaceAll(from, () => to);
+  let count = 0;
+  for (let at = text.indexOf(from); at >= 0; at = text.indexOf(from, at + from.length)) count += 1;
+  checkTextLength(text.length + count * (to.length - from.length));
+  return text.replaceAll(from, () => to);
+}
+
+function joinTexts(parts: readonly (string | null)[], separator: string): string {
+  const texts = parts.filter((part) => part !== null);
+  checkJoined(texts, separator);
+  return texts.join(separator);
+}
+
 /** Arguments of any type become text; null ones are skipped. */
 function concatenation(separated: boolean): PolymorphicFunction {
   return {
@@ -182,8 +193,8 @@ function concatenation(separated: boolean): PolymorphicFunction {
     implement: () =>
       separated
         ? (separator: string | null, ...parts: readonly (string | null)[]) =>
-            separator === null ? null : parts.filter((part) => part !== null).join(separator)
-        : (...parts: readonly (string | null)[]) => parts.filter((part) => part !== null).join(""),
+            separator === null ? null : joinTexts(parts, separator)
+        : (...parts: readonly (string | null)[]) => joinTexts(parts, ""),
   };
 }
 
@@ -254,7 +265,7 @@ function defineParts({ define, alias }: FunctionCatalog): void {
   define("strpos", "text, text -> int4", position, safe);
   alias("strpos", "instr");
   define("replace", "text, text, text -> text", (text: string, from: string, to: string) =>
-    from === "" ? text : text.replaceAll(from, () => to),
+    replaceText(text, from, to),
   );
   define("split_part", "text, text, int4 -> text", splitPart);
   define("left", "text, int4 -> text", left, safe);
@@ -275,7 +286,10 @@ function defineParts({ define, alias }: FunctionCatalog): void {
       if (text === null) return null;
       if (text === "") return [];
       if (delimiter === null) return Array.from(text);
-      return delimiter === "" ? [text] : text.split(delimiter as string);
+      if (delimiter === "") return [text];
+      const parts = text.split(delimiter as string, MAX_LIST_LENGTH + 1);
+      checkListLength(parts.length);
+      return parts;
     },
     { strict: false, safe: true },
   );

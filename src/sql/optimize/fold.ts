@@ -7,11 +7,16 @@ import { expressionToText } from "../explain/expression-text.ts";
 import { implementFunction } from "../functions/index.ts";
 import type { Expr } from "../plan.ts";
 import { castScalar, scalarComparator } from "../values/index.ts";
+import { checkValueSize } from "../values/limits.ts";
+import { temporalRange } from "../values/temporal-range.ts";
 
 /** What folding depends on. */
 export interface FoldEnvironment {
   readonly statementTimeMicros: number;
 }
+
+/** Larger values are made where their memory is counted; plans and their texts stay small. */
+const MAX_FOLDED_SIZE = 64 * 1024;
 
 type Literal = Expr & { readonly kind: "literal" };
 
@@ -75,6 +80,8 @@ function foldConstant(expr: Expr, args: readonly Expr[], evaluate: (values: read
   const isTimeDependent = args.some((arg) => arg.kind === "literal" && arg.source !== undefined);
   try {
     const value = evaluate(args.map((arg) => (arg.kind === "literal" ? arg.value : null)));
+    if (checkValueSize(value) > MAX_FOLDED_SIZE) return expr;
+    if (value !== null) temporalRange(expr.type)?.(value);
     return constant(value, expr, isTimeDependent);
   } catch {
     return expr;

@@ -19,6 +19,7 @@ import { textToJson } from "./json-text.ts";
 import { parseList } from "./list-text.ts";
 import { bigintToInt64, checkSmallInteger, roundHalfEven, textToFloat, textToInteger } from "./number-text.ts";
 import { scalarToText } from "./scalar-text.ts";
+import { temporalRange } from "./temporal-range.ts";
 import { dataTypeToName, typesEqual } from "./type-name.ts";
 
 /** What a cast may depend on beside its value. */
@@ -138,6 +139,17 @@ function textToBytes(text: string): Uint8Array {
 }
 
 function fromText(to: DataType, env: CastEnvironment): ((text: string) => Scalar) | undefined {
+  const parse = parserOf(to, env);
+  const checkRange = temporalRange(to);
+  if (parse === undefined || checkRange === undefined) return parse;
+  return (text) => {
+    const value = parse(text);
+    if (value !== null) checkRange(value);
+    return value;
+  };
+}
+
+function parserOf(to: DataType, env: CastEnvironment): ((text: string) => Scalar) | undefined {
   switch (to.kind) {
     case "boolean":
       return textToBoolean;
@@ -225,11 +237,11 @@ function numericCast(from: DataType, to: DataType): ScalarCast | undefined {
   const source = from.kind;
   if (to.kind === "int16" || to.kind === "int32" || to.kind === "int64") return castToInteger(to.kind, source);
   if (to.kind === "float32") {
-    if (source === "decimal") return (value) => toFloat32(decimalToNumber(value as Decimal));
+    if (source === "decimal") return (value) => toFloat32(decimalToFloat64(value as Decimal));
     return (value) => toFloat32(Number(value));
   }
   if (to.kind === "float64") {
-    if (source === "decimal") return (value) => decimalToNumber(value as Decimal);
+    if (source === "decimal") return (value) => decimalToFloat64(value as Decimal);
     return (value) => Number(value);
   }
   if (to.kind !== "decimal") return undefined;
@@ -238,6 +250,14 @@ function numericCast(from: DataType, to: DataType): ScalarCast | undefined {
   if (source === "float64") return (value) => fitDecimal(float64ToDecimal(value as number), precision, scale);
   if (source === "float32") return (value) => fitDecimal(float32ToDecimal(value as number), precision, scale);
   return (value) => fitDecimal(integerToDecimal(value as number | bigint), precision, scale);
+}
+
+function decimalToFloat64(value: Decimal): number {
+  const number = decimalToNumber(value);
+  if (!Number.isFinite(number) || (number === 0 && value.unscaled !== 0n)) {
+    throw outOfRange("value for type double precision:");
+  }
+  return number;
 }
 
 function floorTo(value: number, unit: number): number {

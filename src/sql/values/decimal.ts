@@ -13,9 +13,23 @@ const FLOAT64_DIGITS = 15;
 const FLOAT32_DIGITS = 6;
 
 const POWERS: bigint[] = [1n];
+/** Shorter values are within every bound of numeric. */
+const LONG = 1n << 4096n;
 
-/** 10^exponent as bigint; exponent ≥ 0. */
+/** Powers kept once they are computed; larger ones are computed each time. */
+const MAX_KEPT_EXPONENT = 1024;
+/** PostgreSQL's numeric holds this many digits before the point and after it. */
+const MAX_WHOLE_DIGITS = 131_072;
+const MAX_SCALE = 16_383;
+/** Beyond this many digits in all, a value is surely outside. */
+const MAX_DIGITS = MAX_WHOLE_DIGITS + MAX_SCALE;
+
+/** 10^exponent as bigint; exponent ≥ 0. Errors: `numeric_out_of_range` beyond what numeric can hold. */
 export function powerOfTen(exponent: number): bigint {
+  if (exponent > MAX_KEPT_EXPONENT) {
+    if (exponent > 2 * MAX_DIGITS) throw outOfRange("value overflows numeric format:");
+    return 10n ** BigInt(exponent);
+  }
   for (let i = POWERS.length; i <= exponent; i++) POWERS.push((POWERS[i - 1] as bigint) * 10n);
   return POWERS[exponent] as bigint;
 }
@@ -54,9 +68,24 @@ export function subtractDecimals(a: Decimal, b: Decimal): Decimal {
   return { unscaled: unscaledAt(a, scale) - unscaledAt(b, scale), scale };
 }
 
-/** Product; scales add up. */
+/** Product; scales add up, to 16,383 digits after the point. Errors: `numeric_out_of_range`. */
 export function multiplyDecimals(a: Decimal, b: Decimal): Decimal {
-  return { unscaled: a.unscaled * b.unscaled, scale: a.scale + b.scale };
+  return bounded({ unscaled: a.unscaled * b.unscaled, scale: a.scale + b.scale });
+}
+
+/** A value rounded to the scale that numeric can hold. Errors: `numeric_out_of_range` for too many digits before the point. */
+function bounded(value: Decimal): Decimal {
+  const { unscaled, scale } = scaleWithin(value);
+  // Short values, nearly all, are told by the first comparison.
+  const magnitude = absolute(unscaled);
+  if (magnitude >= LONG && magnitude >= powerOfTen(MAX_WHOLE_DIGITS + scale)) {
+    throw outOfRange("value overflows numeric format:");
+  }
+  return { unscaled, scale };
+}
+
+function scaleWithin(value: Decimal): Decimal {
+  return value.scale > MAX_SCALE ? roundDecimal(value, MAX_SCALE) : value;
 }
 
 /** Weight and value of the first base-10000 digit; both 0 for zero. */
@@ -113,16 +142,23 @@ export function negateDecimal(value: Decimal): Decimal {
   return { unscaled: -value.unscaled, scale: value.scale };
 }
 
-/** Rounds half away from zero to `digits` after the point; negative digits round to tens, hundreds, … */
-export function roundDecimal(value: Decimal, digits: number): Decimal {
+/** Digits after the point (negative: before it) that can be rounded to; beyond them there is nothing to round. */
+function heldDigits(wanted: number): number {
+  return Math.min(Math.max(wanted, -MAX_WHOLE_DIGITS - 1), MAX_SCALE);
+}
+
+/** Rounds half away from zero to `wanted` digits after the point; negative digits round to tens, hundreds, … */
+export function roundDecimal(value: Decimal, wanted: number): Decimal {
+  const digits = heldDigits(wanted);
   const scale = Math.max(digits, 0);
   if (digits >= value.scale) return { unscaled: unscaledAt(value, scale), scale };
   const rounded = roundedQuotient(value.unscaled, powerOfTen(value.scale - digits));
   return digits >= 0 ? { unscaled: rounded, scale } : { unscaled: rounded * powerOfTen(-digits), scale: 0 };
 }
 
-/** Cuts to `digits` after the point, towards zero. */
-export function truncateDecimal(value: Decimal, digits: number): Decimal {
+/** Cuts to `wanted` digits after the point, towards zero. */
+export function truncateDecimal(value: Decimal, wanted: number): Decimal {
+  const digits = heldDigits(wanted);
   const scale = Math.max(digits, 0);
   if (digits >= value.scale) return { unscaled: unscaledAt(value, scale), scale };
   const cut = value.unscaled / powerOfTen(value.scale - digits);

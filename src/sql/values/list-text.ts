@@ -3,8 +3,22 @@
 import type { Scalar } from "#columnar";
 import { invalidText } from "./errors.ts";
 
-/** Parses an array literal; inner arrays become lists of lists. Errors: invalid_text_representation. */
+/** Parses an array literal; inner arrays become lists of lists of one length. Errors: invalid_text_representation. */
 export function parseList(text: string, element: (text: string) => Scalar): Scalar[] {
+  const items = parseItems(text, element);
+  if (shapeOf(items) === undefined) throw invalidText("array", text);
+  return items;
+}
+
+/** Lengths of an array's dimensions as text; undefined when its inner arrays differ. */
+function shapeOf(items: readonly Scalar[]): string | undefined {
+  const inner = items.map((item) => (Array.isArray(item) ? shapeOf(item as readonly Scalar[]) : ""));
+  return inner.every((shape) => shape !== undefined && shape === inner[0])
+    ? `${items.length} ${inner[0] ?? ""}`
+    : undefined;
+}
+
+function parseItems(text: string, element: (text: string) => Scalar): Scalar[] {
   const source = text.trim();
   if (!source.startsWith("{") || !source.endsWith("}")) throw invalidText("array", text);
   const items: Scalar[] = [];
@@ -28,7 +42,7 @@ export function parseList(text: string, element: (text: string) => Scalar): Scal
         else if (!quoted && c === "{") depth++;
         else if (!quoted && c === "}") depth--;
       } while (depth > 0 && position < end);
-      items.push(parseList(source.slice(start, position), element));
+      items.push(parseItems(source.slice(start, position), element));
     } else if (source[position] === '"') {
       let value = "";
       position++;
