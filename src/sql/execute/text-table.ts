@@ -7,6 +7,7 @@ const MIN_IDS = 512;
 const MIN_ARENA_BYTES = 8192;
 /** Slots are doubled when more than half are taken. */
 const MAX_LOAD = 0.5;
+const SLOT_INTS = 4;
 /** UTF-8 bytes of one UTF-16 unit at most. */
 const MAX_UNIT_BYTES = 3;
 
@@ -16,8 +17,8 @@ export class TextTable {
   private arena: Uint8Array = new Uint8Array(MIN_ARENA_BYTES);
   /** Text of id i is arena bytes [offsets[i], offsets[i + 1]). */
   private offsets: Int32Array = new Int32Array(MIN_IDS + 1);
-  /** A slot is a hash and its id + 1 side by side; 0 is free. */
-  private slots: Int32Array = new Int32Array(MIN_IDS * 4);
+  /** A slot is a hash, its id + 1 (0 is free), where its text starts and how long it is: a probe is one cache line. */
+  private slots: Int32Array = new Int32Array(MIN_IDS * 2 * SLOT_INTS);
   private scratch: Uint8Array = new Uint8Array(256);
   /** Strings with unpaired surrogates, which UTF-8 cannot hold; the arena has them as if it could. */
   private readonly unpaired = new Map<number, string>();
@@ -37,23 +38,21 @@ export class TextTable {
 
   /** The id of bytes [start, end), new if needed; -1 for unknown ones when `insert` is false. */
   idOfBytes(bytes: Uint8Array, start: number, end: number, insert: boolean): number {
-    const { slots, arena, offsets } = this;
+    const { slots, arena } = this;
     const mask = slots.length - 1;
     const hash = hashBytes(bytes, start, end);
     const length = end - start;
-    let slot = (hash << 1) & mask;
+    let slot = (hash << 2) & mask;
     for (;;) {
       const stored = slots[slot + 1] as number;
       if (stored === 0) return insert ? this.append(bytes, start, end, hash, slot) : -1;
-      if (slots[slot] === hash) {
-        const from = offsets[stored - 1] as number;
-        if ((offsets[stored] as number) - from === length) {
-          let i = 0;
-          while (i < length && arena[from + i] === bytes[start + i]) i++;
-          if (i === length) return stored - 1;
-        }
+      if (slots[slot] === hash && slots[slot + 3] === length) {
+        const from = slots[slot + 2] as number;
+        let i = 0;
+        while (i < length && arena[from + i] === bytes[start + i]) i++;
+        if (i === length) return stored - 1;
       }
-      slot = (slot + 2) & mask;
+      slot = (slot + SLOT_INTS) & mask;
     }
   }
 
@@ -108,7 +107,9 @@ export class TextTable {
     this.offsets[id + 1] = to;
     this.slots[slot] = hash;
     this.slots[slot + 1] = id + 1;
-    if (this.count > (this.slots.length >> 1) * MAX_LOAD) this.rehash();
+    this.slots[slot + 2] = from;
+    this.slots[slot + 3] = end - start;
+    if (this.count > (this.slots.length / SLOT_INTS) * MAX_LOAD) this.rehash();
     return id;
   }
 
@@ -129,14 +130,11 @@ export class TextTable {
     const old = this.slots;
     const slots = new Int32Array(old.length * 2);
     const mask = slots.length - 1;
-    for (let from = 0; from < old.length; from += 2) {
-      const stored = old[from + 1] as number;
-      if (stored === 0) continue;
-      const hash = old[from] as number;
-      let slot = (hash << 1) & mask;
-      while (slots[slot + 1] !== 0) slot = (slot + 2) & mask;
-      slots[slot] = hash;
-      slots[slot + 1] = stored;
+    for (let from = 0; from < old.length; from += SLOT_INTS) {
+      if (old[from + 1] === 0) continue;
+      let slot = ((old[from] as number) << 2) & mask;
+      while (slots[slot + 1] !== 0) slot = (slot + SLOT_INTS) & mask;
+      for (let i = 0; i < SLOT_INTS; i++) slots[slot + i] = old[from + i] as number;
     }
     this.slots = slots;
   }
