@@ -137,7 +137,8 @@ export async function startLocalFirn(options: LocalFirnOptions): Promise<LocalFi
       join(options.directory, "state"),
       "--show-interactive-dev-session=false",
       "--log-level",
-      "info",
+      // wrangler ranks console.log below "info": its lines are the canonical ones.
+      "log",
     ],
     {
       cwd: ROOT,

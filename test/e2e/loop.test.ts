@@ -41,6 +41,11 @@ async function countEvents(where = "true"): Promise<number> {
   return Number(rows[0]?.["n"]);
 }
 
+test("on an empty lake a cron run finds nothing and fails at nothing", async () => {
+  const report = await firn.client.request("POST", "/admin/optimizer/run", "ADMIN_TOKEN");
+  expect(report).toMatchObject({ failed_steps: [], patterns_evaluated: 0, alerts_active: 0, actions_started: 0 });
+});
+
 describe("ingest", () => {
   test("an acknowledged event is visible to the next query, once, before and after its flush", async () => {
     expect(await firn.client.ingest(makeEvents(300, "a"))).toMatchObject({ accepted: 300, rejected: 0, duplicates: 0 });
