@@ -1,6 +1,6 @@
 // Predicate pushdown: every condition moves to the lowest operator that has its columns.
 
-import { conjunction, conjunctsOf, remapColumns, replaceColumns, columnsOf } from "../expressions.ts";
+import { conjunction, conjunctsOf, remapColumns, replaceColumns, columnsOf, visitExpr } from "../expressions.ts";
 import { createJoin, joinColumns, sideOf, type JoinNode, type JoinType } from "../joins.ts";
 import type { Expr, PlanNode } from "../plan.ts";
 import { noRows } from "../bind/output.ts";
@@ -41,6 +41,10 @@ function push(plan: PlanNode, conditions: readonly Expr[], log: RewriteLog): Pla
       const down: Expr[] = [];
       const stay: Expr[] = [];
       for (const condition of wanted) {
+        if (growth(condition, plan.exprs) > MAX_GROWTH) {
+          stay.push(condition);
+          continue;
+        }
         const moved = replaceColumns(condition, (index) => plan.exprs[index]);
         (isVolatile(moved) ? stay : down).push(isVolatile(moved) ? condition : moved);
       }
@@ -50,6 +54,7 @@ function push(plan: PlanNode, conditions: readonly Expr[], log: RewriteLog): Pla
       const isOnKeys = (condition: Expr): boolean =>
         plan.keys.length > 0 &&
         !isVolatile(condition) &&
+        growth(condition, plan.keys) <= MAX_GROWTH &&
         [...columnsOf(condition)].every((index) => index < plan.keys.length);
       const down = wanted.filter(isOnKeys).map((condition) => replaceColumns(condition, (index) => plan.keys[index]));
       const stay = wanted.filter((condition) => !isOnKeys(condition));
@@ -84,6 +89,30 @@ function filterScan(
   if (rewritten.some(isNeverTrue)) return noRows(plan.columns);
   const predicates = rewritten.flatMap((condition) => extractScanPredicates(condition, plan.projection));
   return withFilter({ ...plan, predicates: [...plan.predicates, ...predicates] }, rewritten);
+}
+
+/** How many parts a condition may gain on its way below one operator. */
+const MAX_GROWTH = 256;
+
+/**
+ * How many parts a condition gains when its columns are replaced by what computes them. Each of thirty steps that use
+ * the one before twice would double it.
+ */
+function growth(condition: Expr, exprs: readonly Expr[]): number {
+  let gained = 0;
+  visitExpr(condition, (part) => {
+    const expr = part.kind === "column" ? exprs[part.index] : undefined;
+    if (expr !== undefined) gained += partCount(expr) - 1;
+  });
+  return gained;
+}
+
+function partCount(expr: Expr): number {
+  let count = 0;
+  visitExpr(expr, () => {
+    count += 1;
+  });
+  return count;
 }
 
 /** An outer join whose unmatched rows the conditions reject keeps only matched ones. */

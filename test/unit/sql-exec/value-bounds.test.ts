@@ -91,6 +91,14 @@ test("a select list longer than PostgreSQL's is refused", async () => {
   );
 });
 
+test("a condition over steps that use each other twice does not grow with every step", async () => {
+  const sql = doubling("length(s)", "x + x", 26, "SELECT x FROM last WHERE x <> 1 AND x + 1 IS NOT NULL").replace(
+    "x)",
+    `x FROM ${T})`,
+  );
+  expect(await codeOf(sql)).toBe("answered");
+});
+
 test("the time limit ends a function within its batch", async () => {
   let nowMs = 0;
   const clock = { nowMs: () => (nowMs += 1) };
