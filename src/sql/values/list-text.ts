@@ -1,24 +1,14 @@
 // PostgreSQL's array literals: {1,2,NULL,"a b"}.
 
+import { LakeError } from "#core";
 import type { Scalar } from "#columnar";
 import { invalidText } from "./errors.ts";
 
-/** Parses an array literal; inner arrays become lists of lists of one length. Errors: invalid_text_representation. */
+/**
+ * Parses an array literal of one dimension: the type is a list of elements, which arrays are not. Errors:
+ * invalid_text_representation; `sql_unsupported` for more dimensions.
+ */
 export function parseList(text: string, element: (text: string) => Scalar): Scalar[] {
-  const items = parseItems(text, element);
-  if (shapeOf(items) === undefined) throw invalidText("array", text);
-  return items;
-}
-
-/** Lengths of an array's dimensions as text; undefined when its inner arrays differ. */
-function shapeOf(items: readonly Scalar[]): string | undefined {
-  const inner = items.map((item) => (Array.isArray(item) ? shapeOf(item as readonly Scalar[]) : ""));
-  return inner.every((shape) => shape !== undefined && shape === inner[0])
-    ? `${items.length} ${inner[0] ?? ""}`
-    : undefined;
-}
-
-function parseItems(text: string, element: (text: string) => Scalar): Scalar[] {
   const source = text.trim();
   if (!source.startsWith("{") || !source.endsWith("}")) throw invalidText("array", text);
   const items: Scalar[] = [];
@@ -32,17 +22,10 @@ function parseItems(text: string, element: (text: string) => Scalar): Scalar[] {
   for (;;) {
     skip();
     if (source[position] === "{") {
-      const start = position;
-      let depth = 0;
-      let quoted = false;
-      do {
-        const c = source[position++];
-        if (c === "\\") position++;
-        else if (c === '"') quoted = !quoted;
-        else if (!quoted && c === "{") depth++;
-        else if (!quoted && c === "}") depth--;
-      } while (depth > 0 && position < end);
-      items.push(parseItems(source.slice(start, position), element));
+      throw new LakeError(
+        "sql_unsupported",
+        "Array literals of several dimensions are not supported: write ARRAY[ARRAY[…], …].",
+      );
     } else if (source[position] === '"') {
       let value = "";
       position++;

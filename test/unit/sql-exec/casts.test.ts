@@ -196,7 +196,7 @@ const TEXTS: readonly (readonly [type: string, texts: readonly string[]])[] = [
       "5h30m",
     ],
   ],
-  ["int4[]", ["{1,2,3}", "{}", "{1,NULL,3}", "{ 1 , 2 }", "{1,a}", "1,2", "{{1,2},{3,4}}"]],
+  ["int4[]", ["{1,2,3}", "{}", "{1,NULL,3}", "{ 1 , 2 }", "{1,a}", "1,2"]],
   ["text[]", ['{a,"b c",NULL,"NULL","q\\"x"}', '{""}', "{a,}"]],
 ];
 
