@@ -232,5 +232,6 @@ async function readJson(
 ): Promise<unknown> {
   const bytes = await readBody(request, body.maxBytes);
   // A body may be left out where every field has a default.
-  return validate(body.schema, parseJsonBody(bytes, request.headers.get("content-encoding")) ?? {}, "body");
+  const value = parseJsonBody(bytes, request.headers.get("content-encoding"));
+  return validate(body.schema, value === undefined ? {} : value, "body");
 }

@@ -36,6 +36,13 @@ test.each([
   expect(loggedRows).toEqual([]);
 });
 
+test("null is a body, not the absence of one", async () => {
+  const { request, jobBodies } = await createFakeApp();
+  expect((await request("POST", "/admin/compact", { token: admin, body: "null" })).status).toBe(400);
+  expect((await request("POST", "/admin/compact", { token: admin })).status).toBe(202);
+  expect(jobBodies).toEqual([{}]);
+});
+
 test("a body that is too large is refused by its declared length and, without one, while it streams", async () => {
   const { request } = await createFakeApp();
   const declared = await request("POST", "/v1/events", {
