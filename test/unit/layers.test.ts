@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sql: ["core", "columnar"],
   query: ["core", "columnar", "sql", "iceberg", "parquet", "cache", "storage", "telemetry"],
   cache: ["core", "columnar", "telemetry"],
-  ingest: ["core", "columnar", "iceberg", "parquet", "storage", "telemetry"],
+  ingest: ["core", "columnar", "iceberg", "parquet", "telemetry"],
   maintenance: ["core", "columnar", "parquet", "iceberg", "storage", "telemetry"],
   optimizer: ["core", "query", "maintenance", "iceberg", "telemetry"],
   http: ["core", "telemetry"],
