@@ -253,6 +253,35 @@ describe("maintenance", () => {
 });
 
 describe("optimizer", () => {
+  test("a table that cannot be read keeps no other from its care", async () => {
+    const tables = "/catalog/v1/namespaces/default/tables";
+    await firn.client.request("POST", tables, "CATALOG_TOKEN", {
+      name: "broken",
+      schema: { type: "struct", "schema-id": 0, fields: [{ id: 1, name: "a", required: false, type: "long" }] },
+    });
+    const snapshot = {
+      "snapshot-id": 1,
+      "sequence-number": 1,
+      "timestamp-ms": Date.now(),
+      "manifest-list": "s3://firn-lake/default/broken/metadata/none.avro",
+      summary: { operation: "append" },
+      "schema-id": 0,
+    };
+    await firn.client.request("POST", `${tables}/broken`, "CATALOG_TOKEN", {
+      requirements: [],
+      updates: [
+        { action: "add-snapshot", snapshot },
+        { action: "set-snapshot-ref", "ref-name": "main", type: "branch", "snapshot-id": 1 },
+      ],
+    });
+    const report = await firn.client.request("POST", "/admin/optimizer/run", "ADMIN_TOKEN");
+    expect(report).toMatchObject({ failed_steps: [] });
+    expect(firn.logEvents()).toContainEqual(
+      expect.objectContaining({ operation: "optimizer_table", table: "default.broken" }),
+    );
+    await firn.client.request("DELETE", `${tables}/broken`, "CATALOG_TOKEN");
+  });
+
   test("the cron compacts a table of small files by itself and records what it expected", async () => {
     await firn.client.request("PUT", "/admin/optimizer/config", "ADMIN_TOKEN", {
       small_files_min: 4,

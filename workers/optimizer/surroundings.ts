@@ -13,7 +13,15 @@ import {
   tableNameToString,
   type RpcResult,
 } from "#core";
-import { createCatalogClient, createFileIO, expireSnapshots, liveDataFiles, type CatalogClient } from "#iceberg";
+import {
+  createCatalogClient,
+  createFileIO,
+  expireSnapshots,
+  listAllTables,
+  liveDataFiles,
+  type CatalogClient,
+  type Table,
+} from "#iceberg";
 import {
   alertToView,
   createOptimizerState,
@@ -25,7 +33,7 @@ import {
 } from "#optimizer";
 import type { QueryContext, QueryReply, QueryRequest } from "#query";
 import { createR2Store } from "#storage";
-import { createConsoleSink } from "#telemetry";
+import { createConsoleSink, errorToLogFields, logEvent, type LogSink } from "#telemetry";
 import { createD1State } from "./d1-state.ts";
 
 /**
@@ -58,10 +66,11 @@ export function createOptimizerDeps(env: OptimizerEnv): OptimizerDeps {
   });
   const compactor = env.COMPACTOR as unknown as CompactorRpc;
   const webhookUrl = env.ALERT_WEBHOOK_URL;
+  const log = createConsoleSink();
   return {
     state: createOptimizerState(createD1State(env.STATE)),
     runSql: createRunSql(env),
-    listTables: () => listTables(catalog),
+    listTables: () => listTables(catalog, log),
     startCompaction: async (table, { minFileSize, targetFileSize }) =>
       fromRpcResult(await compactor.startCompact({ table, aggressive: true, minFileSize, targetFileSize })),
     async expireSnapshots(table, proposal) {
@@ -76,7 +85,7 @@ export function createOptimizerDeps(env: OptimizerEnv): OptimizerDeps {
     notify: webhookUrl === "" ? undefined : (alert) => postAlert(webhookUrl, alert),
     clock: systemClock,
     random: systemRandom,
-    log: createConsoleSink(),
+    log,
   };
 }
 
@@ -97,26 +106,33 @@ function createRunSql(env: OptimizerEnv): RunSql {
   };
 }
 
-/** Every table of every namespace that has a snapshot, with its live files. */
-async function* listTables(catalog: CatalogClient): AsyncIterable<TableFiles> {
-  for (const namespace of await catalog.listNamespaces()) {
-    for (const identifier of await catalog.listTables(namespace)) {
+/** Every table that has a snapshot, with its live files. One that cannot be read keeps none of the others from it. */
+async function* listTables(catalog: CatalogClient, log: LogSink): AsyncIterable<TableFiles> {
+  for (const identifier of await listAllTables(catalog)) {
+    try {
       const table = await catalog.loadTable(identifier);
-      if (table.currentSnapshot() === undefined) continue;
-      const files = await liveDataFiles(table);
-      yield {
-        table: tableNameToString(identifier),
-        history: {
-          snapshotTimesMs: table.metadata.snapshots.map((snapshot) => snapshot["timestamp-ms"]),
-          properties: table.metadata.properties,
-        },
-        files: files.map(({ dataFile }) => ({
-          partitionKey: stringifyJson([dataFile.specId, dataFile.partition]),
-          sizeBytes: dataFile.fileSizeBytes,
-        })),
-      };
+      if (table.currentSnapshot() !== undefined) yield await describeTable(table);
+    } catch (error) {
+      // Dropped since it was listed, or of a kind we do not maintain, such as one with delete files.
+      const fields = { operation: "optimizer_table", table: tableNameToString(identifier), ...errorToLogFields(error) };
+      logEvent(log, { event: "internal_error", level: "warn", ...fields });
     }
   }
+}
+
+async function describeTable(table: Table): Promise<TableFiles> {
+  const files = await liveDataFiles(table);
+  return {
+    table: tableNameToString(table.identifier),
+    history: {
+      snapshotTimesMs: table.metadata.snapshots.map((snapshot) => snapshot["timestamp-ms"]),
+      properties: table.metadata.properties,
+    },
+    files: files.map(({ dataFile }) => ({
+      partitionKey: stringifyJson([dataFile.specId, dataFile.partition]),
+      sizeBytes: dataFile.fileSizeBytes,
+    })),
+  };
 }
 
 async function postAlert(url: string, alert: Alert): Promise<void> {
