@@ -14,6 +14,7 @@ import {
   type RpcResult,
 } from "#core";
 import {
+  createByteCache,
   createCatalogClient,
   createFileIO,
   expireSnapshots,
@@ -52,10 +53,13 @@ interface QueryRpc {
 /** Who the optimizer's own queries are logged as by the query Worker. */
 const USER_ID = "firn-optimizer";
 const WEBHOOK_TIMEOUT_MS = 5000;
+/** Manifests are immutable and the same from one cron run to the next: kept between runs, up to this size. */
+const MANIFEST_BYTES = 16 * 1024 * 1024;
+const manifests = createByteCache(MANIFEST_BYTES);
 
 /** Everything a run needs, over this Worker's bindings. */
 export function createOptimizerDeps(env: OptimizerEnv): OptimizerDeps {
-  const io = createFileIO(createR2Store(env.LAKE), env.LAKE_BUCKET);
+  const io = createFileIO(createR2Store(env.LAKE), env.LAKE_BUCKET, manifests);
   const catalog = createCatalogClient({
     uri: "http://catalog.internal",
     fetch: (input, init) => env.CATALOG.fetch(input, init),
