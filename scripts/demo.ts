@@ -8,6 +8,7 @@ import { createFirnClient, type FirnClient, type Job } from "./lib/firn-client.t
 import { flightEvents } from "./lib/flights.ts";
 import { createTokens, freePort, startLocalFirn, type LocalFirn } from "./lib/local-firn.ts";
 import { ROOT } from "./lib/worker-configs.ts";
+import { median } from "./lib/statistics.ts";
 
 const FLIGHTS = Number(process.env["DEMO_FLIGHTS"] ?? 200_000);
 const BATCH = 1_000;
@@ -76,10 +77,6 @@ function endProgress(): void {
 
 function milliseconds(value: number): string {
   return `${value.toFixed(value < 10 ? 1 : 0)} ms`;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 function increment(counts: Map<string, number>, key: string): void {

@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { median } from "../../scripts/lib/statistics.ts";
 
 /** One thing measured: Firn's figure and those of its peers in the same unit. */
 export interface BenchCase {
@@ -20,14 +21,6 @@ export interface BenchReport {
   readonly cpu: string;
   readonly cases: readonly BenchCase[];
   readonly geomean: Readonly<Record<string, number>>;
-}
-
-/** The middle value; the mean of the middle two when the count is even. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
 /** Milliseconds a run took. */
