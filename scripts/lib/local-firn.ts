@@ -2,7 +2,15 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { createWriteStream, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { LOCAL_S3, ROOT, writeWorkerConfigs } from "./worker-configs.ts";
@@ -11,6 +19,7 @@ import { LOCAL_S3, ROOT, writeWorkerConfigs } from "./worker-configs.ts";
 export interface Tokens {
   readonly INGEST_TOKEN: string;
   readonly QUERY_TOKEN: string;
+  readonly WRITE_TOKEN: string;
   readonly CATALOG_TOKEN: string;
   readonly ADMIN_TOKEN: string;
 }
@@ -51,6 +60,7 @@ export function createTokens(): Tokens {
   return {
     INGEST_TOKEN: createToken("ingest"),
     QUERY_TOKEN: createToken("query"),
+    WRITE_TOKEN: createToken("write"),
     CATALOG_TOKEN: createToken("catalog"),
     ADMIN_TOKEN: createToken("admin"),
   };
@@ -75,10 +85,14 @@ export function loadOrCreateTokens(path: string): { readonly tokens: Tokens; rea
       throw new Error(`${path} has no ${name}: add it, or delete the file to get new tokens`);
     return value;
   };
+  // Row-level SQL has a scope of its own; a file without its token gets one.
+  const writeToken = entries.get("WRITE_TOKEN") ?? createToken("write");
+  if (!entries.has("WRITE_TOKEN")) appendFileSync(path, `WRITE_TOKEN=${writeToken}\n`);
   return {
     tokens: {
       INGEST_TOKEN: read("INGEST_TOKEN"),
       QUERY_TOKEN: read("QUERY_TOKEN"),
+      WRITE_TOKEN: writeToken,
       CATALOG_TOKEN: read("CATALOG_TOKEN"),
       ADMIN_TOKEN: read("ADMIN_TOKEN"),
     },

@@ -1,18 +1,25 @@
-// Scoped bearer tokens. Tokens are compared by their SHA-256 digests in constant time, and only digests stay in
+// Scoped bearer tokens, each limited to some namespaces if it says so. Tokens are compared by their SHA-256 digests in constant time, and only digests stay in
 // memory, so neither timing nor a dump of the configuration gives a token away.
 
 import { LakeError, sha256Hex } from "#core";
 
-/** What a token may do. `admin` implies all others. */
-export const SCOPES = ["ingest", "query", "catalog", "metrics", "admin"] as const;
+/** What a token may do. `write` (row-level SQL) implies `query`; `admin` implies all others. */
+export const SCOPES = ["ingest", "query", "write", "catalog", "metrics", "admin"] as const;
 
 /** One right. */
 export type Scope = (typeof SCOPES)[number];
+
+/** What a token of the scope `catalog` may do with the tables and views it reaches. */
+export type CatalogAccess = "read" | "write";
 
 /** Who is calling. `name` goes to logs and query_logs.user_id; it is never the token. */
 export interface Principal {
   readonly name: string;
   readonly scopes: readonly Scope[];
+  /** Namespaces the token reaches with all below them, levels joined by dots; absent: all. Applies to every scope. */
+  readonly namespaces?: readonly string[];
+  /** Limits the scope `catalog` alone. */
+  readonly access: CatalogAccess;
 }
 
 /** A configured token. */
@@ -25,10 +32,11 @@ export interface TokenEntry extends Principal {
 export interface TokenSettings {
   readonly INGEST_TOKEN?: string | undefined;
   readonly QUERY_TOKEN?: string | undefined;
+  readonly WRITE_TOKEN?: string | undefined;
   readonly CATALOG_TOKEN?: string | undefined;
   readonly METRICS_TOKEN?: string | undefined;
   readonly ADMIN_TOKEN?: string | undefined;
-  /** JSON: `[{"name": "etl", "sha256": "<hex>", "scopes": ["ingest", "query"]}]`. */
+  /** JSON: `[{"name": "etl", "sha256": "<hex>", "scopes": ["ingest", "query"], "namespaces": ["web"], "access": "read"}]`. */
   readonly FIRN_TOKENS?: string | undefined;
 }
 
@@ -38,22 +46,41 @@ function isScope(value: unknown): value is Scope {
   return SCOPES.some((scope) => scope === value);
 }
 
+function isAccess(value: unknown): value is CatalogAccess {
+  return value === "read" || value === "write";
+}
+
+/** A list of namespaces; an empty one would read as "all" to some and "none" to others. */
+function isNamespaceList(value: unknown): value is readonly string[] {
+  const isName = (item: unknown): boolean =>
+    typeof item === "string" && item.split(".").every((level) => level !== "" && !level.includes("/"));
+  return Array.isArray(value) && value.length > 0 && value.every(isName);
+}
+
+const ENTRY_MEMBERS: ReadonlySet<string> = new Set(["name", "sha256", "scopes", "namespaces", "access"]);
+
 function parseTokenEntry(value: unknown, position: number): TokenEntry {
   const entry = (typeof value === "object" && value !== null ? value : {}) as Readonly<Record<string, unknown>>;
-  const { name, sha256, scopes } = entry;
+  const { name, sha256, scopes, namespaces, access = "write" } = entry;
   if (
     typeof name !== "string" ||
     name === "" ||
     typeof sha256 !== "string" ||
     !SHA256_HEX.test(sha256.toLowerCase()) ||
     !Array.isArray(scopes) ||
-    !scopes.every(isScope)
+    !scopes.every(isScope) ||
+    !(namespaces === undefined || isNamespaceList(namespaces)) ||
+    !isAccess(access) ||
+    // A misspelt restriction must not leave a token unrestricted.
+    !Object.keys(entry).every((member) => ENTRY_MEMBERS.has(member)) ||
+    (scopes.includes("admin") && (namespaces !== undefined || access === "read"))
   ) {
-    throw new LakeError("internal", "The tokens are not configured correctly.", {
-      context: { setting: "FIRN_TOKENS", position, expected: "name, sha256 (64 hex digits), scopes" },
+    throw misconfigured({
+      position,
+      expected: `name, sha256 (64 hex digits), scopes of ${SCOPES.join(", ")}; namespaces and access but for admin`,
     });
   }
-  return { name, sha256: sha256.toLowerCase(), scopes };
+  return { name, sha256: sha256.toLowerCase(), scopes, ...(namespaces === undefined ? {} : { namespaces }), access };
 }
 
 function parseTokenList(text: string): readonly TokenEntry[] {
@@ -63,12 +90,31 @@ function parseTokenList(text: string): readonly TokenEntry[] {
   } catch {
     list = undefined;
   }
-  if (!Array.isArray(list)) {
-    throw new LakeError("internal", "The tokens are not configured correctly.", {
-      context: { setting: "FIRN_TOKENS", expected: "a JSON array" },
-    });
-  }
+  if (!Array.isArray(list)) throw misconfigured({ expected: "a JSON array" });
   return list.map(parseTokenEntry);
+}
+
+function misconfigured(context: Readonly<Record<string, unknown>>): LakeError {
+  return new LakeError("internal", "The tokens are not configured correctly.", {
+    context: { setting: "FIRN_TOKENS", ...context },
+  });
+}
+
+/** What a token is limited to, as one text: scopes of one token add up only under the same limits. */
+function limitsOf({ namespaces, access }: Principal): string {
+  return JSON.stringify([namespaces?.toSorted() ?? null, access]);
+}
+
+/** Errors: `internal` when one token is listed under different limits: their sum would widen both. */
+function checkSameLimits(entries: readonly TokenEntry[]): void {
+  const limits = new Map<string, string>();
+  for (const entry of entries) {
+    const known = limits.get(entry.sha256);
+    if (known !== undefined && known !== limitsOf(entry)) {
+      throw misconfigured({ name: entry.name, expected: "the same namespaces and access wherever a token is listed" });
+    }
+    limits.set(entry.sha256, limitsOf(entry));
+  }
 }
 
 /**
@@ -80,6 +126,7 @@ export async function loadTokens(settings: TokenSettings): Promise<readonly Toke
   const single: readonly (readonly [Scope, string | undefined])[] = [
     ["ingest", settings.INGEST_TOKEN],
     ["query", settings.QUERY_TOKEN],
+    ["write", settings.WRITE_TOKEN],
     ["catalog", settings.CATALOG_TOKEN],
     ["metrics", settings.METRICS_TOKEN],
     ["admin", settings.ADMIN_TOKEN],
@@ -87,10 +134,12 @@ export async function loadTokens(settings: TokenSettings): Promise<readonly Toke
   const entries: TokenEntry[] = [];
   for (const [scope, token] of single) {
     if (token === undefined || token.trim() === "") continue;
-    entries.push({ name: scope, sha256: await sha256Hex(token.trim()), scopes: [scope] });
+    entries.push({ name: scope, sha256: await sha256Hex(token.trim()), scopes: [scope], access: "write" });
   }
   const list = settings.FIRN_TOKENS?.trim() ?? "";
-  return list === "" ? entries : [...entries, ...parseTokenList(list)];
+  if (list !== "") entries.push(...parseTokenList(list));
+  checkSameLimits(entries);
+  return entries;
 }
 
 /** Compares two digests of equal length; the time does not depend on where they differ. */
@@ -122,12 +171,34 @@ export async function authenticate(tokens: readonly TokenEntry[], header: string
   const matching = tokens.filter((entry) => isSameDigest(digest, entry.sha256));
   const [first] = matching;
   if (first === undefined) throw new LakeError("unauthenticated", "The token is not known; nothing was done.");
-  return { name: first.name, scopes: matching.flatMap((entry) => entry.scopes) };
+  const { name, namespaces, access } = first;
+  const scopes = matching.flatMap((entry) => entry.scopes);
+  return { name, scopes, ...(namespaces === undefined ? {} : { namespaces }), access };
 }
 
 /** Whether the caller may do what needs the scope. */
-export function hasScope(principal: Principal, scope: Scope): boolean {
-  return principal.scopes.includes(scope) || principal.scopes.includes("admin");
+export function hasScope({ scopes }: Principal, scope: Scope): boolean {
+  return scopes.includes(scope) || scopes.includes("admin") || (scope === "query" && scopes.includes("write"));
+}
+
+/** Whether the caller reaches the namespace: it is listed, or lies below a listed one. */
+export function mayUseNamespace({ namespaces }: Pick<Principal, "namespaces">, namespace: readonly string[]): boolean {
+  if (namespaces === undefined) return true;
+  const name = namespace.join(".");
+  return namespaces.some((allowed) => name === allowed || name.startsWith(`${allowed}.`));
+}
+
+/** Refuses a caller that does not reach the namespace. Errors: `forbidden`, naming it. */
+export function requireNamespace(principal: Principal, namespace: readonly string[]): void {
+  if (mayUseNamespace(principal, namespace)) return;
+  const name = namespace.join(".");
+  throw new LakeError(
+    "forbidden",
+    `The token "${principal.name}" does not reach the namespace ${name}; nothing was done.`,
+    {
+      details: { required_namespace: name },
+    },
+  );
 }
 
 /** Refuses a caller without the scope. Errors: `forbidden`, naming the scope. */

@@ -13,6 +13,7 @@ import type { CollectorServices } from "../../workers/collector/services.ts";
 export const TOKENS = {
   INGEST_TOKEN: "ingest-secret",
   QUERY_TOKEN: "query-secret",
+  WRITE_TOKEN: "write-secret",
   CATALOG_TOKEN: "catalog-secret",
   METRICS_TOKEN: "metrics-secret",
   ADMIN_TOKEN: "admin-secret",

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { LakeError, sha256Hex } from "#core";
-import { authenticate, hasScope, loadTokens, requireScope } from "#http";
+import { authenticate, hasScope, loadTokens, mayUseNamespace, requireNamespace, requireScope, SCOPES } from "#http";
 
 async function refusal(run: () => Promise<unknown>): Promise<LakeError> {
   try {
@@ -15,10 +15,10 @@ async function refusal(run: () => Promise<unknown>): Promise<LakeError> {
 test("each token gives its scope and admin gives all", async () => {
   const tokens = await loadTokens({ INGEST_TOKEN: "i", ADMIN_TOKEN: "a" });
   const ingest = await authenticate(tokens, "Bearer i");
-  expect(ingest).toEqual({ name: "ingest", scopes: ["ingest"] });
+  expect(ingest).toEqual({ name: "ingest", scopes: ["ingest"], access: "write" });
   expect(hasScope(ingest, "query")).toBe(false);
   const admin = await authenticate(tokens, "bearer a");
-  expect(["ingest", "query", "catalog", "metrics", "admin"].every((s) => hasScope(admin, s as "ingest"))).toBe(true);
+  expect(SCOPES.every((scope) => hasScope(admin, scope))).toBe(true);
 });
 
 test("C1 an empty or blank secret is no token", async () => {
@@ -38,7 +38,7 @@ test("named tokens are configured by digest, and one token under two names has b
     ]),
   });
   const principal = await authenticate(tokens, "Bearer shared");
-  expect(principal).toEqual({ name: "etl", scopes: ["ingest", "query"] });
+  expect(principal).toEqual({ name: "etl", scopes: ["ingest", "query"], access: "write" });
   const error = await refusal(async () => requireScope(principal, "admin"));
   expect(error).toMatchObject({ code: "forbidden", details: { required_scope: "admin" } });
   expect(error.message).not.toContain("shared");
@@ -50,6 +50,61 @@ test("a near miss is refused", async () => {
     expect((await refusal(() => authenticate(tokens, `Bearer ${token}`))).code).toBe("unauthenticated");
   }
   expect((await authenticate(tokens, "Bearer correct-horse")).name).toBe("admin");
+});
+
+test("I160 the scope write implies query and nothing else", async () => {
+  const writer = await authenticate(await loadTokens({ WRITE_TOKEN: "w", QUERY_TOKEN: "q" }), "Bearer w");
+  expect(SCOPES.filter((scope) => hasScope(writer, scope))).toEqual(["query", "write"]);
+  const reader = await authenticate(await loadTokens({ WRITE_TOKEN: "w", QUERY_TOKEN: "q" }), "Bearer q");
+  expect(hasScope(reader, "write")).toBe(false);
+});
+
+test("I160 a token reaches its namespaces and those below them, not ones that begin alike", async () => {
+  const tokens = await loadTokens({
+    FIRN_TOKENS: JSON.stringify([
+      {
+        name: "web",
+        sha256: await sha256Hex("t"),
+        scopes: ["catalog"],
+        namespaces: ["web", "a.b"],
+        access: "read",
+      },
+    ]),
+  });
+  const principal = await authenticate(tokens, "Bearer t");
+  expect(principal).toEqual({ name: "web", scopes: ["catalog"], namespaces: ["web", "a.b"], access: "read" });
+  for (const namespace of [["web"], ["web", "x"], ["a", "b"], ["a", "b", "c"]]) {
+    expect([namespace, mayUseNamespace(principal, namespace)]).toEqual([namespace, true]);
+  }
+  for (const namespace of [["webs"], ["a"], ["a", "bc"], ["default"], []]) {
+    expect([namespace, mayUseNamespace(principal, namespace)]).toEqual([namespace, false]);
+  }
+  const error = await refusal(async () => requireNamespace(principal, ["default"]));
+  expect(error).toMatchObject({ code: "forbidden", details: { required_namespace: "default" } });
+  expect(mayUseNamespace({}, ["default"])).toBe(true);
+});
+
+test.each([
+  ["no namespace at all", { namespaces: [] }],
+  ["an empty namespace", { namespaces: ["a."] }],
+  ["a namespace that is no text", { namespaces: [1] }],
+  ["an unknown access", { access: "append" }],
+  ["a misspelt limit", { namespace: ["web"] }],
+  ["a limited admin", { scopes: ["admin"], namespaces: ["web"] }],
+  ["a reading admin", { scopes: ["admin"], access: "read" }],
+])("C1 a token with %s is a malformed setting, never an unlimited token", async (_what, change) => {
+  const entry = { name: "x", sha256: await sha256Hex("x"), scopes: ["catalog"], ...change };
+  const error = await refusal(() => loadTokens({ FIRN_TOKENS: JSON.stringify([entry]) }));
+  expect(error.context).toMatchObject({ setting: "FIRN_TOKENS" });
+});
+
+test("C1 one token under two limits is a malformed setting", async () => {
+  const sha256 = await sha256Hex("shared");
+  const narrow = { name: "narrow", sha256, scopes: ["catalog"], namespaces: ["web"] };
+  const wide = { name: "wide", sha256, scopes: ["query"] };
+  const error = await refusal(() => loadTokens({ FIRN_TOKENS: JSON.stringify([narrow, wide]) }));
+  expect(error.context).toMatchObject({ setting: "FIRN_TOKENS", name: "wide" });
+  await loadTokens({ FIRN_TOKENS: JSON.stringify([narrow, { ...wide, namespaces: ["web"] }]) });
 });
 
 test.each(["{}", "nonsense", '[{"name":"x"}]', '[{"name":"x","sha256":"00","scopes":["ingest"]}]', "[null]"])(

@@ -1,7 +1,7 @@
 // POST /v1/events: events in, verdicts out. A 2xx means that every accepted event is durable.
 
 import { LakeError, parseTableName, type TableIdentifier } from "#core";
-import { jsonResponse, readBody, requireScope, type HttpContext } from "#http";
+import { jsonResponse, readBody, requireNamespace, requireScope, type HttpContext } from "#http";
 import type { IngestReply } from "#ingest";
 import { LATENCY_BOUNDS_SECONDS } from "#telemetry";
 import { z } from "@hono/zod-openapi";
@@ -111,6 +111,7 @@ export const eventRoutes: RouteModule = (app, { clock, ingest, metrics }) => {
     const name = [...table.namespace, table.name].join(".");
     c.set("operation", { event: "ingest_batch", table: name });
     if (table.namespace[0] === OWN_NAMESPACE) requireScope(c.get("principal"), "admin");
+    requireNamespace(c.get("principal"), table.namespace);
     const body = await readBody(c.req.raw, MAX_BODY_BYTES);
     const reply = await ingest.ingestEvents({
       table,

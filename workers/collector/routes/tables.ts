@@ -1,7 +1,7 @@
 // GET /v1/tables: what there is to query.
 
 import { parseTableName, tableNameToString } from "#core";
-import { jsonResponse } from "#http";
+import { jsonResponse, mayUseNamespace, requireNamespace } from "#http";
 import { listAllTables } from "#iceberg";
 import { z } from "@hono/zod-openapi";
 import type { RouteModule } from "../services.ts";
@@ -25,11 +25,14 @@ export const tableRoutes: RouteModule = (app, { catalog }) => {
       tag: "Tables",
       summary: "List all tables",
       scope: "query",
-      replies: { 200: { description: "Every table of every namespace.", schema: TableListSchema } },
+      replies: { 200: { description: "Every table of every namespace the token reaches.", schema: TableListSchema } },
       errors: ERRORS,
     },
-    async () => {
-      const tables = (await listAllTables(catalog.client)).map((table) => ({
+    async (_input, c) => {
+      const reachable = (await listAllTables(catalog.client)).filter((table) =>
+        mayUseNamespace(c.get("principal"), table.namespace),
+      );
+      const tables = reachable.map((table) => ({
         name: tableNameToString(table),
         namespace: table.namespace.join("."),
         table: table.name,
@@ -50,9 +53,10 @@ export const tableRoutes: RouteModule = (app, { catalog }) => {
       replies: { 200: { description: "The table as of its current snapshot.", schema: TableDescriptionSchema } },
       errors: ["table_not_found", "namespace_not_found", ...ERRORS],
     },
-    async ({ params }) =>
-      jsonResponse(
-        describeTable(await catalog.client.loadTable(parseTableName(`${params.namespace}.${params.table}`))),
-      ),
+    async ({ params }, c) => {
+      const table = parseTableName(`${params.namespace}.${params.table}`);
+      requireNamespace(c.get("principal"), table.namespace);
+      return jsonResponse(describeTable(await catalog.client.loadTable(table)));
+    },
   );
 };
