@@ -52,9 +52,11 @@ function isAccess(value: unknown): value is CatalogAccess {
 
 /** A list of namespaces; an empty one would read as "all" to some and "none" to others. */
 function isNamespaceList(value: unknown): value is readonly string[] {
-  const isName = (item: unknown): boolean =>
-    typeof item === "string" && item.split(".").every((level) => level !== "" && !level.includes("/"));
-  return Array.isArray(value) && value.length > 0 && value.every(isName);
+  return Array.isArray(value) && value.length > 0 && value.every(isNamespaceName);
+}
+
+function isNamespaceName(value: unknown): boolean {
+  return typeof value === "string" && value.split(".").every((level) => level !== "" && !level.includes("/"));
 }
 
 const ENTRY_MEMBERS: ReadonlySet<string> = new Set(["name", "sha256", "scopes", "namespaces", "access"]);
