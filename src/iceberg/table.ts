@@ -2,77 +2,19 @@
 
 import type { TableIdentifier } from "#core";
 import type { Scalar } from "#columnar";
-import type { DataFile } from "./data-file.ts";
+import type { DataFile, DeleteFile } from "./data-file.ts";
 import type { IcebergSchema } from "./schema.ts";
-import type { PartitionSpec, Snapshot, SortField, SortOrder, TableMetadata } from "./table-metadata.ts";
+import type {
+  CatalogCommitOutcome,
+  CatalogTransaction,
+  CommitOptions,
+  ExpireSnapshots,
+  RemoveOrphanFiles,
+  TableOperations,
+  Transaction,
+} from "./operations.ts";
+import type { PartitionSpec, Snapshot, SortOrder, TableMetadata } from "./table-metadata.ts";
 import type { PartitionSpecRequest } from "./table-update.ts";
-
-/**
- * How a commit ended. `unknown` remains only after the table was reloaded and could not tell; nothing is deleted
- * then. After `conflict` nothing was committed.
- */
-export type CommitOutcome =
-  | { readonly outcome: "committed"; readonly table: Table; readonly snapshotId?: bigint }
-  | { readonly outcome: "conflict"; readonly reason: string }
-  | { readonly outcome: "unknown"; readonly error: unknown };
-
-/** Limits of one commit. */
-export interface CommitOptions {
-  /** Attempts in all against moving bases; default 5. */
-  readonly attempts?: number;
-}
-
-/** A pending change that ends in one atomic commit. */
-export interface PendingCommit {
-  /** Commits; may be called once. Errors: `storage_unavailable` and others from before the commit was sent. */
-  commit(options?: CommitOptions): Promise<CommitOutcome>;
-}
-
-/** Adds files. Never conflicts with other appends. */
-export interface AppendFiles extends PendingCommit {
-  addFile(file: DataFile): AppendFiles;
-  addFiles(files: readonly DataFile[]): AppendFiles;
-  /** Adds a key to the snapshot's summary. */
-  setSummary(key: string, value: string): AppendFiles;
-  /** Sets a table property in the same atomic commit. */
-  setProperty(key: string, value: string): AppendFiles;
-  /**
-   * Aborts the commit as a conflict when this returns a reason for the base it would be applied to; called on every
-   * attempt with that attempt's metadata.
-   */
-  validate(check: (base: TableMetadata) => string | undefined): AppendFiles;
-}
-
-/** Replaces files by others holding the same rows. */
-export interface RewriteFiles extends PendingCommit {
-  deleteFiles(files: readonly DataFile[]): RewriteFiles;
-  addFiles(files: readonly DataFile[]): RewriteFiles;
-  setSummary(key: string, value: string): RewriteFiles;
-}
-
-/** Sets and removes table properties. */
-export interface UpdateProperties extends PendingCommit {
-  set(key: string, value: string): UpdateProperties;
-  remove(key: string): UpdateProperties;
-}
-
-/** Changes the partition spec of future files. */
-export interface UpdateSpec extends PendingCommit {
-  /** Default transform identity; the default name is that of the column and transform, as timestamp_day. */
-  addField(column: string, transform?: string, name?: string): UpdateSpec;
-  removeField(name: string): UpdateSpec;
-}
-
-/** Where nulls go in a sort order. */
-export type NullOrder = SortField["null-order"];
-
-/** Replaces the sort order of future files; no keys at all means unsorted. */
-export interface ReplaceSortOrder extends PendingCommit {
-  /** Nulls first by default. */
-  asc(column: string, nullOrder?: NullOrder): ReplaceSortOrder;
-  /** Nulls last by default. */
-  desc(column: string, nullOrder?: NullOrder): ReplaceSortOrder;
-}
 
 /** A condition every wanted row fulfils; see ScanPredicate of the SQL engine. Values in physical form. */
 export interface IcebergPredicate {
@@ -86,6 +28,8 @@ export interface ScanOptions {
   readonly predicates?: readonly IcebergPredicate[];
   /** Default: the current snapshot. */
   readonly snapshotId?: bigint;
+  /** A branch or tag, when no snapshot id is given. */
+  readonly ref?: string;
 }
 
 /** A live data file with its data sequence number. */
@@ -94,9 +38,25 @@ export interface LiveDataFile {
   readonly sequenceNumber: bigint;
 }
 
+/** A live delete file with its data sequence number. */
+export interface LiveDeleteFile {
+  readonly deleteFile: DeleteFile;
+  readonly sequenceNumber: bigint;
+}
+
+/** A data file to scan with the deletes that have to be applied to it. */
+export interface ScanFile extends LiveDataFile {
+  /** Sequence number of the snapshot that added the file; `_last_updated_sequence_number` of rows without their own. */
+  readonly fileSequenceNumber: bigint;
+  /** A deletion vector stands alone among position deletes: it holds those of all files before it. */
+  readonly deletes: readonly LiveDeleteFile[];
+}
+
 /** Files that may hold matching rows, and why the others cannot. */
 export interface ScanPlan {
-  readonly files: readonly LiveDataFile[];
+  readonly files: readonly ScanFile[];
+  /** Distinct delete files that apply to them. */
+  readonly deleteFiles: number;
   readonly filesTotal: number;
   readonly bytesTotal: number;
   readonly recordsTotal: number;
@@ -106,7 +66,7 @@ export interface ScanPlan {
 }
 
 /** A table at one metadata version. Immutable: operations return the table they made. */
-export interface Table {
+export interface Table extends TableOperations {
   readonly identifier: TableIdentifier;
   readonly metadata: TableMetadata;
   readonly metadataLocation: string;
@@ -116,13 +76,43 @@ export interface Table {
   currentSnapshot(): Snapshot | undefined;
   /** The table as the catalog has it now. */
   refresh(): Promise<Table>;
-  newAppend(): AppendFiles;
-  newRewrite(): RewriteFiles;
-  updateProperties(): UpdateProperties;
-  updateSpec(): UpdateSpec;
-  replaceSortOrder(): ReplaceSortOrder;
+  /** Several changes in one atomic commit. */
+  newTransaction(): Transaction;
+  expireSnapshots(): ExpireSnapshots;
+  removeOrphanFiles(): RemoveOrphanFiles;
   planScan(options?: ScanOptions): Promise<ScanPlan>;
 }
+
+export type {
+  AddColumnOptions,
+  AppendFiles,
+  CatalogCommitOutcome,
+  CatalogTransaction,
+  CommitOptions,
+  CommitOutcome,
+  ConflictChecks,
+  DeleteFiles,
+  ExpireReport,
+  ExpireSnapshots,
+  ManageSnapshots,
+  NullOrder,
+  OrphanReport,
+  OverwriteFiles,
+  PendingCommit,
+  RemoveOrphanFiles,
+  ReplaceSortOrder,
+  RewriteFiles,
+  RewriteManifests,
+  RowDelta,
+  SnapshotUpdate,
+  TableOperations,
+  Transaction,
+  UpdateLocation,
+  UpdateProperties,
+  UpdateSchema,
+  UpdateSpec,
+  UpdateStatistics,
+} from "./operations.ts";
 
 /** A table to create. Field ids are assigned by the catalog: any distinct ids will do. */
 export interface CreateTableDefinition {
@@ -155,4 +145,11 @@ export interface CatalogClient {
   /** Errors: `table_not_found`. `purge` also asks the catalog to delete the files. */
   dropTable(table: TableIdentifier | string, options?: { readonly purge?: boolean }): Promise<void>;
   tableExists(table: TableIdentifier | string): Promise<boolean>;
+  /** Starts changes of several tables that are committed together. */
+  transaction(): CatalogTransaction;
+  /**
+   * Commits transactions of different tables together through transactions/commit: all of them or none. Errors:
+   * `unsupported_operation` when the catalog does not offer it.
+   */
+  commitTransaction(transactions: readonly Transaction[], options?: CommitOptions): Promise<CatalogCommitOutcome>;
 }
