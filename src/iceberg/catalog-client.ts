@@ -231,5 +231,8 @@ export async function expireSnapshots(table: Table, options: ExpireOptions): Pro
 /** Every live data file of a snapshot, the current one by default. Errors: as Table.planScan. */
 export async function liveDataFiles(table: Table, snapshotId?: bigint): Promise<readonly LiveDataFile[]> {
   const plan = await table.planScan(snapshotId === undefined ? {} : { snapshotId });
+  if (plan.deleteFiles > 0) {
+    throw new LakeError("unsupported_operation", "The table has delete files, which are not applied here.");
+  }
   return plan.files;
 }

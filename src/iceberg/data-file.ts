@@ -1,19 +1,22 @@
-// A data file as table operations pass it around, and its plain JSON form for RPC and workflow state.
+// Data files and delete files as table operations pass them around, and their plain JSON form for RPC and workflow state.
 // Source: Iceberg table spec, data_file.
 
 import { LakeError } from "#core";
 import type { Scalar } from "#columnar";
 
 /**
- * One immutable data file of a table.
+ * What data files and delete files have in common.
  *
  * Shapes: maps are keyed by field id. `partition` has one value for each field of the spec, in the physical form
  * of the transform's result: day, month, year and hour are integers since 1970.
  * Units/ranges: bounds are single-value binary; a missing key means unknown.
+ * Ownership: shared; bounds may be views of a manifest's bytes and may not be mutated.
  */
-export interface DataFile {
-  readonly content: 0;
+export interface ContentFile {
+  /** 0 data, 1 position deletes or a deletion vector, 2 equality deletes. */
+  readonly content: 0 | 1 | 2;
   readonly filePath: string;
+  /** PARQUET, AVRO, ORC, or PUFFIN for a deletion vector. */
   readonly fileFormat: string;
   readonly specId: number;
   readonly partition: readonly Scalar[];
@@ -27,6 +30,31 @@ export interface DataFile {
   readonly upperBounds: ReadonlyMap<number, Uint8Array>;
   readonly splitOffsets: readonly number[];
   readonly sortOrderId?: number;
+  readonly keyMetadata?: Uint8Array;
+}
+
+/** One immutable data file of a table. */
+export interface DataFile extends ContentFile {
+  readonly content: 0;
+  /** Row id of the file's first row, format version 3; its other rows count up from there. Inheritance is done. */
+  readonly firstRowId?: bigint;
+}
+
+/** One immutable file of deletes. */
+export interface DeleteFile extends ContentFile {
+  readonly content: 1 | 2;
+  /** Columns whose values name the deleted rows; only equality deletes have them. */
+  readonly equalityIds?: readonly number[];
+  /** The only data file the deletes are about; every deletion vector has one. */
+  readonly referencedDataFile?: string;
+  /** Where a deletion vector's blob starts in its Puffin file. */
+  readonly contentOffset?: number;
+  readonly contentSizeBytes?: number;
+}
+
+/** Whether a delete file is a deletion vector: a bitmap of one data file's deleted positions. */
+export function isDeletionVector(file: DeleteFile): boolean {
+  return file.content === 1 && file.fileFormat === "PUFFIN";
 }
 
 type CountsJson = Readonly<Record<string, number>>;
@@ -43,9 +71,9 @@ export type ScalarJson =
   | { readonly base64: string }
   | { readonly unscaled: string; readonly scale: number };
 
-/** {@link DataFile} in plain JSON; bytes are base64. */
-export interface DataFileJson {
-  readonly content: 0;
+/** {@link ContentFile} in plain JSON; bytes are base64. */
+export interface ContentFileJson {
+  readonly content: 0 | 1 | 2;
   readonly filePath: string;
   readonly fileFormat: string;
   readonly specId: number;
@@ -60,12 +88,67 @@ export interface DataFileJson {
   readonly upperBounds: BoundsJson;
   readonly splitOffsets: readonly number[];
   readonly sortOrderId?: number;
+  readonly keyMetadata?: string;
+}
+
+/** {@link DataFile} in plain JSON. */
+export interface DataFileJson extends ContentFileJson {
+  readonly content: 0;
+  /** A decimal integer. */
+  readonly firstRowId?: string;
+}
+
+/** {@link DeleteFile} in plain JSON. */
+export interface DeleteFileJson extends ContentFileJson {
+  readonly content: 1 | 2;
+  readonly equalityIds?: readonly number[];
+  readonly referencedDataFile?: string;
+  readonly contentOffset?: number;
+  readonly contentSizeBytes?: number;
 }
 
 /** The file in plain JSON; inverse of {@link dataFileFromJson}. */
 export function dataFileToJson(file: DataFile): DataFileJson {
   return {
+    ...contentFileToJson(file),
     content: 0,
+    ...(file.firstRowId === undefined ? {} : { firstRowId: file.firstRowId.toString() }),
+  };
+}
+
+/** The file of its plain JSON; inverse of {@link dataFileToJson}. */
+export function dataFileFromJson(json: DataFileJson): DataFile {
+  return {
+    ...contentFileFromJson(json),
+    content: 0,
+    ...(json.firstRowId === undefined ? {} : { firstRowId: BigInt(json.firstRowId) }),
+  };
+}
+
+/** The file in plain JSON; inverse of {@link deleteFileFromJson}. */
+export function deleteFileToJson(file: DeleteFile): DeleteFileJson {
+  return { ...contentFileToJson(file), content: file.content, ...deleteFields(file) };
+}
+
+/** The file of its plain JSON; inverse of {@link deleteFileToJson}. */
+export function deleteFileFromJson(json: DeleteFileJson): DeleteFile {
+  return { ...contentFileFromJson(json), content: json.content, ...deleteFields(json) };
+}
+
+function deleteFields(
+  file: DeleteFile | DeleteFileJson,
+): Pick<DeleteFile, "equalityIds" | "referencedDataFile" | "contentOffset" | "contentSizeBytes"> {
+  const { equalityIds, referencedDataFile, contentOffset, contentSizeBytes } = file;
+  return {
+    ...(equalityIds === undefined ? {} : { equalityIds }),
+    ...(referencedDataFile === undefined ? {} : { referencedDataFile }),
+    ...(contentOffset === undefined ? {} : { contentOffset }),
+    ...(contentSizeBytes === undefined ? {} : { contentSizeBytes }),
+  };
+}
+
+function contentFileToJson(file: ContentFile): Omit<ContentFileJson, "content"> {
+  return {
     filePath: file.filePath,
     fileFormat: file.fileFormat,
     specId: file.specId,
@@ -80,13 +163,12 @@ export function dataFileToJson(file: DataFile): DataFileJson {
     upperBounds: boundsToJson(file.upperBounds),
     splitOffsets: file.splitOffsets,
     ...(file.sortOrderId === undefined ? {} : { sortOrderId: file.sortOrderId }),
+    ...(file.keyMetadata === undefined ? {} : { keyMetadata: bytesToBase64(file.keyMetadata) }),
   };
 }
 
-/** The file of its plain JSON; inverse of {@link dataFileToJson}. */
-export function dataFileFromJson(json: DataFileJson): DataFile {
+function contentFileFromJson(json: ContentFileJson): Omit<ContentFile, "content"> {
   return {
-    content: 0,
     filePath: json.filePath,
     fileFormat: json.fileFormat,
     specId: json.specId,
@@ -101,6 +183,7 @@ export function dataFileFromJson(json: DataFileJson): DataFile {
     upperBounds: boundsFromJson(json.upperBounds),
     splitOffsets: json.splitOffsets,
     ...(json.sortOrderId === undefined ? {} : { sortOrderId: json.sortOrderId }),
+    ...(json.keyMetadata === undefined ? {} : { keyMetadata: base64ToBytes(json.keyMetadata) }),
   };
 }
 

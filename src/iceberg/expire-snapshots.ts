@@ -12,7 +12,7 @@ import { PARALLEL_READS, mapConcurrent } from "./concurrency.ts";
 import { decodeManifestList } from "./manifest-read.ts";
 import { STATUS_DELETED, type ManifestFile } from "./manifest.ts";
 import { baseRequirements, checkWritable } from "./snapshot-commit.ts";
-import { readManifestEntries } from "./snapshot-files.ts";
+import { readManifestEntries } from "./manifest-entries.ts";
 import type { TableDeps } from "./table-deps.ts";
 import { MAIN_BRANCH, type Snapshot, type TableMetadata } from "./table-metadata.ts";
 import type { TableRequirement } from "./table-update.ts";

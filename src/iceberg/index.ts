@@ -2,7 +2,7 @@
 
 export { listAllTables } from "./all-tables.ts";
 export { createCatalogClient, expireSnapshots, liveDataFiles, type CatalogClientOptions } from "./catalog-client.ts";
-export type { ExpireOptions, ExpireReport } from "./expire-snapshots.ts";
+export type { ExpireOptions } from "./expire-snapshots.ts";
 export type { CatalogServerDeps } from "./catalog-server/catalog-deps.ts";
 export { createCatalogHandler } from "./catalog-server/handler.ts";
 export { createMemoryPointerStore } from "./catalog-server/memory-pointers.ts";
@@ -10,7 +10,7 @@ export type { Namespace, NamespaceChange, PointerStore } from "./catalog-server/
 export { createSqlPointerStore, type SqlQuery } from "./catalog-server/sql-pointers.ts";
 export { dataFileFromParquet, type ParquetDataFile } from "./data-file-metrics.ts";
 export { createByteCache, createFileIO, type ByteCache, type FileIO } from "./file-io.ts";
-export { decodeManifest, decodeManifestList } from "./manifest-read.ts";
+export { decodeDeleteManifest, decodeManifest, decodeManifestList } from "./manifest-read.ts";
 export type { ManifestEntry, ManifestFile } from "./manifest.ts";
 export { readTableMetadata } from "./metadata-file.ts";
 export { encodeTableMetadata, parseTableMetadata } from "./metadata-json.ts";
@@ -20,7 +20,18 @@ export { specTuple } from "./spec-tuple.ts";
 export { scalarToSingleValue, singleValueToScalar } from "./single-value.ts";
 export { partitionFieldName } from "./table-changes.ts";
 export { applyTransform, canTransform, parseTransform, transformResultType, type Transform } from "./transform.ts";
-export { dataFileFromJson, dataFileToJson, type DataFile, type DataFileJson } from "./data-file.ts";
+export {
+  dataFileFromJson,
+  dataFileToJson,
+  deleteFileFromJson,
+  deleteFileToJson,
+  isDeletionVector,
+  type ContentFile,
+  type DataFile,
+  type DataFileJson,
+  type DeleteFile,
+  type DeleteFileJson,
+} from "./data-file.ts";
 export {
   childFields,
   fieldsById,
@@ -56,23 +67,44 @@ export {
   type TableUpdate,
 } from "./table-update.ts";
 export {
+  type AddColumnOptions,
   type AppendFiles,
   type CatalogClient,
+  type CatalogCommitOutcome,
+  type CatalogTransaction,
   type CommitOptions,
   type CommitOutcome,
+  type ConflictChecks,
   type CreateOptions,
   type CreateTableDefinition,
+  type DeleteFiles,
+  type ExpireReport,
+  type ExpireSnapshots,
   type IcebergPredicate,
   type LiveDataFile,
+  type LiveDeleteFile,
+  type ManageSnapshots,
   type NullOrder,
+  type OrphanReport,
+  type OverwriteFiles,
   type PendingCommit,
+  type RemoveOrphanFiles,
   type ReplaceSortOrder,
   type RewriteFiles,
+  type RewriteManifests,
+  type RowDelta,
+  type ScanFile,
   type ScanOptions,
   type ScanPlan,
+  type SnapshotUpdate,
   type Table,
+  type TableOperations,
+  type Transaction,
+  type UpdateLocation,
   type UpdateProperties,
+  type UpdateSchema,
   type UpdateSpec,
+  type UpdateStatistics,
 } from "./table.ts";
 export {
   icebergTypeToDataType,

@@ -5,7 +5,8 @@ import { PARALLEL_READS, mapConcurrent } from "./concurrency.ts";
 import type { FileIO } from "./file-io.ts";
 import { STATUS_DELETED, STATUS_EXISTING, liveFileCount, type ManifestEntry, type ManifestFile } from "./manifest.ts";
 import type { UnsequencedManifest } from "./manifest-write.ts";
-import { readManifestEntries, type SnapshotFiles } from "./snapshot-files.ts";
+import { readManifestEntries } from "./manifest-entries.ts";
+import type { SnapshotFiles } from "./snapshot-files.ts";
 import type { TableMetadata } from "./table-metadata.ts";
 
 /** Manifests of one spec at which they are merged (commit.manifest.min-count-to-merge). */

@@ -3,7 +3,7 @@
 import { LakeError } from "#core";
 import { readAvroFile, type AvroField, type AvroSchema } from "#codec";
 import type { Scalar } from "#columnar";
-import type { DataFile } from "./data-file.ts";
+import type { ContentFile, DataFile, DeleteFile } from "./data-file.ts";
 import {
   STATUS_ADDED,
   STATUS_DELETED,
@@ -27,7 +27,8 @@ export function decodeManifestList(bytes: Uint8Array): ManifestFile[] {
 }
 
 function recordToManifest(record: AvroRecordValue): ManifestFile {
-  const keyMetadata = record["key_metadata"];
+  const keyMetadata = bytesOrUndefined(record["key_metadata"]);
+  const firstRowId = wide(record["first_row_id"]);
   return {
     path: text(record["manifest_path"], "manifest_path"),
     lengthBytes: count(record["manifest_length"]),
@@ -43,7 +44,8 @@ function recordToManifest(record: AvroRecordValue): ManifestFile {
     existingRows: count(record["existing_rows_count"]),
     deletedRows: count(record["deleted_rows_count"]),
     partitions: ((record["partitions"] ?? []) as readonly AvroRecordValue[]).map(recordToSummary),
-    ...(keyMetadata instanceof Uint8Array ? { keyMetadata: keyMetadata.slice() } : {}),
+    ...(keyMetadata === undefined ? {} : { keyMetadata }),
+    ...(firstRowId === undefined ? {} : { firstRowId }),
   };
 }
 
@@ -68,7 +70,8 @@ function bytesOrUndefined(value: unknown): Uint8Array | undefined {
 }
 
 /**
- * Decodes a manifest of data files; null ids and numbers are filled in from the manifest list's line.
+ * Decodes a manifest of data files; null ids, sequence numbers and row ids are filled in from the manifest list's
+ * line.
  *
  * Errors: `metadata_invalid`; `unsupported_operation` for a manifest of delete files.
  */
@@ -78,12 +81,50 @@ export function decodeManifest(
   spec: PartitionSpec,
   tuple: readonly PartitionTupleField[],
 ): ManifestEntry[] {
-  if (manifest.content === "deletes") {
-    throw new LakeError("unsupported_operation", "The table has delete files, which cannot be read here.");
-  }
+  expectContent(manifest, "data");
   const file = readAvroFile(bytes);
   const columns = partitionColumns(file.schema, tuple);
-  return file.records.map((record) => recordToEntry(record as AvroRecordValue, manifest, spec, columns));
+  const entries = file.records.map((item) => {
+    const record = item as AvroRecordValue;
+    return recordToEntry(record, manifest, recordToDataFile(fileRecord(record), manifest, spec, columns));
+  });
+  return manifest.firstRowId === undefined ? entries : inheritRowIds(entries, manifest.firstRowId);
+}
+
+/**
+ * Decodes a manifest of delete files; null ids and sequence numbers are filled in from the manifest list's line.
+ *
+ * Errors: `metadata_invalid`; `unsupported_operation` for a manifest of data files.
+ */
+export function decodeDeleteManifest(
+  bytes: Uint8Array,
+  manifest: ManifestFile,
+  spec: PartitionSpec,
+  tuple: readonly PartitionTupleField[],
+): ManifestEntry<DeleteFile>[] {
+  expectContent(manifest, "deletes");
+  const file = readAvroFile(bytes);
+  const columns = partitionColumns(file.schema, tuple);
+  return file.records.map((item) => {
+    const record = item as AvroRecordValue;
+    return recordToEntry(record, manifest, recordToDeleteFile(fileRecord(record), manifest, spec, columns));
+  });
+}
+
+function expectContent(manifest: ManifestFile, content: ManifestFile["content"]): void {
+  if (manifest.content === content) return;
+  throw new LakeError("unsupported_operation", `The manifest ${manifest.path} lists ${manifest.content} files.`);
+}
+
+/** Live files without a row id get the manifest's plus the rows of those before them. */
+function inheritRowIds(entries: readonly ManifestEntry[], firstRowId: bigint): ManifestEntry[] {
+  let next = firstRowId;
+  return entries.map((entry) => {
+    if (entry.status === STATUS_DELETED || entry.dataFile.firstRowId !== undefined) return entry;
+    const dataFile = { ...entry.dataFile, firstRowId: next };
+    next += BigInt(dataFile.recordCount);
+    return { ...entry, dataFile };
+  });
 }
 
 /** A spec's field with the name its values have in this manifest. */
@@ -114,12 +155,17 @@ function recordField(fields: readonly AvroField[], name: string): AvroField | un
   return fields.find((field) => field.name === name);
 }
 
-function recordToEntry(
+function fileRecord(record: AvroRecordValue): AvroRecordValue {
+  const file = record["data_file"];
+  if (typeof file === "object" && file !== null) return file as AvroRecordValue;
+  throw new LakeError("metadata_invalid", "A manifest lacks data_file.");
+}
+
+function recordToEntry<F extends ContentFile>(
   record: AvroRecordValue,
   manifest: ManifestFile,
-  spec: PartitionSpec,
-  columns: readonly PartitionColumn[],
-): ManifestEntry {
+  dataFile: F,
+): ManifestEntry<F> {
   const status = record["status"];
   if (status !== 0 && status !== STATUS_ADDED && status !== STATUS_DELETED) {
     throw new LakeError("metadata_invalid", `The manifest ${manifest.path} has an entry of unknown status.`);
@@ -130,7 +176,7 @@ function recordToEntry(
     snapshotId: wide(record["snapshot_id"]) ?? manifest.addedSnapshotId,
     sequenceNumber: wide(record["sequence_number"]) ?? inherited,
     fileSequenceNumber: wide(record["file_sequence_number"]) ?? inherited,
-    dataFile: recordToDataFile(record["data_file"] as AvroRecordValue, spec, columns),
+    dataFile,
   };
 }
 
@@ -139,11 +185,54 @@ function inheritedSequenceNumber(status: EntryStatus, manifest: ManifestFile): b
   return status === STATUS_ADDED || manifest.sequenceNumber === 0n ? manifest.sequenceNumber : null;
 }
 
-function recordToDataFile(record: AvroRecordValue, spec: PartitionSpec, columns: readonly PartitionColumn[]): DataFile {
+function recordToDataFile(
+  record: AvroRecordValue,
+  manifest: ManifestFile,
+  spec: PartitionSpec,
+  columns: readonly PartitionColumn[],
+): DataFile {
+  if ((record["content"] ?? 0) !== 0) throw wrongContent(manifest);
+  const firstRowId = wide(record["first_row_id"]);
+  return {
+    ...recordToContentFile(record, spec, columns),
+    content: 0,
+    ...(firstRowId === undefined ? {} : { firstRowId }),
+  };
+}
+
+function recordToDeleteFile(
+  record: AvroRecordValue,
+  manifest: ManifestFile,
+  spec: PartitionSpec,
+  columns: readonly PartitionColumn[],
+): DeleteFile {
+  const content = record["content"];
+  if (content !== 1 && content !== 2) throw wrongContent(manifest);
+  const { equality_ids: equalityIds, referenced_data_file: referenced } = record;
+  const { content_offset: offset, content_size_in_bytes: size } = record;
+  return {
+    ...recordToContentFile(record, spec, columns),
+    content,
+    ...(Array.isArray(equalityIds) ? { equalityIds: equalityIds.map(count) } : {}),
+    ...(typeof referenced === "string" ? { referencedDataFile: referenced } : {}),
+    ...(wide(offset) === undefined ? {} : { contentOffset: count(offset) }),
+    ...(wide(size) === undefined ? {} : { contentSizeBytes: count(size) }),
+  };
+}
+
+function wrongContent(manifest: ManifestFile): LakeError {
+  return new LakeError("metadata_invalid", `The manifest ${manifest.path} of ${manifest.content} lists another kind.`);
+}
+
+function recordToContentFile(
+  record: AvroRecordValue,
+  spec: PartitionSpec,
+  columns: readonly PartitionColumn[],
+): Omit<ContentFile, "content"> {
   const partition = record["partition"] as AvroRecordValue;
   const sortOrderId = record["sort_order_id"];
+  const keyMetadata = bytesOrUndefined(record["key_metadata"]);
   return {
-    content: 0,
     filePath: text(record["file_path"], "file_path"),
     fileFormat: text(record["file_format"], "file_format").toUpperCase(),
     specId: spec["spec-id"],
@@ -160,6 +249,7 @@ function recordToDataFile(record: AvroRecordValue, spec: PartitionSpec, columns:
     upperBounds: entriesToMap(record["upper_bounds"], copyBytes),
     splitOffsets: ((record["split_offsets"] ?? []) as readonly unknown[]).map(count),
     ...(typeof sortOrderId === "number" ? { sortOrderId } : {}),
+    ...(keyMetadata === undefined ? {} : { keyMetadata }),
   };
 }
 

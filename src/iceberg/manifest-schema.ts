@@ -1,4 +1,4 @@
-// Avro schemas of manifests and manifest lists, format version 2. Source: Iceberg table spec, "Manifests",
+// Avro schemas of manifests and manifest lists, format versions 2 and 3. Source: Iceberg table spec, "Manifests",
 // "Manifest Lists" and Appendix A for the types of partition values.
 
 import { LakeError } from "#core";
@@ -66,6 +66,10 @@ function partitionAvroType(type: IcebergType): AvroSchema {
       return { type: "long", logicalType: "timestamp-micros", "adjust-to-utc": false };
     case "timestamptz":
       return { type: "long", logicalType: "timestamp-micros", "adjust-to-utc": true };
+    case "timestamp_ns":
+      return { type: "long", logicalType: "timestamp-nanos", "adjust-to-utc": false };
+    case "timestamptz_ns":
+      return { type: "long", logicalType: "timestamp-nanos", "adjust-to-utc": true };
     case "uuid":
       return { type: "fixed", name: "uuid_fixed", size: 16, logicalType: "uuid" };
     default: {
@@ -114,7 +118,7 @@ function referRepeatedNames(fields: readonly AvroField[]): AvroField[] {
 }
 
 /** The Avro schema of a manifest whose files are partitioned by the tuple. */
-export function manifestEntrySchema(tuple: readonly PartitionTupleField[]): AvroSchema {
+export function manifestEntrySchema(tuple: readonly PartitionTupleField[], formatVersion: number): AvroSchema {
   const partition: AvroSchema = {
     type: "record",
     name: "r102",
@@ -142,6 +146,11 @@ export function manifestEntrySchema(tuple: readonly PartitionTupleField[]): Avro
       optional(132, "split_offsets", { type: "array", items: "long", "element-id": 133 }),
       optional(135, "equality_ids", { type: "array", items: "int", "element-id": 136 }),
       optional(140, "sort_order_id", "int"),
+      ...(formatVersion < 3 ? [] : [optional(142, "first_row_id", "long")]),
+      optional(143, "referenced_data_file", "string"),
+      ...(formatVersion < 3
+        ? []
+        : [optional(144, "content_offset", "long"), optional(145, "content_size_in_bytes", "long")]),
     ],
   };
   return {
@@ -158,37 +167,40 @@ export function manifestEntrySchema(tuple: readonly PartitionTupleField[]): Avro
 }
 
 /** The Avro schema of a manifest list. */
-export const MANIFEST_LIST_SCHEMA: AvroSchema = {
-  type: "record",
-  name: "manifest_file",
-  fields: [
-    required(500, "manifest_path", "string"),
-    required(501, "manifest_length", "long"),
-    required(502, "partition_spec_id", "int"),
-    required(517, "content", "int"),
-    required(515, "sequence_number", "long"),
-    required(516, "min_sequence_number", "long"),
-    required(503, "added_snapshot_id", "long"),
-    required(504, "added_files_count", "int"),
-    required(505, "existing_files_count", "int"),
-    required(506, "deleted_files_count", "int"),
-    required(512, "added_rows_count", "long"),
-    required(513, "existing_rows_count", "long"),
-    required(514, "deleted_rows_count", "long"),
-    optional(507, "partitions", {
-      type: "array",
-      "element-id": 508,
-      items: {
-        type: "record",
-        name: "r508",
-        fields: [
-          required(509, "contains_null", "boolean"),
-          optional(518, "contains_nan", "boolean"),
-          optional(510, "lower_bound", "bytes"),
-          optional(511, "upper_bound", "bytes"),
-        ],
-      },
-    }),
-    optional(519, "key_metadata", "bytes"),
-  ],
-};
+export function manifestListSchema(formatVersion: number): AvroSchema {
+  const fields = formatVersion < 3 ? MANIFEST_FILE_FIELDS : [...MANIFEST_FILE_FIELDS, FIRST_ROW_ID_FIELD];
+  return { type: "record", name: "manifest_file", fields };
+}
+
+const FIRST_ROW_ID_FIELD = optional(520, "first_row_id", "long");
+
+const MANIFEST_FILE_FIELDS: readonly AvroField[] = [
+  required(500, "manifest_path", "string"),
+  required(501, "manifest_length", "long"),
+  required(502, "partition_spec_id", "int"),
+  required(517, "content", "int"),
+  required(515, "sequence_number", "long"),
+  required(516, "min_sequence_number", "long"),
+  required(503, "added_snapshot_id", "long"),
+  required(504, "added_files_count", "int"),
+  required(505, "existing_files_count", "int"),
+  required(506, "deleted_files_count", "int"),
+  required(512, "added_rows_count", "long"),
+  required(513, "existing_rows_count", "long"),
+  required(514, "deleted_rows_count", "long"),
+  optional(507, "partitions", {
+    type: "array",
+    "element-id": 508,
+    items: {
+      type: "record",
+      name: "r508",
+      fields: [
+        required(509, "contains_null", "boolean"),
+        optional(518, "contains_nan", "boolean"),
+        optional(510, "lower_bound", "bytes"),
+        optional(511, "upper_bound", "bytes"),
+      ],
+    },
+  }),
+  optional(519, "key_metadata", "bytes"),
+];

@@ -4,19 +4,20 @@ import { LakeError, stringToUtf8, stringifyJson } from "#core";
 import { writeAvroFile } from "#codec";
 import type { Scalar } from "#columnar";
 import { compareScalars } from "./compare.ts";
-import type { DataFile } from "./data-file.ts";
+import type { ContentFile, DataFile, DeleteFile } from "./data-file.ts";
 import {
   STATUS_ADDED,
   STATUS_DELETED,
   STATUS_EXISTING,
+  type EntryStatus,
   type ManifestEntry,
   type ManifestFile,
   type PartitionFieldSummary,
 } from "./manifest.ts";
 import {
-  MANIFEST_LIST_SCHEMA,
   decimalByteLength,
   manifestEntrySchema,
+  manifestListSchema,
   sanitizeAvroName,
   type PartitionTupleField,
 } from "./manifest-schema.ts";
@@ -26,17 +27,24 @@ import { bigintToFixedBytes, isDecimal, scalarToSingleValue, uuidToBytes } from 
 import type { PartitionSpec } from "./table-metadata.ts";
 import { parseDecimalType } from "./type-conversion.ts";
 
-/** A manifest to encode; every entry's file has the spec. */
-export interface ManifestDraft {
+interface ManifestDraftCommon {
   readonly path: string;
+  /** That of the table: 2 or 3. */
+  readonly formatVersion: number;
   readonly schema: IcebergSchema;
   readonly spec: PartitionSpec;
   /** Types of the spec's partition values. */
   readonly tuple: readonly PartitionTupleField[];
-  readonly entries: readonly ManifestEntry[];
   /** The snapshot being made. */
   readonly snapshotId: bigint;
 }
+
+/** A manifest to encode; every entry's file has the spec. */
+export type ManifestDraft = ManifestDraftCommon &
+  (
+    | { readonly content?: "data"; readonly entries: readonly ManifestEntry[] }
+    | { readonly content: "deletes"; readonly entries: readonly ManifestEntry<DeleteFile>[] }
+  );
 
 /** An encoded manifest. `file` lacks only its sequence number, which the commit's attempt decides. */
 export interface EncodedManifest {
@@ -55,36 +63,49 @@ export function sequenceManifest(manifest: UnsequencedManifest, sequenceNumber: 
   return { ...manifest, sequenceNumber, minSequenceNumber: minSequenceNumber ?? sequenceNumber };
 }
 
+/** Format versions whose manifests are written. */
+const WRITABLE_VERSIONS: readonly number[] = [2, 3];
+
 /**
- * Encodes a manifest of data files.
+ * Encodes a manifest.
  *
- * Errors: `metadata_invalid` for an entry of another spec, or an existing or deleted one without its numbers.
+ * Errors: `metadata_invalid` for an entry of another spec or kind, or an existing or deleted one without its numbers;
+ * `unsupported_operation` for a format version or partition transform that cannot be written.
  */
 export function encodeManifest(draft: ManifestDraft): EncodedManifest {
-  const { tuple } = draft;
-  const records = draft.entries.map((entry) => entryToRecord(entry, draft.spec, tuple));
+  const { tuple, formatVersion } = draft;
+  checkVersion(formatVersion);
+  const content = draft.content ?? "data";
+  const records = draft.entries.map((entry) => entryToRecord(entry, draft));
   const metadata = new Map(
     Object.entries({
       schema: stringifyJson(draft.schema),
       "schema-id": String(draft.schema["schema-id"]),
       "partition-spec": stringifyJson(draft.spec.fields),
       "partition-spec-id": String(draft.spec["spec-id"]),
-      "format-version": "2",
-      content: "data",
+      "format-version": String(formatVersion),
+      content,
     }).map(([key, value]) => [key, stringToUtf8(value)] as const),
   );
-  const bytes = writeAvroFile(manifestEntrySchema(tuple), metadata, records, "deflate");
-  return { bytes, file: summarize(draft, bytes.length) };
+  const bytes = writeAvroFile(manifestEntrySchema(tuple, formatVersion), metadata, records, "deflate");
+  return { bytes, file: summarize(draft, content, bytes.length) };
+}
+
+function checkVersion(formatVersion: number): void {
+  if (WRITABLE_VERSIONS.includes(formatVersion)) return;
+  throw new LakeError("unsupported_operation", `Manifests of format version ${formatVersion} are not written.`);
 }
 
 function entryToRecord(
-  entry: ManifestEntry,
-  spec: PartitionSpec,
-  tuple: readonly PartitionTupleField[],
+  entry: ManifestEntry<DataFile | DeleteFile>,
+  { spec, tuple, content }: ManifestDraft,
 ): Record<string, unknown> {
   const { dataFile } = entry;
   if (dataFile.specId !== spec["spec-id"] || dataFile.partition.length !== spec.fields.length) {
     throw new LakeError("metadata_invalid", `The file ${dataFile.filePath} does not have spec ${spec["spec-id"]}.`);
+  }
+  if ((dataFile.content === 0) !== (content !== "deletes")) {
+    throw new LakeError("metadata_invalid", `The file ${dataFile.filePath} is of a kind the manifest does not list.`);
   }
   if (entry.status !== STATUS_ADDED && (entry.sequenceNumber === null || entry.fileSequenceNumber === null)) {
     throw new LakeError("metadata_invalid", `The entry of ${dataFile.filePath} lacks its sequence numbers.`);
@@ -94,17 +115,34 @@ function entryToRecord(
     snapshot_id: entry.snapshotId,
     sequence_number: entry.sequenceNumber,
     file_sequence_number: entry.fileSequenceNumber,
-    data_file: dataFileToRecord(dataFile, tuple),
+    data_file: { ...contentFileToRecord(dataFile, tuple), ...ownFields(dataFile, entry.status) },
   };
 }
 
-function dataFileToRecord(file: DataFile, tuple: readonly PartitionTupleField[]): Record<string, unknown> {
+/** Row ids of added files are inherited: they are not known before the commit. */
+function ownFields(file: DataFile | DeleteFile, status: EntryStatus): Record<string, unknown> {
+  if (file.content === 0) {
+    const firstRowId = status === STATUS_ADDED ? undefined : file.firstRowId;
+    return { equality_ids: null, first_row_id: firstRowId ?? null, ...NO_DELETE_FIELDS };
+  }
+  return {
+    equality_ids: file.equalityIds ?? null,
+    first_row_id: null,
+    referenced_data_file: file.referencedDataFile ?? null,
+    content_offset: file.contentOffset ?? null,
+    content_size_in_bytes: file.contentSizeBytes ?? null,
+  };
+}
+
+const NO_DELETE_FIELDS = { referenced_data_file: null, content_offset: null, content_size_in_bytes: null };
+
+function contentFileToRecord(file: ContentFile, tuple: readonly PartitionTupleField[]): Record<string, unknown> {
   const values = partitionRecordNames(tuple).map((name, index) => [
     name,
     partitionValueToAvro(tuple[index] as PartitionTupleField, file.partition[index] ?? null),
   ]);
   return {
-    content: 0,
+    content: file.content,
     file_path: file.filePath,
     file_format: file.fileFormat,
     partition: Object.fromEntries(values),
@@ -116,9 +154,8 @@ function dataFileToRecord(file: DataFile, tuple: readonly PartitionTupleField[])
     nan_value_counts: mapToEntries(file.nanValueCounts),
     lower_bounds: mapToEntries(file.lowerBounds),
     upper_bounds: mapToEntries(file.upperBounds),
-    key_metadata: null,
+    key_metadata: file.keyMetadata ?? null,
     split_offsets: file.splitOffsets.length === 0 ? null : file.splitOffsets,
-    equality_ids: null,
     sort_order_id: file.sortOrderId ?? null,
   };
 }
@@ -143,7 +180,7 @@ function partitionValueToAvro(field: PartitionTupleField, value: Scalar): unknow
   return value;
 }
 
-function summarize(draft: ManifestDraft, lengthBytes: number): UnsequencedManifest {
+function summarize(draft: ManifestDraft, content: ManifestFile["content"], lengthBytes: number): UnsequencedManifest {
   const files = [0, 0, 0];
   const rows = [0, 0, 0];
   let minSequenceNumber: bigint | undefined;
@@ -157,7 +194,7 @@ function summarize(draft: ManifestDraft, lengthBytes: number): UnsequencedManife
     path: draft.path,
     lengthBytes,
     specId: draft.spec["spec-id"],
-    content: "data",
+    content,
     minSequenceNumber,
     addedSnapshotId: draft.snapshotId,
     addedFiles: files[STATUS_ADDED] as number,
@@ -198,22 +235,63 @@ function summarizeField(type: string, values: readonly Scalar[]): PartitionField
 
 /** What a manifest list says of itself. */
 export interface ManifestListHeader {
+  /** That of the table: 2 or 3. */
+  readonly formatVersion: number;
   readonly snapshotId: bigint;
   readonly parentSnapshotId: bigint | undefined;
   readonly sequenceNumber: bigint;
+  /** The snapshot's; format version 3 requires it. */
+  readonly firstRowId?: bigint;
 }
 
-/** Encodes a manifest list. */
+/**
+ * Encodes a manifest list.
+ *
+ * Errors: `metadata_invalid` in format version 3 when the header or a data manifest lacks its first row id;
+ * `unsupported_operation` for other format versions than 2 and 3.
+ */
 export function encodeManifestList(header: ManifestListHeader, manifests: readonly ManifestFile[]): Uint8Array {
+  const { formatVersion, firstRowId } = header;
+  checkVersion(formatVersion);
+  if (formatVersion >= 3) checkRowIds(header, manifests);
   const metadata = new Map(
     Object.entries({
       "snapshot-id": String(header.snapshotId),
       "parent-snapshot-id": header.parentSnapshotId === undefined ? "null" : String(header.parentSnapshotId),
       "sequence-number": String(header.sequenceNumber),
-      "format-version": "2",
+      ...(formatVersion < 3 ? {} : { "first-row-id": String(firstRowId) }),
+      "format-version": String(formatVersion),
     }).map(([key, value]) => [key, stringToUtf8(value)] as const),
   );
-  return writeAvroFile(MANIFEST_LIST_SCHEMA, metadata, manifests.map(manifestToRecord), "deflate");
+  return writeAvroFile(manifestListSchema(formatVersion), metadata, manifests.map(manifestToRecord), "deflate");
+}
+
+function checkRowIds(header: ManifestListHeader, manifests: readonly ManifestFile[]): void {
+  const lacking = manifests.find((manifest) => manifest.content === "data" && manifest.firstRowId === undefined);
+  if (header.firstRowId !== undefined && lacking === undefined) return;
+  throw new LakeError("metadata_invalid", "A manifest list of format version 3 lacks first row ids.", {
+    context: { snapshotId: header.snapshotId, manifest: lacking?.path },
+  });
+}
+
+/**
+ * Gives every data manifest without a first row id one, for the manifest list of a format version 3 snapshot whose own
+ * first row id is given. `nextRowId` is what the table's next-row-id becomes; `added-rows` of the snapshot is the
+ * difference.
+ */
+export function assignFirstRowIds(
+  manifests: readonly ManifestFile[],
+  firstRowId: bigint,
+): { readonly manifests: readonly ManifestFile[]; readonly nextRowId: bigint } {
+  let nextRowId = firstRowId;
+  const assigned = manifests.map((manifest) => {
+    if (manifest.content !== "data" || manifest.firstRowId !== undefined) return manifest;
+    const numbered = { ...manifest, firstRowId: nextRowId };
+    // Any live file of the manifest may lack an id, existing ones too.
+    nextRowId += BigInt(manifest.addedRows) + BigInt(manifest.existingRows);
+    return numbered;
+  });
+  return { manifests: assigned, nextRowId };
 }
 
 function manifestToRecord(manifest: ManifestFile): Record<string, unknown> {
@@ -238,5 +316,6 @@ function manifestToRecord(manifest: ManifestFile): Record<string, unknown> {
       upper_bound: summary.upperBound ?? null,
     })),
     key_metadata: manifest.keyMetadata ?? null,
+    first_row_id: manifest.firstRowId ?? null,
   };
 }

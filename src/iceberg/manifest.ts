@@ -1,6 +1,6 @@
 // Manifests and manifest lists as values. Source: Iceberg table spec, "Manifests" and "Manifest Lists".
 
-import type { DataFile } from "./data-file.ts";
+import type { ContentFile, DataFile } from "./data-file.ts";
 
 /** An entry carried over from an earlier snapshot. */
 export const STATUS_EXISTING = 0;
@@ -16,14 +16,15 @@ export type EntryStatus = typeof STATUS_EXISTING | typeof STATUS_ADDED | typeof 
  * One line of a manifest. Null ids and numbers are inherited: the reader takes them from the manifest list. Entries
  * from {@link ManifestFile} reads have them filled in.
  */
-export interface ManifestEntry {
+export interface ManifestEntry<F extends ContentFile = DataFile> {
   readonly status: EntryStatus;
   readonly snapshotId: bigint | null;
   /** Data sequence number: which deletes apply. Never changes for a file. */
   readonly sequenceNumber: bigint | null;
   /** Sequence number of the snapshot that added the file. */
   readonly fileSequenceNumber: bigint | null;
-  readonly dataFile: DataFile;
+  /** The file; a delete file in a manifest of deletes. */
+  readonly dataFile: F;
 }
 
 /** What one partition field looks like over a whole manifest; bounds are single-value binary. */
@@ -54,6 +55,8 @@ export interface ManifestFile {
   /** One for each field of the spec; empty when the writer left them out. */
   readonly partitions: readonly PartitionFieldSummary[];
   readonly keyMetadata?: Uint8Array;
+  /** Row id its first live data file without one starts at; format version 3, data manifests only. */
+  readonly firstRowId?: bigint;
 }
 
 /** Files that are live according to the manifest list. */

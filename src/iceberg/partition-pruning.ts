@@ -2,7 +2,7 @@
 
 import type { Scalar } from "#columnar";
 import { UNKNOWN_RANGE, mightMatch, rangeOfValue, type ColumnRange } from "./column-range.ts";
-import type { DataFile } from "./data-file.ts";
+import type { ContentFile } from "./data-file.ts";
 import type { PartitionTupleField } from "./manifest-schema.ts";
 import type { ManifestFile, PartitionFieldSummary } from "./manifest.ts";
 import { projectCondition } from "./projection.ts";
@@ -45,14 +45,14 @@ export function createSpecFilter(
   });
 }
 
-/** Whether a manifest might list a matching file. May be wrong only by saying yes. */
-export function mightMatchManifest(filter: SpecFilter, manifest: ManifestFile): boolean {
-  return filter.every(({ index, type, conditions }) => {
+/** The name of the partition field whose summary rules out every file of the manifest, or undefined. */
+export function excludingSummary(filter: SpecFilter, manifest: ManifestFile): string | undefined {
+  return filter.find(({ index, type, conditions }) => {
     const summary = manifest.partitions[index];
-    if (summary === undefined) return true;
+    if (summary === undefined) return false;
     const range = summaryToRange(summary, type);
-    return conditions.every((condition) => mightMatch(range, condition));
-  });
+    return conditions.some((condition) => !mightMatch(range, condition));
+  })?.name;
 }
 
 const FLOAT_TYPES = new Set(["float", "double"]);
@@ -88,7 +88,7 @@ export function mightHoldPartition(
 }
 
 /** The name of the partition field that rules the file out, or undefined when none does. */
-export function excludingPartitionField(filter: SpecFilter, file: DataFile): string | undefined {
+export function excludingPartitionField(filter: SpecFilter, file: ContentFile): string | undefined {
   return filter.find(({ index, conditions }) => {
     const range = rangeOfValue(file.partition[index] ?? null);
     return conditions.some((condition) => !mightMatch(range, condition));
@@ -97,7 +97,7 @@ export function excludingPartitionField(filter: SpecFilter, file: DataFile): str
 
 /** The column whose bounds or counts rule the file out, or undefined when none does. */
 export function excludingColumn(
-  file: DataFile,
+  file: ContentFile,
   fields: ReadonlyMap<number, LocatedField>,
   predicates: readonly IcebergPredicate[],
 ): string | undefined {
@@ -111,7 +111,7 @@ export function excludingColumn(
 /** Types whose bounds other writers order differently: Java compared uuids as signed pairs for years. */
 const UNORDERED_TYPES = new Set(["uuid"]);
 
-function columnRange(file: DataFile, fieldId: number, { field, repeated }: LocatedField): ColumnRange {
+function columnRange(file: ContentFile, fieldId: number, { field, repeated }: LocatedField): ColumnRange {
   if (repeated || typeof field.type !== "string") return UNKNOWN_RANGE;
   const nulls = file.nullValueCounts.get(fieldId);
   const values = file.valueCounts.get(fieldId);

@@ -3,7 +3,6 @@
 import type { RandomSource } from "#core";
 import type { FileIO } from "./file-io.ts";
 import type { ManifestEntry, ManifestFile } from "./manifest.ts";
-import { decodeManifest } from "./manifest-read.ts";
 import { encodeManifest, encodeManifestList, type UnsequencedManifest } from "./manifest-write.ts";
 import { specTuple } from "./spec-tuple.ts";
 import { currentSchema, findSnapshot, type TableMetadata } from "./table-metadata.ts";
@@ -54,7 +53,8 @@ export function createSnapshotFiles(io: FileIO, random: RandomSource, base: Tabl
     snapshotId,
     async writeManifest(base, specId, entries) {
       const path = `${metadataFolder(base)}/${commitId}-m${written.length}.avro`;
-      const draft = { path, schema: currentSchema(base), ...specTuple(base, specId), entries, snapshotId };
+      const formatVersion = base["format-version"];
+      const draft = { path, formatVersion, schema: currentSchema(base), ...specTuple(base, specId), entries, snapshotId };
       const { bytes, file } = encodeManifest(draft);
       await write(path, bytes);
       return file;
@@ -62,7 +62,9 @@ export function createSnapshotFiles(io: FileIO, random: RandomSource, base: Tabl
     async writeManifestList(base, sequenceNumber, parentId, manifests) {
       const path = `${metadataFolder(base)}/snap-${snapshotId}-${usedByList.size + 1}-${commitId}.avro`;
       usedByList.set(path, new Set(manifests.map((manifest) => manifest.path)));
-      await write(path, encodeManifestList({ snapshotId, parentSnapshotId: parentId, sequenceNumber }, manifests));
+      const formatVersion = base["format-version"];
+      const header = { formatVersion, snapshotId, parentSnapshotId: parentId, sequenceNumber };
+      await write(path, encodeManifestList(header, manifests));
       return path;
     },
     discard: () => deleteQuietly(written),
@@ -80,14 +82,4 @@ function freshSnapshotId(random: RandomSource, base: TableMetadata): bigint {
     const snapshotId = random.nextInt63();
     if (findSnapshot(base, snapshotId) === undefined) return snapshotId;
   }
-}
-
-/** The live entries of a data manifest with all numbers filled in. Errors: as decodeManifest and FileIO.read. */
-export async function readManifestEntries(
-  io: FileIO,
-  metadata: TableMetadata,
-  manifest: ManifestFile,
-): Promise<ManifestEntry[]> {
-  const { spec, tuple } = specTuple(metadata, manifest.specId);
-  return decodeManifest(await io.read(manifest.path), manifest, spec, tuple);
 }

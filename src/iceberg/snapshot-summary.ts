@@ -1,7 +1,7 @@
 // Snapshot summaries: what a commit changed, and running totals. Source: Iceberg table spec, Appendix F.
 
 import { stringifyJson } from "#core";
-import { scalarToJson, type DataFile } from "./data-file.ts";
+import { scalarToJson, type ContentFile, type DataFile } from "./data-file.ts";
 import type { Snapshot, SnapshotSummary } from "./table-metadata.ts";
 
 /** Manifests a commit touched. */
@@ -72,6 +72,6 @@ function countPartitions(files: readonly DataFile[]): number {
 }
 
 /** Equal for files of the same partition of the same spec. */
-export function partitionKey(file: DataFile): string {
+export function partitionKey(file: Pick<ContentFile, "specId" | "partition">): string {
   return stringifyJson([file.specId, file.partition.map(scalarToJson)]);
 }

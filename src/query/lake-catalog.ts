@@ -106,6 +106,9 @@ function tableSource(table: Table, deps: LakeCatalogDeps): TableSource {
       optimistic.catch(() => {});
       const settled = await view;
       const plan = settled.table === table ? await optimistic : await settled.table.planScan({ predicates });
+      if (plan.deleteFiles > 0) {
+        throw new LakeError("unsupported_operation", `The table ${name} has delete files, which are not applied here.`);
+      }
       return plannedScan({ name, columns, predicates, view: settled, plan }, request, deps);
     },
   };

@@ -121,6 +121,7 @@ test("I31 a manifest round trips every partition type with nulls, and entries in
     },
   ];
   const { bytes, file: unsequenced } = encodeManifest({
+    formatVersion: 2,
     path: "s3://b/m.avro",
     schema: SCHEMA,
     spec: SPEC,
@@ -148,7 +149,9 @@ test("I31 a manifest round trips every partition type with nulls, and entries in
     upperBound: Uint8Array.of(5, 0, 0, 0),
   });
   const [listed] = decodeManifestList(
-    encodeManifestList({ snapshotId: SNAPSHOT_ID, parentSnapshotId: undefined, sequenceNumber: 9n }, [manifest]),
+    encodeManifestList({ formatVersion: 2, snapshotId: SNAPSHOT_ID, parentSnapshotId: undefined, sequenceNumber: 9n }, [
+      manifest,
+    ]),
   );
   expect(listed).toEqual(manifest);
   const read = decodeManifest(bytes, manifest, SPEC, TUPLE);
@@ -165,6 +168,7 @@ test("I31 a manifest round trips every partition type with nulls, and entries in
 
 test("the header has every required key, and every field its id", () => {
   const { bytes } = encodeManifest({
+    formatVersion: 2,
     path: "s3://b/m.avro",
     schema: SCHEMA,
     spec: SPEC,
@@ -209,7 +213,15 @@ test("entries without the numbers they must carry are refused", () => {
       TYPES.map(() => null),
     ),
   };
-  const draft = { path: "s3://b/m.avro", schema: SCHEMA, spec: SPEC, tuple: TUPLE, entries: [entry], snapshotId: 1n };
+  const draft = {
+    path: "s3://b/m.avro",
+    formatVersion: 2,
+    schema: SCHEMA,
+    spec: SPEC,
+    tuple: TUPLE,
+    entries: [entry],
+    snapshotId: 1n,
+  };
   expect(() => encodeManifest(draft)).toThrow(/lacks its sequence numbers/);
 });
 
