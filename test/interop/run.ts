@@ -1,154 +1,129 @@
-// `npm run interop`: PyIceberg and DuckDB list, load and read a table that Firn wrote, after each kind of change.
-// Every row is compared with what was sent.
+// `npm run interop [-- suite…]`: other people's software against a running Firn. Prints what passed and failed of each
+// suite; ends with status 0 when nothing failed. A suite whose tools cannot be had here is "not run", which is no failure.
 
-import { execFileSync, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { createFirnClient, type FirnClient } from "../../scripts/lib/firn-client.ts";
-import { flightEvents, type FlightEvent } from "../../scripts/lib/flights.ts";
-import { createTokens, freePort, startLocalFirn, type LocalFirn } from "../../scripts/lib/local-firn.ts";
-import { ROOT } from "../../scripts/lib/worker-configs.ts";
+import { createFirnClient } from "../../scripts/lib/firn-client.ts";
+import { createTokens, freePort, startLocalFirn } from "../../scripts/lib/local-firn.ts";
+import { stringifyJson } from "#core";
+import { createEngines } from "./engines.ts";
+import { NotRun, type InteropContext, type InteropSuite, type Tool } from "./suite.ts";
+import { readsSuite } from "./suites/reads.ts";
+import { CACHE, hasCommand, javaHome, preparePython } from "./tools.ts";
 
-const EVENTS_EACH = 5_000;
-const BATCH = 1_000;
-const CACHE = join(ROOT, ".cache", "interop");
-const REQUIREMENTS = join(ROOT, "test/interop/requirements.txt");
+const SUITES: readonly InteropSuite[] = [readsSuite];
 
-interface EngineView {
-  readonly listed: readonly string[];
-  readonly rows: number;
-  readonly sha256: string;
-  readonly count?: number;
-  readonly files?: number;
-  readonly snapshots?: number;
+interface Outcome {
+  readonly suite: string;
+  passed: number;
+  failed: number;
+  notRun?: string;
+  seconds: number;
 }
 
-/** A virtual environment with the pinned engines; made once, remade when the pins change. */
-function preparePython(): string {
-  const venv = join(CACHE, "venv");
-  const stamp = join(venv, "requirements.sha256");
-  const wanted = createHash("sha256").update(readFileSync(REQUIREMENTS)).digest("hex");
-  const python = join(venv, "bin", "python");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return python;
-  console.log("Installing PyIceberg and DuckDB into .cache/interop/venv…");
-  rmSync(venv, { recursive: true, force: true });
-  mkdirSync(CACHE, { recursive: true });
-  execFileSync("python3", ["-m", "venv", venv], { stdio: "inherit" });
-  execFileSync(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS], {
-    stdio: "inherit",
-  });
-  writeFileSync(stamp, wanted);
-  return python;
+/** Longest part of a value that a failed check prints. */
+const SHOWN_CHARACTERS = 600;
+
+function shorten(text: string): string {
+  return text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}… (${text.length} characters)`;
 }
 
-/** What any engine must see: the rows sent, with received_at as Firn answers it. */
-async function expectedDigest(
-  client: FirnClient,
-  sent: readonly FlightEvent[],
-): Promise<{ rows: number; sha256: string }> {
-  const reply = await client.query(
-    "SELECT event_id, properties, (extract(epoch FROM received_at) * 1000000)::bigint AS received_us FROM events LIMIT 1000000",
-    { cache: "bypass" },
-  );
-  const answered = new Map(reply.rows.map((row) => [String(row["event_id"]), row]));
-  const lines = sent.map((event) => {
-    const row = answered.get(event.event_id);
-    if (row === undefined) throw new Error(`Firn does not return ${event.event_id}`);
-    const properties = JSON.parse(String(row["properties"])) as Record<string, unknown>;
-    for (const [name, value] of Object.entries(event.properties)) {
-      if (properties[name] !== value)
-        throw new Error(`${event.event_id}: property ${name} is ${String(properties[name])}, sent ${value}`);
-    }
-    return JSON.stringify([
-      event.event_id,
-      event.event_type,
-      Date.parse(event.timestamp) * 1000,
-      event.user_id,
-      event.session_id,
-      row["properties"],
-      Number(row["received_us"]),
-    ]);
-  });
-  // Python sorts strings by code point; these lines are ASCII, where both orders agree.
-  const text = lines.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0)).join("\n");
-  return { rows: lines.length, sha256: createHash("sha256").update(text).digest("hex") };
+function text(value: unknown): string {
+  return stringifyJson(value) ?? "undefined";
 }
 
-async function send(client: FirnClient, from: number, count: number): Promise<FlightEvent[]> {
-  const sent: FlightEvent[] = [];
-  let seen = 0;
-  for await (const batch of flightEvents(from + count, BATCH)) {
-    seen += batch.length;
-    if (seen <= from) continue;
-    await client.ingest(batch);
-    sent.push(...batch);
-  }
-  await client.flush();
-  return sent;
+const HAS: Readonly<Record<Tool, () => Promise<boolean>>> = {
+  python: () => hasCommand("python3", ["-m", "venv", "--help"]),
+  java: async () => (await javaHome(17, 99)) !== undefined,
+  maven: () => hasCommand("mvn", ["--version"]),
+};
+
+async function missingTool(suite: InteropSuite): Promise<Tool | undefined> {
+  for (const tool of suite.needs) if (!(await HAS[tool]())) return tool;
+  return undefined;
 }
 
-let failures = 0;
-let passes = 0;
-
-function check(step: string, engine: string, what: string, actual: unknown, expected: unknown): void {
-  const isEqual = JSON.stringify(actual) === JSON.stringify(expected);
-  if (isEqual) passes += 1;
-  else failures += 1;
-  if (!isEqual)
-    console.error(`  ✗ ${step}: ${engine} ${what}: got ${JSON.stringify(actual)}, want ${JSON.stringify(expected)}`);
-}
-
-async function compare(
-  step: string,
-  python: string,
-  firn: LocalFirn,
-  client: FirnClient,
-  sent: readonly FlightEvent[],
-): Promise<void> {
-  const expected = await expectedDigest(client, sent);
-  const run = spawnSync(
-    python,
-    [join(ROOT, "test/interop/read_table.py"), `${firn.url}/catalog`, firn.tokens.CATALOG_TOKEN, "default", "events"],
-    {
-      encoding: "utf8",
-      maxBuffer: 1 << 26,
+function createContext(
+  outcome: Outcome,
+  shared: Pick<InteropContext, "firn" | "client" | "cache" | "engines" | "python">,
+): InteropContext {
+  const context: InteropContext = {
+    ...shared,
+    check(what, actual, expected) {
+      const [got, want] = [text(actual), text(expected)];
+      if (got === want) outcome.passed += 1;
+      else context.fail(what, `got ${shorten(got)}\n      want ${shorten(want)}`);
+      return got === want;
     },
-  );
-  if (run.status !== 0) {
-    failures += 1;
-    console.error(`  ✗ ${step}: reader failed\n${run.stderr.split("\n").slice(-25).join("\n")}`);
-    return;
-  }
-  const views = JSON.parse(run.stdout) as Record<"pyiceberg" | "duckdb", EngineView>;
-  for (const [engine, view] of Object.entries(views)) {
-    check(step, engine, "lists the table", view.listed.includes("default.events"), true);
-    check(step, engine, "rows", view.rows, expected.rows);
-    check(step, engine, "every row", view.sha256, expected.sha256);
-    if (view.count !== undefined) check(step, engine, "count(*)", view.count, expected.rows);
-  }
-  console.log(
-    `  ${step}: ${expected.rows} rows, ${views.pyiceberg.files ?? "?"} files, ${views.pyiceberg.snapshots ?? "?"} snapshots; PyIceberg and DuckDB compared`,
-  );
+    pass: () => {
+      outcome.passed += 1;
+    },
+    fail(what, why) {
+      outcome.failed += 1;
+      console.error(`  ✗ ${what}: ${why instanceof Error ? shorten(why.message) : String(why)}`);
+    },
+    note: (line) => console.log(`  ${line}`),
+  };
+  return context;
 }
 
-const python = preparePython();
+async function runSuite(
+  suite: InteropSuite,
+  shared: Pick<InteropContext, "firn" | "client" | "cache" | "engines">,
+): Promise<Outcome> {
+  const outcome: Outcome = { suite: suite.name, passed: 0, failed: 0, seconds: 0 };
+  const began = Date.now();
+  console.log(`\n${suite.name}`);
+  try {
+    const missing = await missingTool(suite);
+    if (missing !== undefined) throw new NotRun(`${missing} is not on this machine`);
+    const python = suite.needs.includes("python") ? await preparePython(["requirements.txt"]) : "";
+    await suite.run(createContext(outcome, { ...shared, python }));
+  } catch (error) {
+    if (error instanceof NotRun) {
+      outcome.notRun = error.message;
+    } else {
+      outcome.failed += 1;
+      console.error(
+        `  ✗ ${suite.name} broke off: ${error instanceof Error ? (error.stack ?? error.message) : text(error)}`,
+      );
+    }
+  }
+  outcome.seconds = Math.round((Date.now() - began) / 1000);
+  return outcome;
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !SUITES.some((suite) => suite.name === name));
+if (unknown.length > 0) {
+  console.error(`No suite ${unknown.join(", ")}; there are ${SUITES.map((suite) => suite.name).join(", ")}.`);
+  process.exit(2);
+}
 const directory = join(CACHE, "firn");
-rmSync(directory, { recursive: true, force: true });
+if (existsSync(directory)) rmSync(directory, { recursive: true });
+mkdirSync(CACHE, { recursive: true });
 const firn = await startLocalFirn({ port: await freePort(), directory, tokens: createTokens() });
+console.log(`Firn runs at ${firn.url}`);
+const engines = createEngines(firn);
+const outcomes: Outcome[] = [];
 try {
   const client = createFirnClient(firn.url, firn.tokens);
-  console.log(`Firn runs at ${firn.url}`);
-  const first = await send(client, 0, EVENTS_EACH);
-  await compare("append", python, firn, client, first);
-  const all = [...first, ...(await send(client, EVENTS_EACH, EVENTS_EACH))];
-  await compare("second append", python, firn, client, all);
-  await client.runJob("/admin/compact", { aggressive: true, minFileSize: "50MB" });
-  await compare("compaction", python, firn, client, all);
-  await client.runJob("/admin/rewrite", { sort: ["user_id", "timestamp"], targetFileSize: "128MB" });
-  await compare("sort rewrite", python, firn, client, all);
+  for (const suite of SUITES) {
+    if (wanted.length > 0 && !wanted.includes(suite.name)) continue;
+    outcomes.push(await runSuite(suite, { firn, client, cache: CACHE, engines }));
+  }
 } finally {
+  await engines.stopAll();
   await firn.stop();
 }
-console.log(`interop: ${passes} passed, ${failures} failed`);
-process.exit(failures === 0 && passes > 0 ? 0 : 1);
+
+console.log("");
+for (const { suite, passed, failed, notRun, seconds } of outcomes) {
+  console.log(
+    `${suite}: ${notRun === undefined ? "" : `not run: ${notRun}; `}${passed} passed, ${failed} failed (${seconds} s)`,
+  );
+}
+const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
+const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
+console.log(`interop: ${passed} passed, ${failed} failed`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);

@@ -1,0 +1,48 @@
+"""One Spark session (local mode) with the catalog as `firn`."""
+
+import os
+
+from pyspark.sql import SparkSession
+
+from canonical import reply_of
+from server import firn, serve
+
+
+class Spark:
+    def __init__(self):
+        uri, token = firn()
+        settings = {
+            "spark.jars": os.environ["SPARK_JARS"],
+            "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+            "spark.sql.catalog.firn": "org.apache.iceberg.spark.SparkCatalog",
+            "spark.sql.catalog.firn.type": "rest",
+            "spark.sql.catalog.firn.uri": uri,
+            "spark.sql.catalog.firn.token": token,
+            "spark.sql.catalog.firn.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+            "spark.sql.session.timeZone": "UTC",
+            "spark.sql.shuffle.partitions": "2",
+            "spark.default.parallelism": "2",
+            "spark.sql.defaultCatalog": "firn",
+            "spark.driver.memory": "1500m",
+            "spark.driver.extraJavaOptions": "-Daws.region=auto -Duser.timezone=UTC",
+            "spark.ui.enabled": "false",
+            "spark.sql.adaptive.enabled": "false",
+            "spark.sql.execution.arrow.pyspark.enabled": "true",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.host": "127.0.0.1",
+            "spark.log.level": "ERROR",
+        }
+        builder = SparkSession.builder.master("local[2]").appName("firn-interop")
+        for name, value in settings.items():
+            builder = builder.config(name, value)
+        self.session = builder.getOrCreate()
+
+    def sql(self, sql):
+        frame = self.session.sql(sql)
+        return reply_of(frame.toArrow()) if frame.columns else {"columns": [], "rows": []}
+
+    def version(self):
+        return self.session.version
+
+
+serve(Spark)
