@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import fc from "fast-check";
+import { array, assert as assertProperty, integer, nat, oneof, property, tuple } from "fast-check";
 import { describe, test } from "vitest";
 import { bytesToDeletionVector, deletionVectorToBytes } from "../../../src/iceberg/deletion-vector.ts";
 import { bytesToPositionBitmap, createPositionBitmap, positionBitmapToBytes } from "../../../src/iceberg/roaring.ts";
@@ -17,24 +17,26 @@ function positionsOf(bytes: Uint8Array): number[] {
   return [...bytesToPositionBitmap(bytes).positions()];
 }
 
+function range(start: number, end: number): number[] {
+  return Array.from({ length: end - start }, (_, i) => start + i);
+}
+
 /** Values around the borders of lists, bit fields, runs and 32-bit parts. */
-const position = fc.oneof(
-  fc.integer({ min: 0, max: 70_000 }),
-  fc.integer({ min: BITMAP - 10, max: BITMAP + CONTAINER }),
-  fc.integer({ min: 0, max: 2 ** 40 }),
+const position = oneof(
+  integer({ min: 0, max: 70_000 }),
+  integer({ min: BITMAP - 10, max: BITMAP + CONTAINER }),
+  integer({ min: 0, max: 2 ** 40 }),
 );
-const bitmapPositions = fc
-  .tuple(
-    fc.array(position, { maxLength: 200 }),
-    fc.array(fc.tuple(position, fc.integer({ min: 1, max: 9000 })), { maxLength: 4 }),
-    fc.array(fc.tuple(position, fc.integer({ min: 4000, max: 5000 })), { maxLength: 1 }),
-  )
-  .map(([single, ranges, scattered]) => {
-    const all = new Set(single);
-    for (const [start, length] of ranges) for (let i = 0; i < length; i++) all.add(start + i);
-    for (const [start, length] of scattered) for (let i = 0; i < length; i++) all.add(start + i * 3);
-    return [...all];
-  });
+const bitmapPositions = tuple(
+  array(position, { maxLength: 200 }),
+  array(tuple(position, integer({ min: 1, max: 9000 })), { maxLength: 4 }),
+  array(tuple(position, integer({ min: 4000, max: 5000 })), { maxLength: 1 }),
+).map(([single, ranges, scattered]) => {
+  const all = new Set(single);
+  for (const [start, length] of ranges) for (let i = 0; i < length; i++) all.add(start + i);
+  for (const [start, length] of scattered) for (let i = 0; i < length; i++) all.add(start + i * 3);
+  return [...all];
+});
 
 describe("roaring bitmaps in the portable 64-bit format", () => {
   test("I130 the examples of the format's specification read and write back", ({ expect }) => {
@@ -55,8 +57,8 @@ describe("roaring bitmaps in the portable 64-bit format", () => {
   });
 
   test("I130 any set of positions reads back as it was", ({ expect }) => {
-    fc.assert(
-      fc.property(bitmapPositions, (positions) => {
+    assertProperty(
+      property(bitmapPositions, (positions) => {
         const bitmap = createPositionBitmap(positions);
         const read = bytesToPositionBitmap(positionBitmapToBytes(bitmap));
         const sorted = positions.toSorted((a, b) => a - b);
@@ -91,8 +93,8 @@ describe("roaring bitmaps in the portable 64-bit format", () => {
     for (let length = 0; length < bytes.length; length++) {
       expect(() => bytesToPositionBitmap(bytes.subarray(0, length))).toThrow(/Corrupt data/);
     }
-    fc.assert(
-      fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+    assertProperty(
+      property(nat(bytes.length - 1), integer({ min: 1, max: 255 }), (at, change) => {
         const damaged = bytes.slice();
         damaged[at] = (damaged[at] as number) ^ change;
         try {
@@ -108,7 +110,6 @@ describe("roaring bitmaps in the portable 64-bit format", () => {
 describe("deletion vectors", () => {
   const inContainer = (bitmap: number, container: number, value: number): number =>
     bitmap * BITMAP + container * CONTAINER + value;
-  const range = (start: number, end: number): number[] => Array.from({ length: end - start }, (_, i) => start + i);
   const vectors: Readonly<Record<string, readonly number[]>> = {
     "empty-position-index.bin": [],
     "small-alternating-values-position-index.bin": [1, 3, 5, 7, 9],

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, test } from "vitest";
 import { stringToUtf8, utf8ToString } from "../../../src/core/index.ts";
-import { encodePuffin, readPuffinBlob, readPuffinFooter } from "../../../src/iceberg/puffin.ts";
+import { encodePuffin, readPuffinBlob, readPuffinFooter, type PuffinBlobDraft } from "../../../src/iceberg/puffin.ts";
 import type { RangeReader } from "../../../src/parquet/index.ts";
 
 const GOLDEN = resolve(import.meta.dirname, "../../golden/puffin");
@@ -19,6 +19,10 @@ function golden(name: string): Uint8Array {
 }
 
 const SECOND = "some blob \u0000 binary data 🤯 that is not very very very very very very long, is it?";
+
+function blobDraft(type: string, field: number, text: string): PuffinBlobDraft {
+  return { type, fields: [field], bytes: stringToUtf8(text), properties: {}, snapshotId: 2n, sequenceNumber: 1n };
+}
 
 describe("puffin files of Iceberg's tests", () => {
   test("I130 a file without blobs reads, and is written byte for byte", async ({ expect }) => {
@@ -43,16 +47,8 @@ describe("puffin files of Iceberg's tests", () => {
   });
 
   test("I130 the uncompressed sample is written byte for byte", ({ expect }) => {
-    const blob = (type: string, field: number, text: string, snapshotId: bigint, sequenceNumber: bigint) => ({
-      type,
-      fields: [field],
-      bytes: stringToUtf8(text),
-      properties: {},
-      snapshotId,
-      sequenceNumber,
-    });
     const { bytes, footer } = encodePuffin(
-      [blob("some-blob", 1, "abcdefghi", 2n, 1n), blob("some-other-blob", 2, SECOND, 2n, 1n)],
+      [blobDraft("some-blob", 1, "abcdefghi"), blobDraft("some-other-blob", 2, SECOND)],
       { "created-by": "Test 1234" },
     );
     expect(bytes).toEqual(golden("sample-metric-data-uncompressed.bin"));
