@@ -1,10 +1,19 @@
 // The catalog as every part of Firn uses it: Iceberg's REST protocol through iceberg-js, whoever serves it.
 
-import { LakeError, parseTableName, required, type Clock, type RandomSource, type TableIdentifier } from "#core";
+import {
+  LakeError,
+  parseTableName,
+  required,
+  tableNameToString,
+  type Clock,
+  type RandomSource,
+  type TableIdentifier,
+} from "#core";
+import { isInBucket } from "#storage";
 import { IcebergRestCatalog, type CommitTableRequest, type CreateTableRequest } from "iceberg-js";
 import { isAbsentNamespace } from "./all-tables.ts";
 import { createAppend } from "./append-files.ts";
-import { catalogError, createExactFetch, toExactJson } from "./catalog-transport.ts";
+import { catalogError, createExactFetch, createPatientFetch, toExactJson } from "./catalog-transport.ts";
 import type { CommitAttempt } from "./commit-loop.ts";
 import { expireTableSnapshots, type ExpireOptions, type ExpireReport } from "./expire-snapshots.ts";
 import type { FileIO } from "./file-io.ts";
@@ -26,6 +35,8 @@ export interface CatalogClientOptions {
   /** Sent to /v1/config by catalogs with several warehouses; ours has one and needs none. */
   readonly warehouse?: string;
   readonly io: FileIO;
+  /** The bucket that `io` reaches; tables elsewhere are refused when they are loaded. */
+  readonly bucket?: string;
   /** Remembers loaded tables, so that an unchanged one is not sent again. */
   readonly tables?: TableMemory;
   /** `refs`: load only snapshots that a branch or tag names, which bounds the metadata of a busy table. Default all. */
@@ -39,7 +50,7 @@ export interface CatalogClientOptions {
 export function createCatalogClient(options: CatalogClientOptions): CatalogClient {
   const rest = new IcebergRestCatalog({
     baseUrl: options.uri,
-    fetch: createExactFetch(options.fetch),
+    fetch: createExactFetch(createPatientFetch(options.fetch, options)),
     ...(options.warehouse === undefined ? {} : { warehouse: options.warehouse }),
     ...(options.token === undefined ? {} : { auth: { type: "bearer", token: options.token } }),
   });
@@ -72,6 +83,7 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
       return createTable(deps, identifier, remembered.metadata, remembered.metadataLocation);
     }
     const table = tableOfReply(deps, identifier, reply);
+    checkReachable(table, options.bucket);
     if (reply.etag !== null) {
       options.tables?.set(key, {
         etag: reply.etag,
@@ -137,7 +149,9 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
         const reply = await guard(
           rest.createTableResult({ namespace: [...identifier.namespace] }, createBody(definition)),
         );
-        return tableOfReply(deps, identifier, reply);
+        const table = tableOfReply(deps, identifier, reply);
+        checkReachable(table, options.bucket);
+        return table;
       } catch (error) {
         if (ifNotExists && isAlreadyExists(error)) return loadTable(identifier);
         throw error;
@@ -168,6 +182,17 @@ function toIdentifier(table: TableIdentifier | string): TableIdentifier {
 
 function toRestIdentifier({ namespace, name }: TableIdentifier): { namespace: string[]; name: string } {
   return { namespace: [...namespace], name };
+}
+
+/** Errors: `unsupported_operation` for a table whose files lie outside the bucket: another catalog may have such. */
+function checkReachable({ identifier, metadata }: Table, bucket: string | undefined): void {
+  if (bucket === undefined || isInBucket(metadata.location, bucket)) return;
+  throw new LakeError(
+    "unsupported_operation",
+    `The table ${tableNameToString(identifier)} is at ${metadata.location}, outside this deployment's bucket ` +
+      `${bucket}: nothing was read or written.`,
+    { details: { location: metadata.location, bucket } },
+  );
 }
 
 /** The library types ids as number; raw JSON numbers keep them exact on the wire. */

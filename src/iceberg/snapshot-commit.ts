@@ -1,6 +1,7 @@
 // What every commit that makes a snapshot has in common: its base's manifests, its list, its requirements.
 
 import { LakeError, type Clock } from "#core";
+import { carriedSummary } from "./carried-summary.ts";
 import type { CommitAttempt } from "./commit-loop.ts";
 import type { DataFile } from "./data-file.ts";
 import type { FileIO } from "./file-io.ts";
@@ -86,13 +87,14 @@ export async function prepareSnapshot(
     replaced: draft.replaced + merged.replaced,
     entriesProcessed: draft.entriesProcessed + merged.entriesProcessed,
   };
+  const summary = new Map([...carriedSummary(base), ...draft.summary]);
   const snapshot: Snapshot = {
     "snapshot-id": files.snapshotId,
     ...(parentId === undefined ? {} : { "parent-snapshot-id": parentId }),
     "sequence-number": sequenceNumber,
     "timestamp-ms": Math.max(deps.clock.nowMs(), base["last-updated-ms"]),
     "manifest-list": list,
-    summary: summarizeSnapshot(draft.operation, parent, draft.added, draft.deleted, counts, draft.summary),
+    summary: summarizeSnapshot(draft.operation, parent, draft.added, draft.deleted, counts, summary),
     "schema-id": base["current-schema-id"],
   };
   const ref = base.refs[MAIN_BRANCH] ?? ({ type: "branch" } as const);

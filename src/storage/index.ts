@@ -1,7 +1,7 @@
 // Object storage: the interface, R2, memory, and request counting.
 
 export { createCountingStore, type CountingStore, type StorageCounters } from "./counting.ts";
-export { keyToLocation, locationToKey } from "./location.ts";
+export { isInBucket, keyToLocation, locationToKey } from "./location.ts";
 export { createMemoryStore } from "./memory.ts";
 export {
   MIN_PART_BYTES,

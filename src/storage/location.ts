@@ -24,3 +24,8 @@ export function locationToKey(location: string, bucket: string): string {
 export function keyToLocation(key: string, bucket: string): string {
   return `s3://${bucket}/${key}`;
 }
+
+/** Whether a location, of a file or a folder, is in the bucket. */
+export function isInBucket(location: string, bucket: string): boolean {
+  return LOCATION.exec(`${location}/`)?.[1] === bucket;
+}
