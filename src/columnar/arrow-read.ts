@@ -283,14 +283,10 @@ function nestedOf(data: arrow.Data, type: DataType & { kind: "list" | "struct" |
   const keys = dataToVector(childOf(child, 0), type.key);
   const items = dataToVector(childOf(child, 1), type.value);
   return Array.from({ length }, (_, i) => {
-    const entries: [string, Scalar][] = [];
+    const entries: Scalar[] = [];
     for (let at = offsets[i] as number; at < (offsets[i + 1] as number); at++) {
-      entries.push([keyText(scalarAt(keys, at)), scalarAt(items, at)]);
+      entries.push([scalarAt(keys, at), scalarAt(items, at)]);
     }
-    return Object.fromEntries(entries);
+    return entries;
   });
-}
-
-function keyText(key: Scalar): string {
-  return typeof key === "object" ? JSON.stringify(key) : String(key);
 }

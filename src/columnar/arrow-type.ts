@@ -7,10 +7,16 @@ import type { DataType } from "./data-type.ts";
 /** Field metadata key that carries our exact type as JSON, so that our own streams come back unchanged. */
 const TYPE_KEY = "firn:type";
 
+/** Field metadata key that Parquet writers take a column's field_id from. */
+export const FIELD_ID_KEY = "PARQUET:field_id";
+
 const MAX_DECIMAL128_PRECISION = 38;
 
-/** The Arrow type that carries a column; unconstrained decimals travel as text. */
-export function dataTypeToArrow(type: DataType): arrow.DataType {
+/**
+ * The Arrow type that carries a column; unconstrained decimals travel as text. `stored` makes it the type of a file's
+ * column: nested fields with their ids and nullability, named as Parquet names them, and binaries of fixed width.
+ */
+export function dataTypeToArrow(type: DataType, stored = false): arrow.DataType {
   switch (type.kind) {
     case "null":
       return new arrow.Null();
@@ -34,7 +40,7 @@ export function dataTypeToArrow(type: DataType): arrow.DataType {
     case "uuid":
       return new arrow.FixedSizeBinary(16);
     case "binary":
-      return new arrow.Binary();
+      return stored && type.length !== undefined ? new arrow.FixedSizeBinary(type.length) : new arrow.Binary();
     case "date":
       return new arrow.DateDay();
     case "time":
@@ -44,16 +50,35 @@ export function dataTypeToArrow(type: DataType): arrow.DataType {
     case "interval":
       return new arrow.Utf8();
     case "list":
-      return new arrow.List(arrowField("element", type.element, true));
+      return new arrow.List(nestedField("element", type.element, type.elementId, type.elementRequired, stored));
     case "struct":
-      return new arrow.Struct(type.fields.map((field) => arrowField(field.name, field.type, true)));
+      return new arrow.Struct(
+        type.fields.map((field) => nestedField(field.name, field.type, field.id, field.required, stored)),
+      );
     case "map": {
-      const entries = new arrow.Struct([arrowField("key", type.key, false), arrowField("value", type.value, true)]);
-      return new arrow.Map_(new arrow.Field("entries", entries as never, false));
+      const entries = new arrow.Struct([
+        arrowField("key", type.key, false, idMetadata(type.keyId, stored), stored),
+        nestedField("value", type.value, type.valueId, type.valueRequired, stored),
+      ]);
+      return new arrow.Map_(new arrow.Field(stored ? "key_value" : "entries", entries as never, false));
     }
     default:
       return unreachable(type);
   }
+}
+
+function nestedField(
+  name: string,
+  type: DataType,
+  id: number | undefined,
+  required: boolean | undefined,
+  stored: boolean,
+): arrow.Field {
+  return arrowField(name, type, !(stored && required === true), idMetadata(id, stored), stored);
+}
+
+function idMetadata(id: number | undefined, stored: boolean): ReadonlyMap<string, string> {
+  return new Map(stored && id !== undefined ? [[FIELD_ID_KEY, String(id)]] : []);
 }
 
 /** Whether a decimal fits Arrow's 128-bit decimal; otherwise it travels as text. */
@@ -68,16 +93,24 @@ export function hasDecimal128(
   );
 }
 
-/** An Arrow field with our type in its metadata; further metadata is added. */
+/** An Arrow field with our type in its metadata; further metadata is added. `stored` as in {@link dataTypeToArrow}. */
 export function arrowField(
   name: string,
   type: DataType,
   nullable: boolean,
   metadata: ReadonlyMap<string, string> = new Map(),
+  stored = false,
 ): arrow.Field {
-  const all = new Map([...metadata, [TYPE_KEY, JSON.stringify(type)]]);
+  const all = new Map(metadata);
+  // Files keep no Arrow metadata, so there it would only cost.
+  if (!stored) all.set(TYPE_KEY, JSON.stringify(type, withoutDefaults));
   if (type.kind === "uuid") all.set("ARROW:extension:name", "arrow.uuid").set("ARROW:extension:metadata", "");
-  return new arrow.Field(name, dataTypeToArrow(type), nullable, all);
+  return new arrow.Field(name, dataTypeToArrow(type, stored), nullable, all);
+}
+
+/** Defaults matter to files alone, and not every scalar has a JSON form. */
+function withoutDefaults(key: string, value: unknown): unknown {
+  return key === "missing" ? undefined : value;
 }
 
 /** The column type of an Arrow field: ours when the field carries it, else the nearest. Errors: `data_invalid`. */

@@ -22,25 +22,30 @@ export interface ArrowWriteOptions {
    * Otherwise dictionaries are expanded.
    */
   readonly keepDictionaries?: boolean;
+  /** Types as a Parquet writer wants them; see dataTypeToArrow. Our own exact types are then left out. */
+  readonly stored?: boolean;
 }
 
 /**
  * Writes batches of one schema as an Arrow IPC stream. Our exact types travel in field metadata, so
  * `arrowIpcToBatches` returns the same types and values.
  *
- * Cost: one copy of the data. Errors: `numeric_out_of_range` when a decimal does not fit its type.
+ * Cost: one copy of the data. Errors: `numeric_out_of_range` when a decimal does not fit its type, `data_invalid`
+ * when a binary of fixed width has another one.
  */
 export function batchToArrowIpc(
   columns: readonly ColumnSchema[],
   batches: readonly Batch[],
   options: ArrowWriteOptions = {},
 ): Uint8Array<ArrayBuffer> {
+  const { stored = false } = options;
   const keep = options.keepDictionaries === true && batches.length === 1;
   const parts = batches.map((batch) =>
-    batch.columns.map((vector) => vectorToArrowData(vector, keep && canKeepDictionary(vector))),
+    batch.columns.map((vector) => vectorToArrowData(vector, keep && canKeepDictionary(vector), stored)),
   );
   const fields = columns.map((column, index) => {
-    const field = arrowField(column.name, column.type, column.nullable, options.fieldMetadata?.[index]);
+    const { name, type, nullable } = column;
+    const field = arrowField(name, type, nullable, options.fieldMetadata?.[index], options.stored);
     const data = parts[0]?.[index];
     return data !== undefined && arrow.DataType.isDictionary(data.type) ? field.clone({ type: data.type }) : field;
   });
@@ -68,11 +73,11 @@ function canKeepDictionary(vector: Vector): vector is DictionaryVector {
   );
 }
 
-function vectorToArrowData(vector: Vector, keepDictionary: boolean): arrow.Data {
+function vectorToArrowData(vector: Vector, keepDictionary: boolean, stored: boolean): arrow.Data {
   if (vector.encoding === "dictionary" && isText(vector.type)) {
     return keepDictionary ? dictionaryData(vector) : expandedTextData(vector);
   }
-  return flatToArrowData(flattenVector(vector));
+  return flatToArrowData(flattenVector(vector), stored);
 }
 
 function isText(type: DataType): boolean {
@@ -156,7 +161,7 @@ function packBits(flags: Uint8Array, length: number): Uint8Array {
   return bits;
 }
 
-function flatToArrowData(vector: FlatVector): arrow.Data {
+function flatToArrowData(vector: FlatVector, stored = false): arrow.Data {
   const { type, length } = vector;
   const common = { length, ...nullBuffers(vector) };
   const block = textBlockOf(vector);
@@ -214,11 +219,11 @@ function flatToArrowData(vector: FlatVector): arrow.Data {
         data: uuidBytes(values as readonly string[], vector.validity),
       });
     case "binary":
-      return binaryData(vector, common);
+      return stored && type.length !== undefined ? fixedData(vector, common, type.length) : binaryData(vector, common);
     case "list":
     case "struct":
     case "map":
-      return nestedData(vector, common);
+      return nestedData(vector, common, stored);
   }
 }
 
@@ -244,6 +249,20 @@ function binaryData(vector: FlatVector, common: CommonProps): arrow.Data {
     if (vector.validity?.[i] !== 0) bytes.set(values[i] as Uint8Array, offsets[i]);
   }
   return arrow.makeData({ type: new arrow.Binary(), ...common, valueOffsets: offsets, data: bytes });
+}
+
+function fixedData(vector: FlatVector, common: CommonProps, width: number): arrow.Data {
+  const values = vector.values as readonly Uint8Array[];
+  const bytes = new Uint8Array(vector.length * width);
+  for (let i = 0; i < vector.length; i++) {
+    if (vector.validity?.[i] === 0) continue;
+    const value = values[i] as Uint8Array;
+    if (value.length !== width) {
+      throw new LakeError("data_invalid", `A value of ${value.length} bytes does not fit fixed[${width}].`);
+    }
+    bytes.set(value, i * width);
+  }
+  return arrow.makeData({ type: new arrow.FixedSizeBinary(width), ...common, data: bytes });
 }
 
 function toInt64(values: FlatVector["values"]): BigInt64Array {
@@ -303,55 +322,53 @@ function uuidBytes(values: readonly string[], validity: Uint8Array | undefined):
   return bytes;
 }
 
-function nestedData(vector: FlatVector, common: CommonProps): arrow.Data {
+function nestedData(vector: FlatVector, common: CommonProps, stored: boolean): arrow.Data {
   const { type, length, validity } = vector;
+  const childData = (childType: DataType, scalars: readonly Scalar[]): arrow.Data =>
+    flatToArrowData(vectorFromScalars(childType, scalars), stored);
   if (type.kind === "struct") {
     const rows = vector.values as readonly { readonly [key: string]: Scalar }[];
-    const children = type.fields.map((field) => {
-      const scalars = rows.map((row, i) => (validity?.[i] === 0 ? null : (row[field.name] ?? null)));
-      return flatToArrowData(vectorFromScalars(field.type, scalars));
-    });
-    return arrow.makeData({ type: dataTypeToArrow(type) as arrow.Struct, ...common, children });
+    const children = type.fields.map((field) =>
+      childData(
+        field.type,
+        rows.map((row, i) => (validity?.[i] === 0 ? null : (row[field.name] ?? null))),
+      ),
+    );
+    return arrow.makeData({ type: dataTypeToArrow(type, stored) as arrow.Struct, ...common, children });
   }
   const offsets = new Int32Array(length + 1);
+  const items: Scalar[] = [];
+  const rows = vector.values as readonly (readonly Scalar[])[];
+  for (let i = 0; i < length; i++) {
+    if (validity?.[i] !== 0) for (const item of rows[i] ?? []) items.push(item);
+    offsets[i + 1] = items.length;
+  }
   if (type.kind === "list") {
-    const rows = vector.values as readonly (readonly Scalar[])[];
-    const elements: Scalar[] = [];
-    for (let i = 0; i < length; i++) {
-      if (validity?.[i] !== 0) for (const item of rows[i] ?? []) elements.push(item);
-      offsets[i + 1] = elements.length;
-    }
-    const child = flatToArrowData(vectorFromScalars(type.element, elements));
-    return arrow.makeData({ type: dataTypeToArrow(type) as arrow.List, ...common, valueOffsets: offsets, child });
+    const child = childData(type.element, items);
+    return arrow.makeData({
+      type: dataTypeToArrow(type, stored) as arrow.List,
+      ...common,
+      valueOffsets: offsets,
+      child,
+    });
   }
   if (type.kind !== "map") throw new InvariantViolation(`${type.kind} is not nested`);
-  const keys: Scalar[] = [];
-  const items: Scalar[] = [];
-  const rows = vector.values as readonly { readonly [key: string]: Scalar }[];
-  for (let i = 0; i < length; i++) {
-    if (validity?.[i] !== 0) {
-      for (const [key, item] of Object.entries(rows[i] ?? {})) {
-        keys.push(key);
-        items.push(item);
-      }
-    }
-    offsets[i + 1] = keys.length;
-  }
-  const mapType = dataTypeToArrow(type) as arrow.Map_;
-  const entries = arrow.makeData({
+  const entries = items as readonly (readonly Scalar[])[];
+  const mapType = dataTypeToArrow(type, stored) as arrow.Map_;
+  const child = arrow.makeData({
     type: mapType.childType,
-    length: keys.length,
+    length: entries.length,
     nullCount: 0,
-    children: [mapKeys(type.key, keys), flatToArrowData(vectorFromScalars(type.value, items))],
+    children: [
+      childData(
+        type.key,
+        entries.map(([key = null]) => key),
+      ),
+      childData(
+        type.value,
+        entries.map(([, value = null]) => value),
+      ),
+    ],
   });
-  return arrow.makeData({ type: mapType, ...common, valueOffsets: offsets, child: entries });
-}
-
-/** Maps are plain objects, whose keys are text; other key types are parsed back. */
-function mapKeys(type: DataType, keys: readonly Scalar[]): arrow.Data {
-  if (type.kind === "string") return flatToArrowData(vectorFromScalars(type, keys));
-  if (type.kind === "int32" || type.kind === "int64" || type.kind === "float64" || type.kind === "date") {
-    return flatToArrowData(vectorFromScalars(type, keys.map(Number)));
-  }
-  throw new LakeError("unsupported_operation", `Maps with ${type.kind} keys cannot be written as Arrow.`);
+  return arrow.makeData({ type: mapType, ...common, valueOffsets: offsets, child });
 }

@@ -59,9 +59,9 @@ function valuesFromScalars(type: DataType, values: readonly Scalar[]): VectorVal
     case "interval":
       return presentOr(values, ZERO_INTERVAL, "object") as VectorValues;
     case "list":
+    case "map":
       return presentOr(values, EMPTY_LIST, "object") as VectorValues;
     case "struct":
-    case "map":
       return presentOr(values, EMPTY_RECORD, "object") as VectorValues;
   }
 }

@@ -11,14 +11,18 @@
  * | float32, float64 | Float64Array | float32 values are already rounded to single precision |
  * | decimal | Decimal[] | exact; `precision` and `scale` absent for PostgreSQL's unconstrained numeric |
  * | string, json, uuid | string[] | uuid in lower-case canonical form |
- * | binary | Uint8Array[] | |
+ * | binary | Uint8Array[] | `length` is the width of Iceberg's fixed[length], which is stored so; absent when values vary |
  * | date | Int32Array | days since 1970-01-01 |
  * | time | Float64Array | microseconds since midnight |
  * | timestamp | Float64Array | microseconds since 1970-01-01T00:00:00; `utc` true for timestamptz |
  * | interval | Interval[] | |
  * | list | unknown[][] | elements as scalars |
- * | struct, map | plain objects | read-only pass-through |
+ * | struct | plain objects | fields by name, all of them present |
+ * | map | [key, value][] | entries in stored order; keys are never null |
  * | null | none | the type of a bare NULL |
+ *
+ * Ids and nullability of nested fields matter only to files: they find fields after a rename and tell how they are
+ * written. Two types that differ in nothing else are the same type to SQL.
  */
 export type DataType =
   | { readonly kind: "null" }
@@ -32,14 +36,48 @@ export type DataType =
   | { readonly kind: "string" }
   | { readonly kind: "json" }
   | { readonly kind: "uuid" }
-  | { readonly kind: "binary" }
+  | { readonly kind: "binary"; readonly length?: number }
   | { readonly kind: "date" }
   | { readonly kind: "time" }
   | { readonly kind: "timestamp"; readonly utc: boolean }
   | { readonly kind: "interval" }
-  | { readonly kind: "list"; readonly element: DataType }
-  | { readonly kind: "struct"; readonly fields: readonly { readonly name: string; readonly type: DataType }[] }
-  | { readonly kind: "map"; readonly key: DataType; readonly value: DataType };
+  | ListType
+  | StructType
+  | MapType;
+
+/** A list; elements may be null unless `elementRequired`. */
+export interface ListType {
+  readonly kind: "list";
+  readonly element: DataType;
+  readonly elementId?: number;
+  readonly elementRequired?: boolean;
+}
+
+/** A field of a struct; may be null unless `required`. */
+export interface StructField {
+  readonly name: string;
+  readonly type: DataType;
+  readonly id?: number;
+  readonly required?: boolean;
+  /** The value in files that lack the field (Iceberg's initial-default); default null. */
+  readonly missing?: Scalar;
+}
+
+/** A struct. */
+export interface StructType {
+  readonly kind: "struct";
+  readonly fields: readonly StructField[];
+}
+
+/** A map; values may be null unless `valueRequired`. */
+export interface MapType {
+  readonly kind: "map";
+  readonly key: DataType;
+  readonly value: DataType;
+  readonly keyId?: number;
+  readonly valueId?: number;
+  readonly valueRequired?: boolean;
+}
 
 /** The tag of a {@link DataType}. */
 export type TypeKind = DataType["kind"];
@@ -59,7 +97,7 @@ export interface Interval {
 
 /**
  * One value outside a vector. int64 is a number when within ±(2^53 - 1), else a bigint; timestamps, dates and
- * times are their physical numbers; null is SQL NULL.
+ * times are their physical numbers; null is SQL NULL. A map is the list of its [key, value] pairs.
  */
 export type Scalar =
   | null

@@ -1,6 +1,16 @@
 // Column vectors and their types, row selection, and Arrow in and out.
 
-export type { DataType, Decimal, Interval, Scalar, TypeKind } from "./data-type.ts";
+export type {
+  DataType,
+  Decimal,
+  Interval,
+  ListType,
+  MapType,
+  Scalar,
+  StructField,
+  StructType,
+  TypeKind,
+} from "./data-type.ts";
 export {
   BATCH_ROWS,
   type Batch,

@@ -115,10 +115,11 @@ function nonNullJsonWriter(type: DataType): ValueWriter {
       };
     }
     case "map": {
+      const keyText = plainWriter(type.key);
       const write = jsonWriter(type.value);
       return (value) => {
-        const members = Object.entries(value as { readonly [key: string]: Scalar }).map(
-          ([key, item]) => `${JSON.stringify(key)}:${write(item)}`,
+        const members = (value as readonly (readonly Scalar[])[]).map(
+          ([key = null, item = null]) => `${JSON.stringify(keyText(key))}:${write(item)}`,
         );
         return `{${members.join(",")}}`;
       };

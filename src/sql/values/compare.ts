@@ -84,8 +84,16 @@ export function scalarComparator(type: DataType): ScalarComparator {
         return 0;
       };
     }
-    case "map":
-      return (a, b) => compareCodePoints(JSON.stringify(a), JSON.stringify(b));
+    case "map": {
+      const keys = scalarComparator(type.key);
+      const values = compareLists(scalarComparator(type.value));
+      return compareLists((a, b) => {
+        const [leftKey = null, leftValue = null] = a as readonly Scalar[];
+        const [rightKey = null, rightValue = null] = b as readonly Scalar[];
+        const order = leftKey === null || rightKey === null ? 0 : keys(leftKey, rightKey);
+        return order === 0 ? values([leftValue], [rightValue]) : order;
+      });
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 // PostgreSQL's text form of every value.
 
 import { bytesToHex } from "#core";
-import { decimalToString, type DataType, type Decimal, type Interval, type Scalar } from "#columnar";
+import { decimalToString, type DataType, type Decimal, type Interval, type MapType, type Scalar } from "#columnar";
 import { dateToText, timestampToText, timeToText } from "./datetime-text.ts";
 import { intervalToText } from "./interval.ts";
 import { floatToText } from "./number-text.ts";
@@ -10,7 +10,8 @@ const NEEDS_QUOTES = /[\s"\\{},]|^$|^null$/i;
 
 function listItemToText(item: Scalar, type: DataType): string {
   if (item === null) return "NULL";
-  if (Array.isArray(item)) return `{${item.map((inner: Scalar) => listItemToText(inner, type)).join(",")}}`;
+  if (Array.isArray(item) && type.kind !== "map")
+    return `{${item.map((inner: Scalar) => listItemToText(inner, type)).join(",")}}`;
   const text = type.kind === "boolean" ? (item === true ? "t" : "f") : scalarToText(item, type);
   if (!NEEDS_QUOTES.test(text)) return text;
   return `"${text.replace(/["\\]/g, "\\$&")}"`;
@@ -60,6 +61,15 @@ export function scalarToText(value: Exclude<Scalar, null>, type: DataType): stri
       return `(${fields.join(",")})`;
     }
     case "map":
-      return JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? item.toString() : item));
+      return `{${(value as readonly (readonly Scalar[])[]).map((entry) => entryToText(entry, type)).join(",")}}`;
   }
+}
+
+/** A map's entry as a member of a JSON object. */
+function entryToText([key = null, value = null]: readonly Scalar[], type: MapType): string {
+  const name = key === null ? "" : scalarToText(key, type.key);
+  if (value === null) return `${JSON.stringify(name)}:null`;
+  const isBare = typeof value === "number" || typeof value === "bigint" || typeof value === "boolean";
+  const text = scalarToText(value, type.value);
+  return `${JSON.stringify(name)}:${isBare ? text : JSON.stringify(text)}`;
 }

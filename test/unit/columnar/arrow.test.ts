@@ -17,6 +17,12 @@ import {
 } from "#columnar";
 import { TYPED_ARBITRARIES, int64Scalars, texts } from "../../support/parquet-arbitraries.ts";
 
+const DEEP: DataType = { kind: "list", element: { kind: "list", element: { kind: "string" } } };
+
+function entries(keys: fc.Arbitrary<Scalar>, values: fc.Arbitrary<Scalar>): fc.Arbitrary<Scalar> {
+  return fc.array(fc.tuple<[Scalar, Scalar]>(keys, fc.option(values)));
+}
+
 const MORE_TYPES: readonly { type: DataType; values: fc.Arbitrary<Scalar> }[] = [
   { type: { kind: "int16" }, values: fc.integer({ min: -32_768, max: 32_767 }) },
   { type: { kind: "json" }, values: fc.json() },
@@ -41,11 +47,11 @@ const MORE_TYPES: readonly { type: DataType; values: fc.Arbitrary<Scalar> }[] = 
   },
   {
     type: { kind: "map", key: { kind: "string" }, value: { kind: "boolean" } },
-    values: fc.dictionary(
-      texts.filter((key) => key !== "__proto__"),
-      fc.option(fc.boolean()),
-      { noNullPrototype: true },
-    ),
+    values: entries(texts, fc.boolean()),
+  },
+  {
+    type: { kind: "map", key: { kind: "struct", fields: [{ name: "k", type: { kind: "int64" } }] }, value: DEEP },
+    values: entries(fc.record<Record<string, Scalar>>({ k: int64Scalars }), fc.array(fc.array(fc.option(texts)))),
   },
 ];
 

@@ -88,7 +88,7 @@ test("lists, structs and maps come through parquet-wasm, beside flat columns", a
          CASE WHEN i = 1 THEN NULL ELSE ['t'] END AS maybe FROM range(3) r(i)`,
     );
     expect(await scanRows(file, { batchRows: 2 })).toEqual(
-      [0, 1, 2].map((i) => [i, [i, null, i + 1], { a: i, b: `x${i}` }, { k: i }, i === 1 ? null : ["t"]]),
+      [0, 1, 2].map((i) => [i, [i, null, i + 1], { a: i, b: `x${i}` }, [["k", i]], i === 1 ? null : ["t"]]),
     );
   });
 });
