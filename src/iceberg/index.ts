@@ -15,6 +15,7 @@ export { foreignCatalogAddress, type ForeignCatalogAddress, type ForeignCatalogS
 export { createByteCache, createFileIO, type ByteCache, type FileIO } from "./file-io.ts";
 export { decodeDeleteManifest, decodeManifest, decodeManifestList } from "./manifest-read.ts";
 export type { ManifestEntry, ManifestFile } from "./manifest.ts";
+export { readDeleteManifestEntries, readManifestEntries, readSnapshotManifests } from "./manifest-entries.ts";
 export { readTableMetadata } from "./metadata-file.ts";
 export { encodeTableMetadata, parseTableMetadata } from "./metadata-json.ts";
 export { newDataFileLocation, partitionPath, splitByPartition, type BatchPartition } from "./partition-batch.ts";
@@ -115,4 +116,12 @@ export {
   schemaToParquetFields,
   type IcebergColumn,
 } from "./type-conversion.ts";
+export { LAST_UPDATED_FIELD_ID, LINEAGE_COLUMNS, ROW_ID_FIELD_ID } from "./row-lineage.ts";
+export {
+  createTableWriter,
+  type TableWriter,
+  type TableWriterDeps,
+  type TableWriterOptions,
+} from "./table-writer.ts";
+export { DEFAULT_TARGET_FILE_BYTES, tableWriteOptions, targetFileBytes } from "./table-writer-options.ts";
 export { createTableMemory, type RememberedTable, type TableMemory } from "./table-memory.ts";

@@ -13,9 +13,8 @@ import {
   type Table,
 } from "#iceberg";
 import { createParquetWriter, type ParquetMetadata, type ParquetWriteOptions } from "#parquet";
-import { locationToKey, type ObjectStore } from "#storage";
+import { createObjectOutput, locationToKey, type ObjectOutput, type ObjectStore } from "#storage";
 import { outputFileName, type JobFiles } from "./job-files.ts";
-import { createObjectOutput, type ObjectOutput } from "./part-buffer.ts";
 
 /** How the output is cut and named. */
 export interface OutputPlan {

@@ -12,9 +12,8 @@ import {
   type ColumnSchema,
   type Vector,
 } from "#columnar";
-import type { ObjectStore } from "#storage";
+import { createObjectOutput, type ObjectStore } from "#storage";
 import type { RunStore } from "./external-sort.ts";
-import { createObjectOutput } from "./part-buffer.ts";
 
 /** Decoded bytes of one block: while merging, two blocks of every run are held. */
 const BLOCK_BYTES = 1024 * 1024;

@@ -3,6 +3,7 @@
 export { createCountingStore, type CountingStore, type StorageCounters } from "./counting.ts";
 export { isInBucket, keyToLocation, locationToKey } from "./location.ts";
 export { createMemoryStore } from "./memory.ts";
+export { createObjectOutput, type ObjectOutput } from "./object-output.ts";
 export {
   MIN_PART_BYTES,
   type ListPage,

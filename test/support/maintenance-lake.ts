@@ -197,7 +197,8 @@ export function testRows(count: number, seed = 0, days = 1): TestRow[] {
   });
 }
 
-function batchOf(rows: readonly TestRow[]): Batch {
+/** The rows as a batch in the test table's column order. */
+export function batchOf(rows: readonly TestRow[]): Batch {
   return {
     rowCount: rows.length,
     columns: [

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { concatBytes, LakeError } from "#core";
 import { createMemoryStore, MIN_PART_BYTES } from "#storage";
-import { createObjectOutput, createPartBuffer } from "../../../src/maintenance/part-buffer.ts";
+import { createObjectOutput, createPartBuffer } from "../../../src/storage/object-output.ts";
 
 test("I74 any pushes come out as equal parts and a shorter rest holding the same bytes", () => {
   fc.assert(

@@ -1,6 +1,6 @@
 // Cutting a byte stream into equal multipart parts, and writing an object of unknown length through them.
 
-import { MIN_PART_BYTES, type MultipartUpload, type ObjectStore } from "#storage";
+import { MIN_PART_BYTES, type MultipartUpload, type ObjectStore } from "./object-store.ts";
 
 /** Part size: R2 wants equal parts of at least 5 MiB; 8 MiB × 10,000 parts is far above any file here. */
 export const PART_BYTES = 8 * 1024 * 1024;
@@ -62,6 +62,8 @@ export interface ObjectOutput {
   write(bytes: Uint8Array): Promise<void>;
   /** Makes the object visible and returns its size. */
   complete(): Promise<number>;
+  /** Bytes held until their part is full. */
+  readonly pendingBytes: number;
   /** Drops what was uploaded. Never throws: parts that stay are aborted by the store after a week. */
   abort(): Promise<void>;
 }
@@ -76,6 +78,9 @@ export function createObjectOutput(store: ObjectStore, key: string, partBytes: n
   let upload: MultipartUpload | undefined;
   let sizeBytes = 0;
   return {
+    get pendingBytes() {
+      return buffer.pendingBytes;
+    },
     async write(bytes) {
       sizeBytes += bytes.length;
       for (const part of buffer.push(bytes)) {
