@@ -189,6 +189,8 @@ function readBlocks(cursor: AvroCursor, readItem: () => void): void {
       count = -count;
       readAvroCount(cursor);
     }
+    // Every item but null takes a byte: a longer count is no count.
+    if (count > cursor.bytes.length - cursor.offset) throw avroError("a block counts more items than it has bytes.");
     for (let i = 0; i < count; i++) readItem();
   }
 }

@@ -8,8 +8,8 @@
 // | block, repeated | record count (long), byte count (long), records as the codec leaves them, sync |
 // Source: Apache Avro 1.12 specification, "Object Container Files".
 
-import { deflateRawSync, inflateRawSync, zstdDecompressSync } from "node:zlib";
-import { bytesToHex, compareBytes, parseJson, stringToUtf8, stringifyJson, utf8ToString } from "#core";
+import { crc32, deflateRawSync, inflateRawSync, zstdDecompressSync } from "node:zlib";
+import { compareBytes, parseJson, stringToUtf8, stringifyJson, utf8ToString } from "#core";
 import {
   compileAvroDecoder,
   createAvroCursor,
@@ -28,9 +28,27 @@ import {
   type AvroSink,
 } from "./avro-encode.ts";
 import { avroError, type AvroSchema } from "./avro-schema.ts";
+import { ByteCursor } from "./byte-cursor.ts";
+import { snappyDecompress } from "./snappy.ts";
 
-/** Codecs of block data that are written. Read as well: zstandard. */
+/** Codecs of block data that are written. Read as well: zstandard and snappy. */
 export type AvroCodec = "null" | "deflate";
+
+/** A container file whose records are not yet decoded. */
+export interface AvroBlocks {
+  readonly schema: AvroSchema;
+  /** The writer's own keys; avro.schema and avro.codec are left out. */
+  readonly metadata: Map<string, Uint8Array>;
+  /** Decompresses one block after another. Errors: `metadata_invalid`. */
+  readonly blocks: () => Iterable<AvroBlock>;
+}
+
+/** Encoded records. */
+export interface AvroBlock {
+  readonly count: number;
+  /** Ownership: a view of the file's bytes when they are not compressed. */
+  readonly bytes: Uint8Array;
+}
 
 /** A decoded container file. */
 export interface AvroFile {
@@ -47,32 +65,58 @@ const BLOCK_BYTES = 256 * 1024;
 const SCHEMA_KEY = "avro.schema";
 const CODEC_KEY = "avro.codec";
 
+/** Decompressed bytes of one block; more is taken for damage, so that a few bytes cannot fill the memory. */
+const MAX_BLOCK_BYTES = 128 * 1024 * 1024;
+
 /**
- * Decodes a whole container file. Ownership: byte values may be views of `bytes`.
+ * Opens a container file.
  *
- * Errors: `metadata_invalid` for anything that is not such a file or has a codec other than null, deflate and
- * zstandard.
+ * Errors: `metadata_invalid` for anything that is not such a file or has a codec other than null, deflate, zstandard
+ * and snappy.
  */
-export function readAvroFile(bytes: Uint8Array): AvroFile {
+export function readAvroBlocks(bytes: Uint8Array): AvroBlocks {
   const cursor = createAvroCursor(bytes);
   if (bytes.length < MAGIC.length || compareBytes(readAvroRaw(cursor, MAGIC.length), MAGIC) !== 0) {
     throw avroError("the file does not start with Obj 1.");
   }
   const metadata = readMetadata(cursor);
-  const sync = bytesToHex(readAvroRaw(cursor, SYNC_BYTES));
+  const sync = readAvroRaw(cursor, SYNC_BYTES);
   const codec = utf8ToString(metadata.get(CODEC_KEY) ?? stringToUtf8("null"));
   const schema = parseSchema(metadata.get(SCHEMA_KEY));
-  const decodeRecord = compileAvroDecoder(schema);
-  const records: unknown[] = [];
-  while (cursor.offset < bytes.length) {
-    const count = readAvroCount(cursor);
-    const block = createAvroCursor(decompressBlock(codec, readAvroBytes(cursor)));
-    for (let i = 0; i < count; i++) records.push(decodeRecord(block));
-    if (block.offset !== block.bytes.length) throw avroError("a block is longer than its records.");
-    if (bytesToHex(readAvroRaw(cursor, SYNC_BYTES)) !== sync) throw avroError("a sync marker differs.");
-  }
   metadata.delete(SCHEMA_KEY);
   metadata.delete(CODEC_KEY);
+  const start = cursor.offset;
+  return {
+    schema,
+    metadata,
+    *blocks() {
+      const position = createAvroCursor(bytes);
+      position.offset = start;
+      while (position.offset < bytes.length) {
+        const count = readAvroCount(position);
+        const data = decompressBlock(codec, readAvroBytes(position));
+        if (count < 0 || count > data.length) throw avroError("a block counts more records than it has bytes.");
+        if (compareBytes(readAvroRaw(position, SYNC_BYTES), sync) !== 0) throw avroError("a sync marker differs.");
+        yield { count, bytes: data };
+      }
+    },
+  };
+}
+
+/**
+ * Decodes a whole container file. Ownership: byte values may be views of `bytes`.
+ *
+ * Errors: as {@link readAvroBlocks}.
+ */
+export function readAvroFile(bytes: Uint8Array): AvroFile {
+  const { schema, metadata, blocks } = readAvroBlocks(bytes);
+  const decodeRecord = compileAvroDecoder(schema);
+  const records: unknown[] = [];
+  for (const { count, bytes: data } of blocks()) {
+    const block = createAvroCursor(data);
+    for (let i = 0; i < count; i++) records.push(decodeRecord(block));
+    if (block.offset !== data.length) throw avroError("a block is longer than its records.");
+  }
   return { schema, metadata, records };
 }
 
@@ -95,9 +139,11 @@ function decompressBlock(codec: string, data: Uint8Array): Uint8Array {
       case "null":
         return data;
       case "deflate":
-        return plainBytes(inflateRawSync(data));
+        return plainBytes(inflateRawSync(data, { maxOutputLength: MAX_BLOCK_BYTES }));
       case "zstandard":
-        return plainBytes(zstdDecompressSync(data));
+        return plainBytes(zstdDecompressSync(data, { maxOutputLength: MAX_BLOCK_BYTES }));
+      case "snappy":
+        return decompressSnappy(data);
       default:
         break;
     }
@@ -105,6 +151,18 @@ function decompressBlock(codec: string, data: Uint8Array): Uint8Array {
     throw avroError("a block does not decompress.");
   }
   throw avroError(`codec "${codec}" is not supported.`);
+}
+
+const CHECKSUM_BYTES = 4;
+
+/** Snappy blocks end with the big-endian CRC-32 of what they hold. */
+function decompressSnappy(data: Uint8Array): Uint8Array {
+  const end = data.length - CHECKSUM_BYTES;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const expected = view.getUint32(end);
+  const plain = snappyDecompress(data.subarray(0, end), new ByteCursor(data).readVarint32());
+  if (crc32(plain) !== expected) throw avroError("a checksum differs.");
+  return plain;
 }
 
 /** A Buffer's slice() is a view where a Uint8Array's is a copy: readers rely on the latter. */

@@ -1,7 +1,25 @@
 // Encodings shared by Parquet and Iceberg: varints, run lengths, Thrift, page compression, Avro.
 
-export { readAvroFile, writeAvroFile, type AvroCodec, type AvroFile } from "./avro-file.ts";
-export { type AvroField, type AvroSchema } from "./avro-schema.ts";
+export {
+  compileAvroDecoder,
+  createAvroCursor,
+  readAvroBytes,
+  readAvroCount,
+  readAvroLong,
+  type AvroCursor,
+  type AvroDecoder,
+} from "./avro-decode.ts";
+export {
+  readAvroBlocks,
+  readAvroFile,
+  writeAvroFile,
+  type AvroBlock,
+  type AvroBlocks,
+  type AvroCodec,
+  type AvroFile,
+} from "./avro-file.ts";
+export { avroError, type AvroField, type AvroSchema } from "./avro-schema.ts";
+export { compileAvroSkipper, skipAvroBytes, skipAvroLong, type AvroSkipper } from "./avro-skip.ts";
 export { ByteCursor, ByteSink, corruptData } from "./byte-cursor.ts";
 export {
   THRIFT_TYPE,
@@ -24,7 +42,7 @@ export {
   thriftStructs,
 } from "./thrift-fields.ts";
 export { unpackBits } from "./bit-unpack.ts";
-export { decodeHybrid, decodeValidity } from "./hybrid.ts";
+export { decodeBitPacked, decodeHybrid, decodeValidity } from "./hybrid.ts";
 export { decodeDelta32, decodeDelta64 } from "./delta.ts";
 export { snappyDecompress } from "./snappy.ts";
 export { lz4Decompress } from "./lz4.ts";

@@ -1,6 +1,7 @@
 // What is known of a set of values, and whether a predicate could match any of them. The one place where pruning is
 // decided, for partition values, partition summaries and column bounds alike.
 
+import { compareBytes } from "#core";
 import type { Scalar } from "#columnar";
 import { truncateString } from "./bound-truncation.ts";
 import { compareScalars } from "./compare.ts";
@@ -56,6 +57,7 @@ export function mightMatch(range: ColumnRange, predicate: Pick<IcebergPredicate,
     case ">=":
       return range.mayHaveNan || range.upper === undefined || compareScalars(range.upper, value) >= 0;
     case "starts_with":
+      if (value instanceof Uint8Array) return mightStartWithBytes(range, value);
       return typeof value !== "string" || mightStartWith(range, value);
   }
 }
@@ -86,4 +88,10 @@ function mightStartWith(range: ColumnRange, prefix: string): boolean {
   const length = Array.from(prefix).length;
   if (typeof lower === "string" && compareScalars(truncateString(lower, length), prefix) > 0) return false;
   return typeof upper !== "string" || compareScalars(upper, prefix) >= 0;
+}
+
+/** The same of text as its UTF-8 bytes. */
+function mightStartWithBytes({ lower, upper }: ColumnRange, prefix: Uint8Array): boolean {
+  if (lower instanceof Uint8Array && compareBytes(lower.subarray(0, prefix.length), prefix) > 0) return false;
+  return !(upper instanceof Uint8Array) || compareBytes(upper, prefix) >= 0;
 }

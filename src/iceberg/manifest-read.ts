@@ -1,21 +1,31 @@
 // Decodes manifests and manifest lists of any writer. Mirrors manifest-write.ts.
 
-import { LakeError } from "#core";
-import { readAvroFile, type AvroField, type AvroSchema } from "#codec";
+import { LakeError, utf8ToString } from "#core";
+import {
+  avroError,
+  compileAvroDecoder,
+  createAvroCursor,
+  readAvroBlocks,
+  readAvroBytes,
+  readAvroFile,
+  type AvroCursor,
+} from "#codec";
 import type { Scalar } from "#columnar";
 import type { ContentFile, DataFile, DeleteFile } from "./data-file.ts";
+import { compileEntryReader, createEntrySlots, type EntrySlots } from "./manifest-layout.ts";
 import {
   STATUS_ADDED,
   STATUS_DELETED,
+  STATUS_EXISTING,
   type EntryStatus,
   type ManifestEntry,
   type ManifestFile,
   type PartitionFieldSummary,
 } from "./manifest.ts";
-import { sanitizeAvroName, type PartitionTupleField } from "./manifest-schema.ts";
-import { bytesToBigint, bytesToUuid } from "./single-value.ts";
+import type { PartitionTupleField } from "./manifest-schema.ts";
+import type { ColumnMetrics } from "./partition-pruning.ts";
+import { encodedBounds, encodedCounts, seekBound, seekCount } from "./metric-map.ts";
 import type { PartitionSpec } from "./table-metadata.ts";
-import { parseDecimalType } from "./type-conversion.ts";
 
 type AvroRecordValue = Readonly<Record<string, unknown>>;
 
@@ -69,6 +79,16 @@ function bytesOrUndefined(value: unknown): Uint8Array | undefined {
   return value instanceof Uint8Array ? value.slice() : undefined;
 }
 
+/** One entry of a manifest while it is walked over: reading is done in place, and only of what is asked for. */
+export interface EntryView extends ColumnMetrics {
+  readonly partition: readonly Scalar[];
+  readonly recordCount: number;
+  readonly fileSizeBytes: number;
+}
+
+/** Whether a live entry is wanted; the view is good only during the call. */
+export type EntryTest = (view: EntryView) => boolean;
+
 /**
  * Decodes a manifest of data files; null ids, sequence numbers and row ids are filled in from the manifest list's
  * line.
@@ -82,13 +102,19 @@ export function decodeManifest(
   tuple: readonly PartitionTupleField[],
 ): ManifestEntry[] {
   expectContent(manifest, "data");
-  const file = readAvroFile(bytes);
-  const columns = partitionColumns(file.schema, tuple);
-  const entries = file.records.map((item) => {
-    const record = item as AvroRecordValue;
-    return recordToEntry(record, manifest, recordToDataFile(fileRecord(record), manifest, spec, columns));
-  });
-  return manifest.firstRowId === undefined ? entries : inheritRowIds(entries, manifest.firstRowId);
+  return readEntries(bytes, manifest, tuple, undefined, (slots, block) => dataFileOf(slots, block, manifest, spec));
+}
+
+/** The live entries of a manifest of data files that pass the test. Errors: as {@link decodeManifest}. */
+export function decodeLiveEntries(
+  bytes: Uint8Array,
+  manifest: ManifestFile,
+  spec: PartitionSpec,
+  tuple: readonly PartitionTupleField[],
+  test: EntryTest,
+): ManifestEntry[] {
+  expectContent(manifest, "data");
+  return readEntries(bytes, manifest, tuple, test, (slots, block) => dataFileOf(slots, block, manifest, spec));
 }
 
 /**
@@ -103,12 +129,19 @@ export function decodeDeleteManifest(
   tuple: readonly PartitionTupleField[],
 ): ManifestEntry<DeleteFile>[] {
   expectContent(manifest, "deletes");
-  const file = readAvroFile(bytes);
-  const columns = partitionColumns(file.schema, tuple);
-  return file.records.map((item) => {
-    const record = item as AvroRecordValue;
-    return recordToEntry(record, manifest, recordToDeleteFile(fileRecord(record), manifest, spec, columns));
-  });
+  return readEntries(bytes, manifest, tuple, undefined, (slots, block) => deleteFileOf(slots, block, manifest, spec));
+}
+
+/** The live entries of a manifest of delete files that pass the test. Errors: as {@link decodeDeleteManifest}. */
+export function decodeLiveDeletes(
+  bytes: Uint8Array,
+  manifest: ManifestFile,
+  spec: PartitionSpec,
+  tuple: readonly PartitionTupleField[],
+  test: EntryTest,
+): ManifestEntry<DeleteFile>[] {
+  expectContent(manifest, "deletes");
+  return readEntries(bytes, manifest, tuple, test, (slots, block) => deleteFileOf(slots, block, manifest, spec));
 }
 
 function expectContent(manifest: ManifestFile, content: ManifestFile["content"]): void {
@@ -116,66 +149,76 @@ function expectContent(manifest: ManifestFile, content: ManifestFile["content"])
   throw new LakeError("unsupported_operation", `The manifest ${manifest.path} lists ${manifest.content} files.`);
 }
 
-/** Live files without a row id get the manifest's plus the rows of those before them. */
-function inheritRowIds(entries: readonly ManifestEntry[], firstRowId: bigint): ManifestEntry[] {
-  let next = firstRowId;
-  return entries.map((entry) => {
-    if (entry.status === STATUS_DELETED || entry.dataFile.firstRowId !== undefined) return entry;
-    const dataFile = { ...entry.dataFile, firstRowId: next };
-    next += BigInt(dataFile.recordCount);
-    return { ...entry, dataFile };
-  });
-}
-
-/** A spec's field with the name its values have in this manifest. */
-interface PartitionColumn {
-  readonly avroName: string | undefined;
-  readonly field: PartitionTupleField;
-}
-
-function partitionColumns(schema: AvroSchema, tuple: readonly PartitionTupleField[]): PartitionColumn[] {
-  const dataFile = recordField(recordFields(schema), "data_file");
-  const partition = recordField(recordFields(dataFile?.type), "partition");
-  const written = recordFields(partition?.type);
-  return tuple.map((field) => ({
-    field,
-    avroName: (
-      written.find((candidate) => candidate["field-id"] === field.fieldId) ??
-      written.find((candidate) => candidate.name === sanitizeAvroName(field.name))
-    )?.name,
-  }));
-}
-
-function recordFields(schema: AvroSchema | undefined): readonly AvroField[] {
-  const fields = typeof schema === "object" && "fields" in schema ? schema.fields : undefined;
-  return Array.isArray(fields) ? (fields as readonly AvroField[]) : [];
-}
-
-function recordField(fields: readonly AvroField[], name: string): AvroField | undefined {
-  return fields.find((field) => field.name === name);
-}
-
-function fileRecord(record: AvroRecordValue): AvroRecordValue {
-  const file = record["data_file"];
-  if (typeof file === "object" && file !== null) return file as AvroRecordValue;
-  throw new LakeError("metadata_invalid", "A manifest lacks data_file.");
-}
-
-function recordToEntry<F extends ContentFile>(
-  record: AvroRecordValue,
+/** All entries, or the live ones that pass the test. */
+function readEntries<F extends ContentFile>(
+  bytes: Uint8Array,
   manifest: ManifestFile,
-  dataFile: F,
-): ManifestEntry<F> {
-  const status = record["status"];
-  if (status !== 0 && status !== STATUS_ADDED && status !== STATUS_DELETED) {
+  tuple: readonly PartitionTupleField[],
+  test: EntryTest | undefined,
+  toFile: (slots: EntrySlots, block: Uint8Array) => F,
+): ManifestEntry<F>[] {
+  const file = readAvroBlocks(bytes);
+  const readEntry = compileEntryReader(file.schema, tuple);
+  const slots = createEntrySlots();
+  const entries: ManifestEntry<F>[] = [];
+  let nextRowId = manifest.firstRowId;
+  for (const block of file.blocks()) {
+    const cursor = createAvroCursor(block.bytes);
+    const view = createEntryView(slots, createAvroCursor(block.bytes));
+    for (let i = 0; i < block.count; i++) {
+      readEntry(cursor, slots);
+      checkEntry(slots, manifest);
+      const isLive = slots.status !== STATUS_DELETED;
+      // Live files without a row id get the manifest's plus the rows of those before them.
+      if (nextRowId !== undefined && isLive && slots.firstRowId === null) {
+        slots.firstRowId = nextRowId;
+        nextRowId += BigInt(slots.recordCount);
+      }
+      if (test !== undefined && (!isLive || !test(view))) continue;
+      entries.push(toEntry(slots, manifest, toFile(slots, block.bytes)));
+    }
+    if (cursor.offset !== block.bytes.length) throw avroError("a block is longer than its records.");
+  }
+  return entries;
+}
+
+function createEntryView(slots: EntrySlots, cursor: AvroCursor): EntryView {
+  return {
+    get partition() {
+      return slots.partition;
+    },
+    get recordCount() {
+      return slots.recordCount;
+    },
+    get fileSizeBytes() {
+      return slots.fileSizeBytes;
+    },
+    valueCounts: { get: (fieldId) => seekCount(cursor, slots.valueCountsAt, fieldId) },
+    nullValueCounts: { get: (fieldId) => seekCount(cursor, slots.nullValueCountsAt, fieldId) },
+    nanValueCounts: { get: (fieldId) => seekCount(cursor, slots.nanValueCountsAt, fieldId) },
+    lowerBounds: { get: (fieldId) => seekBound(cursor, slots.lowerBoundsAt, fieldId) },
+    upperBounds: { get: (fieldId) => seekBound(cursor, slots.upperBoundsAt, fieldId) },
+  };
+}
+
+function checkEntry(slots: EntrySlots, manifest: ManifestFile): void {
+  const { status } = slots;
+  if (status !== STATUS_EXISTING && status !== STATUS_ADDED && status !== STATUS_DELETED) {
     throw new LakeError("metadata_invalid", `The manifest ${manifest.path} has an entry of unknown status.`);
   }
+  if (slots.recordCount < 0 || slots.fileSizeBytes < 0 || slots.filePathAt < 0 || slots.fileFormatAt < 0) {
+    throw new LakeError("metadata_invalid", `The manifest ${manifest.path} has an entry that describes no file.`);
+  }
+}
+
+function toEntry<F extends ContentFile>(slots: EntrySlots, manifest: ManifestFile, dataFile: F): ManifestEntry<F> {
+  const status = slots.status as EntryStatus;
   const inherited = inheritedSequenceNumber(status, manifest);
   return {
     status,
-    snapshotId: wide(record["snapshot_id"]) ?? manifest.addedSnapshotId,
-    sequenceNumber: wide(record["sequence_number"]) ?? inherited,
-    fileSequenceNumber: wide(record["file_sequence_number"]) ?? inherited,
+    snapshotId: wide(slots.snapshotId) ?? manifest.addedSnapshotId,
+    sequenceNumber: wide(slots.sequenceNumber) ?? inherited,
+    fileSequenceNumber: wide(slots.fileSequenceNumber) ?? inherited,
     dataFile,
   };
 }
@@ -185,38 +228,27 @@ function inheritedSequenceNumber(status: EntryStatus, manifest: ManifestFile): b
   return status === STATUS_ADDED || manifest.sequenceNumber === 0n ? manifest.sequenceNumber : null;
 }
 
-function recordToDataFile(
-  record: AvroRecordValue,
-  manifest: ManifestFile,
-  spec: PartitionSpec,
-  columns: readonly PartitionColumn[],
-): DataFile {
-  if ((record["content"] ?? 0) !== 0) throw wrongContent(manifest);
-  const firstRowId = wide(record["first_row_id"]);
+function dataFileOf(slots: EntrySlots, block: Uint8Array, manifest: ManifestFile, spec: PartitionSpec): DataFile {
+  if (slots.content !== 0) throw wrongContent(manifest);
+  const firstRowId = wide(slots.firstRowId);
   return {
-    ...recordToContentFile(record, spec, columns),
+    ...contentFileOf(slots, block, spec),
     content: 0,
     ...(firstRowId === undefined ? {} : { firstRowId }),
   };
 }
 
-function recordToDeleteFile(
-  record: AvroRecordValue,
-  manifest: ManifestFile,
-  spec: PartitionSpec,
-  columns: readonly PartitionColumn[],
-): DeleteFile {
-  const content = record["content"];
+function deleteFileOf(slots: EntrySlots, block: Uint8Array, manifest: ManifestFile, spec: PartitionSpec): DeleteFile {
+  const { content, contentOffset, contentSizeBytes } = slots;
   if (content !== 1 && content !== 2) throw wrongContent(manifest);
-  const { equality_ids: equalityIds, referenced_data_file: referenced } = record;
-  const { content_offset: offset, content_size_in_bytes: size } = record;
+  const equalityIds = integersAt(block, slots.equalityIdsAt);
   return {
-    ...recordToContentFile(record, spec, columns),
+    ...contentFileOf(slots, block, spec),
     content,
-    ...(Array.isArray(equalityIds) ? { equalityIds: equalityIds.map(count) } : {}),
-    ...(typeof referenced === "string" ? { referencedDataFile: referenced } : {}),
-    ...(wide(offset) === undefined ? {} : { contentOffset: count(offset) }),
-    ...(wide(size) === undefined ? {} : { contentSizeBytes: count(size) }),
+    ...(equalityIds.length === 0 ? {} : { equalityIds }),
+    ...(slots.referencedDataFileAt < 0 ? {} : { referencedDataFile: textAt(block, slots.referencedDataFileAt) }),
+    ...(contentOffset < 0 ? {} : { contentOffset }),
+    ...(contentSizeBytes < 0 ? {} : { contentSizeBytes }),
   };
 }
 
@@ -224,56 +256,49 @@ function wrongContent(manifest: ManifestFile): LakeError {
   return new LakeError("metadata_invalid", `The manifest ${manifest.path} of ${manifest.content} lists another kind.`);
 }
 
-function recordToContentFile(
-  record: AvroRecordValue,
-  spec: PartitionSpec,
-  columns: readonly PartitionColumn[],
-): Omit<ContentFile, "content"> {
-  const partition = record["partition"] as AvroRecordValue;
-  const sortOrderId = record["sort_order_id"];
-  const keyMetadata = bytesOrUndefined(record["key_metadata"]);
+/** The file holds a copy of its entry's bytes, so that a few files do not keep whole blocks in memory. */
+function contentFileOf(slots: EntrySlots, block: Uint8Array, spec: PartitionSpec): Omit<ContentFile, "content"> {
+  const { start } = slots;
+  const bytes = block.slice(start, slots.end);
+  const at = (offset: number): number => (offset < 0 ? -1 : offset - start);
   return {
-    filePath: text(record["file_path"], "file_path"),
-    fileFormat: text(record["file_format"], "file_format").toUpperCase(),
+    filePath: textAt(bytes, at(slots.filePathAt)),
+    fileFormat: textAt(bytes, at(slots.fileFormatAt)).toUpperCase(),
     specId: spec["spec-id"],
-    partition: columns.map(({ avroName, field }) =>
-      avroName === undefined ? null : avroToPartitionValue(field, partition[avroName]),
-    ),
-    recordCount: count(record["record_count"]),
-    fileSizeBytes: count(record["file_size_in_bytes"]),
-    columnSizes: entriesToMap(record["column_sizes"], count),
-    valueCounts: entriesToMap(record["value_counts"], count),
-    nullValueCounts: entriesToMap(record["null_value_counts"], count),
-    nanValueCounts: entriesToMap(record["nan_value_counts"], count),
-    lowerBounds: entriesToMap(record["lower_bounds"], copyBytes),
-    upperBounds: entriesToMap(record["upper_bounds"], copyBytes),
-    splitOffsets: ((record["split_offsets"] ?? []) as readonly unknown[]).map(count),
-    ...(typeof sortOrderId === "number" ? { sortOrderId } : {}),
-    ...(keyMetadata === undefined ? {} : { keyMetadata }),
+    partition: slots.partition,
+    recordCount: slots.recordCount,
+    fileSizeBytes: slots.fileSizeBytes,
+    columnSizes: encodedCounts(bytes, at(slots.columnSizesAt)),
+    valueCounts: encodedCounts(bytes, at(slots.valueCountsAt)),
+    nullValueCounts: encodedCounts(bytes, at(slots.nullValueCountsAt)),
+    nanValueCounts: encodedCounts(bytes, at(slots.nanValueCountsAt)),
+    lowerBounds: encodedBounds(bytes, at(slots.lowerBoundsAt)),
+    upperBounds: encodedBounds(bytes, at(slots.upperBoundsAt)),
+    splitOffsets: integersAt(bytes, at(slots.splitOffsetsAt)),
+    ...(slots.sortOrderId < 0 ? {} : { sortOrderId: slots.sortOrderId }),
+    ...(slots.keyMetadataAt < 0 ? {} : { keyMetadata: bytesAt(bytes, at(slots.keyMetadataAt)) }),
   };
 }
 
-function avroToPartitionValue(field: PartitionTupleField, value: unknown): Scalar {
-  if (value === null || value === undefined) return null;
-  if (value instanceof Uint8Array) {
-    if (field.type === "uuid") return bytesToUuid(value);
-    const decimal = typeof field.type === "string" ? parseDecimalType(field.type) : undefined;
-    return decimal === undefined ? value.slice() : { unscaled: bytesToBigint(value), scale: decimal.scale };
-  }
-  return value as Scalar;
+function cursorAt(bytes: Uint8Array, offset: number): AvroCursor {
+  const cursor = createAvroCursor(bytes);
+  cursor.offset = offset;
+  return cursor;
 }
 
-/** Iceberg's int-keyed maps are arrays of key and value; some writers use a real map with string keys. */
-function entriesToMap<T>(value: unknown, convert: (value: unknown) => T): Map<number, T> {
-  if (value instanceof Map) {
-    return new Map([...(value as ReadonlyMap<string, unknown>)].map(([key, item]) => [Number(key), convert(item)]));
-  }
-  const entries = (value ?? []) as readonly { readonly key: number; readonly value: unknown }[];
-  return new Map(entries.map((entry) => [entry.key, convert(entry.value)]));
+function bytesAt(bytes: Uint8Array, offset: number): Uint8Array {
+  return readAvroBytes(cursorAt(bytes, offset));
 }
 
-function copyBytes(value: unknown): Uint8Array {
-  return value instanceof Uint8Array ? value.slice() : new Uint8Array(0);
+function textAt(bytes: Uint8Array, offset: number): string {
+  return utf8ToString(bytesAt(bytes, offset));
+}
+
+const readIntegers = compileAvroDecoder({ type: "array", items: "long" });
+const NO_INTEGERS: readonly number[] = [];
+
+function integersAt(bytes: Uint8Array, offset: number): readonly number[] {
+  return offset < 0 ? NO_INTEGERS : (readIntegers(cursorAt(bytes, offset)) as readonly (number | bigint)[]).map(Number);
 }
 
 function count(value: unknown): number {

@@ -1,8 +1,8 @@
 // Skipping manifests by their partition summaries, and files by their partition values and column bounds.
 
+import { stringToUtf8 } from "#core";
 import type { Scalar } from "#columnar";
-import { UNKNOWN_RANGE, mightMatch, rangeOfValue, type ColumnRange } from "./column-range.ts";
-import type { ContentFile } from "./data-file.ts";
+import { mightMatch, rangeOfValue, type ColumnRange } from "./column-range.ts";
 import type { PartitionTupleField } from "./manifest-schema.ts";
 import type { ManifestFile, PartitionFieldSummary } from "./manifest.ts";
 import { projectCondition } from "./projection.ts";
@@ -88,45 +88,92 @@ export function mightHoldPartition(
 }
 
 /** The name of the partition field that rules the file out, or undefined when none does. */
-export function excludingPartitionField(filter: SpecFilter, file: ContentFile): string | undefined {
+export function excludingPartitionField(
+  filter: SpecFilter,
+  file: { readonly partition: readonly Scalar[] },
+): string | undefined {
   return filter.find(({ index, conditions }) => {
     const range = rangeOfValue(file.partition[index] ?? null);
     return conditions.some((condition) => !mightMatch(range, condition));
   })?.name;
 }
 
+/** Metrics by field id, of a file or of an entry that is being read. */
+export interface ColumnMetrics {
+  readonly nullValueCounts: { get(fieldId: number): number | undefined };
+  readonly valueCounts: { get(fieldId: number): number | undefined };
+  readonly nanValueCounts: { get(fieldId: number): number | undefined };
+  readonly lowerBounds: { get(fieldId: number): Uint8Array | undefined };
+  readonly upperBounds: { get(fieldId: number): Uint8Array | undefined };
+}
+
+/** Names the column whose bounds or counts rule a file out; undefined when none does. */
+export type ColumnTest = (file: ColumnMetrics) => string | undefined;
+
 /** The column whose bounds or counts rule the file out, or undefined when none does. */
 export function excludingColumn(
-  file: ContentFile,
+  file: ColumnMetrics,
   fields: ReadonlyMap<number, LocatedField>,
   predicates: readonly IcebergPredicate[],
 ): string | undefined {
-  const failed = predicates.find((predicate) => {
+  return createColumnTest(fields, predicates)(file);
+}
+
+/** Prepares the predicates for many files. */
+export function createColumnTest(
+  fields: ReadonlyMap<number, LocatedField>,
+  predicates: readonly IcebergPredicate[],
+): ColumnTest {
+  const tests = predicates.flatMap((predicate) => {
     const located = fields.get(predicate.fieldId);
-    return located !== undefined && !mightMatch(columnRange(file, predicate.fieldId, located), predicate);
+    // Lists and maps have no bounds.
+    if (located === undefined || located.repeated || typeof located.field.type !== "string") return [];
+    const { type } = located.field;
+    const isText = type === "string" && predicate.values.every((value) => typeof value === "string");
+    return [
+      {
+        fieldId: predicate.fieldId,
+        path: located.path,
+        isFloat: FLOAT_TYPES.has(type),
+        isUnordered: UNORDERED_TYPES.has(type),
+        // Text compares as its bytes do, so bounds need no decoding.
+        decode: isText ? identity : (bytes: Uint8Array) => decodeBound(type, bytes),
+        condition: isText ? textCondition(predicate) : predicate,
+      },
+    ];
   });
-  return failed === undefined ? undefined : fields.get(failed.fieldId)?.path;
+  return (file) => {
+    for (const { fieldId, path, isFloat, isUnordered, decode, condition } of tests) {
+      const nulls = file.nullValueCounts.get(fieldId);
+      const values = file.valueCounts.get(fieldId);
+      const lower = isUnordered ? undefined : file.lowerBounds.get(fieldId);
+      const upper = isUnordered ? undefined : file.upperBounds.get(fieldId);
+      const range: ColumnRange = {
+        lower: lower === undefined ? undefined : decode(lower),
+        upper: upper === undefined ? undefined : decode(upper),
+        mayHaveNull: nulls !== 0,
+        mayHaveValue: nulls === undefined || values === undefined || nulls < values,
+        mayHaveNan: isFloat && file.nanValueCounts.get(fieldId) !== 0,
+      };
+      if (!mightMatch(range, condition)) return path;
+    }
+    return undefined;
+  };
+}
+
+function identity(bytes: Uint8Array): Scalar {
+  return bytes;
+}
+
+function textCondition({ operator, values }: Condition): Condition {
+  return { operator, values: values.map((value) => stringToUtf8(value as string)) };
 }
 
 /** Types whose bounds other writers order differently: Java compared uuids as signed pairs for years. */
 const UNORDERED_TYPES = new Set(["uuid"]);
 
-function columnRange(file: ContentFile, fieldId: number, { field, repeated }: LocatedField): ColumnRange {
-  if (repeated || typeof field.type !== "string") return UNKNOWN_RANGE;
-  const nulls = file.nullValueCounts.get(fieldId);
-  const values = file.valueCounts.get(fieldId);
-  const useBounds = !UNORDERED_TYPES.has(field.type);
-  return {
-    lower: useBounds ? decodeBound(field.type, file.lowerBounds.get(fieldId)) : undefined,
-    upper: useBounds ? decodeBound(field.type, file.upperBounds.get(fieldId)) : undefined,
-    mayHaveNull: nulls !== 0,
-    mayHaveValue: nulls === undefined || values === undefined || nulls < values,
-    mayHaveNan: FLOAT_TYPES.has(field.type) && file.nanValueCounts.get(fieldId) !== 0,
-  };
-}
-
 /** A bound that is NaN comes from a writer that erred: it says nothing. */
-function decodeBound(type: string, bytes: Uint8Array | undefined): Scalar | undefined {
-  const value = bytes === undefined ? undefined : singleValueToScalar(type, bytes);
+function decodeBound(type: string, bytes: Uint8Array): Scalar | undefined {
+  const value = singleValueToScalar(type, bytes);
   return typeof value === "number" && Number.isNaN(value) ? undefined : value;
 }

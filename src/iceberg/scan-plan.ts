@@ -1,26 +1,29 @@
 // Scan planning: manifest list, then manifests, then files, skipping what cannot hold a matching row.
 
-import { LakeError } from "#core";
-import type { ContentFile } from "./data-file.ts";
-import { createDeleteIndex, type DeleteIndex } from "./delete-index.ts";
+import { LakeError, required } from "#core";
+import type { Scalar } from "#columnar";
 import { PARALLEL_READS, mapConcurrent } from "./concurrency.ts";
+import { createDeleteIndex, type DeleteIndex } from "./delete-index.ts";
 import type { FileIO } from "./file-io.ts";
-import { readDeleteManifestEntries, readManifestEntries, readSnapshotManifests } from "./manifest-entries.ts";
-import { STATUS_DELETED, liveFileCount, type ManifestEntry, type ManifestFile } from "./manifest.ts";
+import { readSnapshotManifests } from "./manifest-entries.ts";
+import { decodeLiveDeletes, decodeLiveEntries, type EntryView } from "./manifest-read.ts";
+import { partitionTuple, type PartitionTupleField } from "./manifest-schema.ts";
+import { liveFileCount, type ManifestEntry, type ManifestFile } from "./manifest.ts";
 import {
+  createColumnTest,
   createSpecFilter,
-  excludingColumn,
   excludingPartitionField,
   excludingSummary,
   type SpecFilter,
 } from "./partition-pruning.ts";
 import type { LocatedField } from "./schema.ts";
-import { allFieldsById, specTuple } from "./spec-tuple.ts";
+import { allFieldsById } from "./spec-tuple.ts";
 import {
   MAIN_BRANCH,
   currentSnapshot,
   findSnapshot,
   specById,
+  type PartitionSpec,
   type Snapshot,
   type TableMetadata,
 } from "./table-metadata.ts";
@@ -38,38 +41,38 @@ const EMPTY_REASON = "empty file";
 export async function planTableScan(io: FileIO, metadata: TableMetadata, options: ScanOptions = {}): Promise<ScanPlan> {
   const snapshot = chooseSnapshot(metadata, options);
   if (snapshot === undefined) return EMPTY_PLAN;
-  const predicates = options.predicates ?? [];
   const listed = await readSnapshotManifests(io, snapshot);
   const live = listed.filter((manifest) => liveFileCount(manifest) > 0);
   const manifests = live.filter((manifest) => manifest.content === "data");
-  const fields = allFieldsById(metadata);
-  const filters = specFilters(metadata, fields, live, predicates);
+  const scope = createScope(metadata, live, options.predicates ?? []);
   const skipped = new Map<string, number>();
   const skip = (reason: string, files: number): void => void skipped.set(reason, (skipped.get(reason) ?? 0) + files);
 
   const surviving = manifests.filter((manifest) => {
-    const field = excludingSummary(filters.get(manifest.specId) ?? [], manifest);
+    const field = excludingSummary(scope.specOf(manifest).filter, manifest);
     if (field === undefined) return true;
     skip(`manifest partition summary ${field}`, liveFileCount(manifest));
     return false;
   });
-  const entries = await mapConcurrent(surviving, PARALLEL_READS, (manifest) =>
-    readManifestEntries(io, metadata, manifest),
-  );
-  const read = entries.flat().filter((entry) => entry.status !== STATUS_DELETED);
-  const kept = read.filter((entry) => {
-    const reason = skipReason(entry, filters, fields, predicates);
-    if (reason !== undefined) skip(reason, 1);
-    return reason === undefined;
+  let liveBytes = 0;
+  const read = await mapConcurrent(surviving, PARALLEL_READS, async (manifest) => {
+    const { spec, tuple } = scope.specOf(manifest);
+    const reasonToSkip = scope.fileTest(manifest);
+    return decodeLiveEntries(await io.read(manifest.path), manifest, spec, tuple, (view) => {
+      liveBytes += view.fileSizeBytes;
+      const reason = reasonToSkip(view);
+      if (reason !== undefined) skip(reason, 1);
+      return reason === undefined;
+    });
   });
-  const deleteManifests = kept.length === 0 ? [] : live.filter((manifest) => manifest.content === "deletes");
-  const deletes = await readDeletes(io, metadata, deleteManifests, { filters, fields, predicates, kept });
+  const kept = read.flat();
+  const deletes = await readDeletes(io, scope, live, kept);
   const files = kept.map((entry): ScanFile => toScanFile(entry, deletes));
   return {
     files,
     deleteFiles: new Set(files.flatMap((file) => file.deletes)).size,
     filesTotal: manifests.reduce((sum, manifest) => sum + liveFileCount(manifest), 0),
-    bytesTotal: totalBytes(snapshot, read),
+    bytesTotal: totalBytes(snapshot, liveBytes),
     recordsTotal: manifests.reduce((sum, manifest) => sum + manifest.addedRows + manifest.existingRows, 0),
     manifestsTotal: manifests.length,
     manifestsScanned: surviving.length,
@@ -102,37 +105,87 @@ function chooseSnapshot(metadata: TableMetadata, { snapshotId, ref }: ScanOption
   return snapshot;
 }
 
-/** What decides whether deletes can matter to a scan. */
-interface DeleteScope {
-  readonly filters: ReadonlyMap<number, SpecFilter>;
-  readonly fields: ReadonlyMap<number, LocatedField>;
-  readonly predicates: readonly IcebergPredicate[];
-  readonly kept: readonly ManifestEntry[];
+/** A spec with what the predicates say of its partition values. */
+interface ScopedSpec {
+  readonly spec: PartitionSpec;
+  readonly tuple: readonly PartitionTupleField[];
+  readonly filter: SpecFilter;
 }
 
-async function readDeletes(
-  io: FileIO,
+/** Everything of a scan that does not depend on the file looked at. */
+interface PlanScope {
+  readonly fields: ReadonlyMap<number, LocatedField>;
+  readonly specOf: (manifest: ManifestFile) => ScopedSpec;
+  /** Tells why a file of the manifest cannot hold a matching row; undefined when it may. */
+  readonly fileTest: (manifest: ManifestFile) => (view: EntryView) => string | undefined;
+  readonly isUnpartitioned: (specId: number) => boolean;
+}
+
+function createScope(
   metadata: TableMetadata,
   manifests: readonly ManifestFile[],
-  { filters, fields, predicates, kept }: DeleteScope,
+  predicates: readonly IcebergPredicate[],
+): PlanScope {
+  const fields = allFieldsById(metadata);
+  const specs = new Map<number, ScopedSpec>();
+  for (const specId of new Set(manifests.map((manifest) => manifest.specId))) {
+    const spec = specById(metadata, specId);
+    const tuple = partitionTuple(spec, fields);
+    specs.set(specId, { spec, tuple, filter: createSpecFilter(spec, tuple, fields, predicates) });
+  }
+  const specOf = ({ specId }: ManifestFile): ScopedSpec => required(specs.get(specId), `partition spec ${specId}`);
+  const excludesColumn = createColumnTest(fields, predicates);
+  return {
+    fields,
+    specOf,
+    fileTest(manifest) {
+      const { filter } = specOf(manifest);
+      // Files of one partition mostly follow each other, and share its array.
+      let lastPartition: readonly Scalar[] | undefined;
+      let lastField: string | undefined;
+      return (view) => {
+        if (view.partition !== lastPartition) {
+          lastPartition = view.partition;
+          lastField = excludingPartitionField(filter, view);
+        }
+        if (lastField !== undefined) return `partition ${lastField}`;
+        const column = excludesColumn(view);
+        if (column !== undefined) return `bounds ${column}`;
+        return view.recordCount === 0 ? EMPTY_REASON : undefined;
+      };
+    },
+    isUnpartitioned: (specId) => specs.get(specId)?.spec.fields.length === 0,
+  };
+}
+
+/** Reads the deletes that may touch rows the scan wants. */
+async function readDeletes(
+  io: FileIO,
+  scope: PlanScope,
+  live: readonly ManifestFile[],
+  kept: readonly ManifestEntry[],
 ): Promise<DeleteIndex> {
   const oldest = kept.reduce<bigint | undefined>((least, { sequenceNumber }) => {
     const number = sequenceNumber ?? 0n;
     return least === undefined || number < least ? number : least;
   }, undefined);
-  const wanted = manifests.filter(
+  const wanted = live.filter(
     (manifest) =>
-      manifest.sequenceNumber >= (oldest ?? 0n) &&
-      excludingSummary(filters.get(manifest.specId) ?? [], manifest) === undefined,
+      manifest.content === "deletes" &&
+      oldest !== undefined &&
+      manifest.sequenceNumber >= oldest &&
+      excludingSummary(scope.specOf(manifest).filter, manifest) === undefined,
   );
-  const entries = await mapConcurrent(wanted, PARALLEL_READS, (manifest) =>
-    readDeleteManifestEntries(io, metadata, manifest),
-  );
-  const deletes = entries.flat().flatMap((entry): LiveDeleteFile[] => {
-    const excluded = entry.status === STATUS_DELETED || skipReason(entry, filters, fields, predicates) !== undefined;
-    return excluded ? [] : [{ deleteFile: entry.dataFile, sequenceNumber: entry.sequenceNumber ?? 0n }];
+  const entries = await mapConcurrent(wanted, PARALLEL_READS, async (manifest) => {
+    const { spec, tuple } = scope.specOf(manifest);
+    const reasonToSkip = scope.fileTest(manifest);
+    const isWanted = (view: EntryView): boolean => reasonToSkip(view) === undefined;
+    return decodeLiveDeletes(await io.read(manifest.path), manifest, spec, tuple, isWanted);
   });
-  return createDeleteIndex(deletes, fields, (specId) => specById(metadata, specId).fields.length === 0);
+  const deletes = entries.flat().map((entry): LiveDeleteFile => {
+    return { deleteFile: entry.dataFile, sequenceNumber: entry.sequenceNumber ?? 0n };
+  });
+  return createDeleteIndex(deletes, scope.fields, scope.isUnpartitioned);
 }
 
 function toScanFile(entry: ManifestEntry, deletes: DeleteIndex): ScanFile {
@@ -140,37 +193,8 @@ function toScanFile(entry: ManifestEntry, deletes: DeleteIndex): ScanFile {
   return { ...live, fileSequenceNumber: entry.fileSequenceNumber ?? 0n, deletes: deletes.deletesOf(live) };
 }
 
-function specFilters(
-  metadata: TableMetadata,
-  fields: ReadonlyMap<number, LocatedField>,
-  manifests: readonly ManifestFile[],
-  predicates: readonly IcebergPredicate[],
-): ReadonlyMap<number, SpecFilter> {
-  const specIds = new Set(manifests.map((manifest) => manifest.specId));
-  return new Map(
-    [...specIds].map((specId) => {
-      const { spec, tuple } = specTuple(metadata, specId);
-      return [specId, createSpecFilter(spec, tuple, fields, predicates)];
-    }),
-  );
-}
-
-function skipReason(
-  entry: ManifestEntry<ContentFile>,
-  filters: ReadonlyMap<number, SpecFilter>,
-  fields: ReadonlyMap<number, LocatedField>,
-  predicates: readonly IcebergPredicate[],
-): string | undefined {
-  const { dataFile } = entry;
-  const partitionField = excludingPartitionField(filters.get(dataFile.specId) ?? [], dataFile);
-  if (partitionField !== undefined) return `partition ${partitionField}`;
-  const column = excludingColumn(dataFile, fields, predicates);
-  if (column !== undefined) return `bounds ${column}`;
-  return dataFile.recordCount === 0 ? EMPTY_REASON : undefined;
-}
-
 /** The summary's total, which covers manifests that were not read; else what was read. */
-function totalBytes(snapshot: Snapshot, live: readonly ManifestEntry[]): number {
+function totalBytes(snapshot: Snapshot, liveBytes: number): number {
   const total = Number(snapshot.summary["total-files-size"] ?? Number.NaN);
-  return Number.isFinite(total) ? total : live.reduce((sum, entry) => sum + entry.dataFile.fileSizeBytes, 0);
+  return Number.isFinite(total) ? total : liveBytes;
 }
