@@ -92,3 +92,17 @@ export function decodeValidity(cursor: ByteCursor, count: number): Uint8Array | 
   }
   return out;
 }
+
+/**
+ * Decodes `out.length` values of `width` ≤ 8 bits, most significant bit first, as levels were packed until 2013.
+ * Errors: `data_invalid` when the bytes end before.
+ */
+export function decodeBitPacked(cursor: ByteCursor, width: number, out: Int32Array): void {
+  const bytes = cursor.readBytes(Math.ceil((out.length * width) / 8));
+  const mask = (1 << width) - 1;
+  for (let i = 0, bit = 0; i < out.length; i++, bit += width) {
+    const at = bit >> 3;
+    const pair = ((bytes[at] as number) << 8) | (bytes[at + 1] ?? 0);
+    out[i] = (pair >> (16 - width - (bit & 7))) & mask;
+  }
+}

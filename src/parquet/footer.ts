@@ -26,7 +26,7 @@ import type {
   ParsedFooter,
   RangeReader,
 } from "./metadata.ts";
-import { schemaToColumns } from "./schema.ts";
+import { parseSchema } from "./schema.ts";
 import { readStatistics } from "./statistics.ts";
 
 /** First read from a file's end, bytes: footers of files with tens of columns and row groups fit. */
@@ -42,20 +42,6 @@ const MAX_FOOTER_BYTES = 32 * 1024 * 1024;
  * Errors: `data_invalid` when the file is not Parquet, is encrypted or corrupt.
  */
 export async function readParquetMetadata(reader: RangeReader): Promise<ParquetMetadata> {
-  const { metadata, thrift } = await readFooter(reader);
-  thriftByMetadata.set(metadata, thrift);
-  return metadata;
-}
-
-/** Thrift of the footers read, for as long as their metadata lives: nested columns need it. */
-const thriftByMetadata = new WeakMap<ParquetMetadata, ThriftStruct>();
-
-/** The thrift that `metadata` was parsed from; read again when the metadata is a copy. */
-export async function footerThriftOf(reader: RangeReader, metadata: ParquetMetadata): Promise<ThriftStruct> {
-  return thriftByMetadata.get(metadata) ?? (await readFooter(reader)).thrift;
-}
-
-async function readFooter(reader: RangeReader): Promise<ParsedFooter> {
   const { sizeBytes } = reader;
   if (sizeBytes < TRAILER_BYTES + MAGIC_BYTES) throw corruptData("the file is too short to be Parquet");
   const tailBytes = Math.min(TAIL_BYTES, sizeBytes);
@@ -65,7 +51,7 @@ async function readFooter(reader: RangeReader): Promise<ParsedFooter> {
   if (needed > tail.length) tail = await reader.read(sizeBytes - needed, needed);
   if (tail.length < needed) throw corruptData("a read returned too few bytes");
   const footer = new Uint8Array(tail.buffer, tail.byteOffset + tail.length - needed, footerBytes);
-  return parseFooter(footer, sizeBytes);
+  return parseFooter(footer, sizeBytes).metadata;
 }
 
 /** Length of the footer that ends in these bytes. Errors: as {@link readParquetMetadata}. */
@@ -89,7 +75,7 @@ export function footerLength(tail: Uint8Array, sizeBytes: number): number {
 export function parseFooter(bytes: Uint8Array, sizeBytes: number): ParsedFooter {
   const thrift = readThriftStruct(new ByteCursor(bytes));
   if (thrift.has(8)) throw corruptData("the file is encrypted, which is not supported");
-  const columns = schemaToColumns(thriftStructs(thrift, 2));
+  const { fields, columns } = parseSchema(thriftStructs(thrift, 2));
   const rowGroups = thriftStructs(thrift, 4).map((group) => parseRowGroup(group, columns, sizeBytes));
   const numRows = rowGroups.reduce((sum, group) => sum + group.numRows, 0);
   if ((thriftInteger(thrift, 3) ?? numRows) !== numRows) throw corruptData("the footer's row counts disagree");
@@ -107,6 +93,7 @@ export function parseFooter(bytes: Uint8Array, sizeBytes: number): ParsedFooter 
     numRows,
     rowGroups,
     columns,
+    fields,
     createdBy: createdBy === undefined ? undefined : utf8ToString(createdBy),
     footerBytes: bytes.length,
     keyValueMetadata,

@@ -57,6 +57,21 @@ export interface ParquetColumn {
   readonly maxRepetitionLevel: number;
 }
 
+/** A field of the schema's tree. Levels count the field's own repetition. */
+export interface ParquetNode {
+  readonly name: string;
+  readonly fieldId: number | undefined;
+  readonly repetition: "required" | "optional" | "repeated";
+  /** What a group stands for; undefined for leaves and plain groups. */
+  readonly annotation: "list" | "map" | undefined;
+  readonly definitionLevel: number;
+  readonly repetitionLevel: number;
+  /** Empty for a leaf. */
+  readonly children: readonly ParquetNode[];
+  /** The leaf's column; undefined for a group. */
+  readonly column: ParquetColumn | undefined;
+}
+
 /** One column chunk: a leaf's values within one row group. */
 export interface ParquetColumnChunk {
   /** First byte of the chunk: its dictionary page or first data page. */
@@ -99,6 +114,8 @@ export interface ParquetMetadata {
   readonly rowGroups: readonly ParquetRowGroup[];
   /** Leaves in schema order. */
   readonly columns: readonly ParquetColumn[];
+  /** Top-level fields in schema order. */
+  readonly fields: readonly ParquetNode[];
   readonly createdBy: string | undefined;
   /** Length of the thrift footer, without the 8 bytes after it. */
   readonly footerBytes: number;

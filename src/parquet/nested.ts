@@ -1,143 +1,260 @@
-// Lists, structs and maps through parquet-wasm, one column of one row group at a time: the column's chunks and its
-// part of the schema become a small file of their own, so that no more is read than for a flat column. The call is
-// synchronous because a panic inside an asynchronous one would leave its promise pending for ever.
+// Lists, structs and maps: values put together from their leaves' levels, row by row.
+// Source: Melnik et al., "Dremel: Interactive Analysis of Web-Scale Datasets" (2010), record assembly
 
-import { readParquet } from "parquet-wasm/esm/parquet_wasm.js";
-import { LakeError, concatBytes, stringToUtf8, utf8ToString } from "#core";
-import { concatVectors, readArrowIpc, type Vector } from "#columnar";
-import {
-  THRIFT_TYPE,
-  corruptData,
-  setThriftI64,
-  thriftBinary,
-  thriftInteger,
-  thriftStruct,
-  thriftStructToBytes,
-  thriftStructs,
-  type ThriftField,
-  type ThriftStruct,
-} from "#codec";
-import type { ParquetColumn, ParquetColumnChunk, ParquetRowGroup } from "./metadata.ts";
-import { isParquetWasmReady } from "./wasm.ts";
+import { LakeError } from "#core";
+import { corruptData } from "#codec";
+import { type DataType, type Scalar, type StructField, type Vector } from "#columnar";
+import type { LeafCursor } from "./leaf-cursor.ts";
+import type { ParquetColumn, ParquetNode } from "./metadata.ts";
+import { firstLeaf, shapeOf, shapeType, type NestedShape } from "./nested-shape.ts";
 
-/** Field ids of parquet.thrift. */
-const FILE = { version: 1, schema: 2, numRows: 3, rowGroups: 4 } as const;
-const GROUP = { columns: 1, totalByteSize: 2, numRows: 3 } as const;
-const CHUNK_METADATA_ID = 3;
-/** Positions of page indexes, which the small file does not have. */
-const CHUNK_INDEX_IDS = [4, 5, 6, 7] as const;
-const CHUNK_METADATA = { dataPageOffset: 9, dictionaryPageOffset: 11, droppedIds: [10, 14, 15] } as const;
-const SCHEMA = { name: 4, children: 5 } as const;
-
-/** A row group's nested column with its bytes at hand. */
-export interface NestedColumn {
-  readonly footer: ThriftStruct;
-  readonly rowGroupIndex: number;
-  readonly rowGroup: ParquetRowGroup;
-  /** The column's leaves, adjacent in the schema. */
-  readonly leaves: readonly ParquetColumn[];
-  readonly bytesByChunk: ReadonlyMap<ParquetColumnChunk, Uint8Array>;
+/** A nested column of a file as a column of the type wanted. */
+export interface NestedPlan {
+  readonly type: DataType;
+  /** The leaves to read; others of the column are not needed. */
+  readonly leaves: readonly { readonly column: ParquetColumn; readonly type: DataType | undefined }[];
+  /** Starts reading a row group; `cursors` belong to `leaves` in their order. */
+  open(cursors: readonly LeafCursor[]): NestedReader;
 }
+
+/** Hands out a nested column of a row group, rows in order. */
+export interface NestedReader {
+  /** The next `rows` rows. Errors: `data_invalid` when the leaves disagree. */
+  read(rows: number): Vector;
+  skip(rows: number): void;
+}
+
+/** Reads one value after the other. */
+interface ValueReader {
+  /** Never empty. */
+  readonly cursors: readonly LeafCursor[];
+  read(): Scalar;
+}
+
+type Opener = (cursors: readonly LeafCursor[]) => ValueReader;
 
 /**
- * Decodes a top-level nested column with all rows of the row group.
+ * Plans reading a top-level field that is no plain leaf. Struct fields are matched by id where both sides have ids,
+ * else by name; those the file lacks have their default.
  *
- * Cost: the column is held whole, twice. Errors: `sql_unsupported` where parquet-wasm is not initialized,
- * `data_invalid` when it cannot read the column.
+ * Errors: `data_invalid` when the file's field cannot be read as `type`.
  */
-export function decodeNestedColumn(nested: NestedColumn): Vector {
-  const name = nested.leaves[0]?.path[0] ?? "";
-  if (!isParquetWasmReady()) {
-    throw new LakeError("sql_unsupported", `Column "${name}" is nested, which this reader does not support.`);
+export function planNested(node: ParquetNode, type: DataType | undefined): NestedPlan {
+  const shape = shapeOf(node);
+  const wanted = type ?? shapeType(shape);
+  const leaves: NestedPlan["leaves"][number][] = [];
+  const opener = planValue(shape, wanted, leaves, node.name);
+  return {
+    type: wanted,
+    leaves,
+    open(cursors) {
+      const value = opener(cursors);
+      const next = (): Scalar => {
+        expectRowStart(value.cursors);
+        const row = value.read();
+        return row;
+      };
+      return {
+        read: (rows) => readRows(next, rows, value.cursors, wanted),
+        skip(rows) {
+          for (let i = 0; i < rows; i++) next();
+        },
+      };
+    },
+  };
+}
+
+function readRows(next: () => Scalar, rows: number, cursors: readonly LeafCursor[], type: DataType): Vector {
+  const filler: Scalar = type.kind === "struct" ? {} : [];
+  const values: Scalar[] = [];
+  let validity: Uint8Array | undefined;
+  for (let i = 0; i < rows; i++) {
+    const value = next();
+    if (value === null) (validity ??= new Uint8Array(rows).fill(1))[i] = 0;
+    values.push(value ?? filler);
   }
-  const file = singleColumnFile(nested, name);
-  try {
-    const { batches } = readArrowIpc(readParquet(file).intoIPCStream());
-    const pieces = batches.flatMap((batch) => batch.columns.slice(0, 1));
-    const rows = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    if (rows !== nested.rowGroup.numRows) throw corruptData(`column "${name}" has another number of rows`);
-    return concatVectors(pieces);
-  } catch (cause) {
-    if (cause instanceof LakeError) throw cause;
-    throw new LakeError("data_invalid", `Nested column "${name}" is not readable.`, { cause });
+  expectRowStart(cursors);
+  return { encoding: "flat", type, length: rows, values: values as readonly (readonly Scalar[])[], validity };
+}
+
+function expectRowStart(cursors: readonly LeafCursor[]): void {
+  for (const cursor of cursors) {
+    if (cursor.repetitionLevel !== 0) throw corruptData("the columns of a nested field disagree");
   }
 }
 
-function singleColumnFile(nested: NestedColumn, name: string): Uint8Array {
-  const magic = stringToUtf8("PAR1");
-  const parts: Uint8Array[] = [magic];
-  let position = magic.length;
-  const group = thriftStructs(nested.footer, FILE.rowGroups)[nested.rowGroupIndex];
-  if (group === undefined) throw corruptData("a row group is missing");
-  const allChunks = thriftStructs(group, GROUP.columns);
-  const chunks = nested.leaves.map((leaf) => {
-    const facts = nested.rowGroup.columns[leaf.leafIndex];
-    const chunk = allChunks[leaf.leafIndex];
-    const bytes = facts === undefined ? undefined : nested.bytesByChunk.get(facts);
-    if (facts === undefined || chunk === undefined || bytes === undefined) throw corruptData("a column is missing");
-    const moved = moveChunk(chunk, position - facts.offset);
-    parts.push(bytes);
-    position += bytes.length;
-    return moved;
-  });
-  const numRows: ThriftField = { type: THRIFT_TYPE.i64, value: nested.rowGroup.numRows };
-  const smallGroup: ThriftStruct = new Map();
-  smallGroup.set(GROUP.columns, structList(chunks));
-  setThriftI64(smallGroup, GROUP.totalByteSize, position);
-  smallGroup.set(GROUP.numRows, numRows);
-  const version = thriftInteger(nested.footer, FILE.version) ?? 1;
-  const smallFooter: ThriftStruct = new Map();
-  smallFooter.set(FILE.version, { type: THRIFT_TYPE.i32, value: version });
-  smallFooter.set(FILE.schema, structList(schemaOf(thriftStructs(nested.footer, FILE.schema), name)));
-  smallFooter.set(FILE.numRows, numRows);
-  smallFooter.set(FILE.rowGroups, structList([smallGroup]));
-  const footer = thriftStructToBytes(smallFooter);
-  const length = new Uint8Array(4);
-  new DataView(length.buffer).setUint32(0, footer.length, true);
-  return concatBytes([...parts, footer, length, magic]);
+function planValue(shape: NestedShape, type: DataType, leaves: NestedPlan["leaves"][number][], path: string): Opener {
+  const reading = planPresent(shape, type, leaves, path);
+  const { definedFrom } = shape;
+  if (definedFrom === undefined || shape.kind === "leaf") return reading;
+  return (all) => {
+    const present = reading(all);
+    const { cursors } = present;
+    return {
+      cursors,
+      read: () => (agree(cursors, (cursor) => cursor.definitionLevel >= definedFrom) ? present.read() : pass(cursors)),
+    };
+  };
 }
 
-function structList(items: ThriftStruct[]): ThriftField {
-  return { type: THRIFT_TYPE.list, value: { elementType: THRIFT_TYPE.struct, items } };
+/** Passes over the one entry that a null or empty value has in each leaf. */
+function pass(cursors: readonly LeafCursor[]): null {
+  for (const cursor of cursors) cursor.take();
+  return null;
 }
 
-/** A copy of a ColumnChunk with its pages moved; the footer's own thrift is shared by every scan of the file. */
-function moveChunk(chunk: ThriftStruct, shift: number): ThriftStruct {
-  const moved: ThriftStruct = new Map(chunk);
-  for (const id of CHUNK_INDEX_IDS) moved.delete(id);
-  const metadata: ThriftStruct = new Map(thriftStruct(chunk, CHUNK_METADATA_ID));
-  for (const id of CHUNK_METADATA.droppedIds) metadata.delete(id);
-  for (const id of [CHUNK_METADATA.dataPageOffset, CHUNK_METADATA.dictionaryPageOffset]) {
-    const offset = thriftInteger(metadata, id);
-    if (offset !== undefined) setThriftI64(metadata, id, offset + shift);
+/** What all leaves say. Errors: `data_invalid` when they say different things. */
+function agree(cursors: readonly LeafCursor[], test: (cursor: LeafCursor) => boolean): boolean {
+  const answer = test(cursors[0] as LeafCursor);
+  for (let i = 1; i < cursors.length; i++) {
+    if (test(cursors[i] as LeafCursor) !== answer) throw corruptData("the columns of a nested field disagree");
   }
-  moved.set(CHUNK_METADATA_ID, { type: THRIFT_TYPE.struct, value: metadata });
-  return moved;
+  return answer;
 }
 
-/** The root with one child, and that child's subtree. */
-function schemaOf(elements: readonly ThriftStruct[], name: string): ThriftStruct[] {
-  const [root] = elements;
-  if (root === undefined) throw corruptData("the schema is empty");
-  for (let start = 1; start < elements.length;) {
-    const end = subtreeEnd(elements, start);
-    const element = elements[start];
-    const ownName = element === undefined ? undefined : thriftBinary(element, SCHEMA.name);
-    if (ownName !== undefined && utf8ToString(ownName) === name) {
-      const smallRoot: ThriftStruct = new Map(root);
-      smallRoot.set(SCHEMA.children, { type: THRIFT_TYPE.i32, value: 1 });
-      return [smallRoot, ...elements.slice(start, end)];
+/** Reads values that are not null at this level; a leaf's own null is its cursor's business. */
+function planPresent(shape: NestedShape, type: DataType, leaves: NestedPlan["leaves"][number][], path: string): Opener {
+  switch (shape.kind) {
+    case "leaf": {
+      if (isNested(type)) throw mismatch(path, shape.column.physicalType, type);
+      return planLeaf(shape.column, type, leaves);
     }
-    start = end;
+    case "struct":
+      if (type.kind !== "struct") throw mismatch(path, shape.kind, type);
+      return planStruct(shape, type.fields, leaves, path);
+    case "list": {
+      if (type.kind !== "list") throw mismatch(path, shape.kind, type);
+      const element = planValue(shape.element, type.element, leaves, `${path}.element`);
+      return (all) => {
+        const reader = element(all);
+        return { cursors: reader.cursors, read: () => readItems(shape, reader.cursors, reader.read) };
+      };
+    }
+    case "map": {
+      if (type.kind !== "map") throw mismatch(path, shape.kind, type);
+      const keys = planValue(shape.key, type.key, leaves, `${path}.key`);
+      const values =
+        shape.value === undefined ? undefined : planValue(shape.value, type.value, leaves, `${path}.value`);
+      return (all) => {
+        const key = keys(all);
+        const value = values?.(all);
+        const cursors = [...key.cursors, ...(value?.cursors ?? [])];
+        return { cursors, read: () => readItems(shape, cursors, () => [key.read(), value?.read() ?? null]) };
+      };
+    }
   }
-  throw corruptData(`column "${name}" is not in the schema`);
 }
 
-function subtreeEnd(elements: readonly ThriftStruct[], start: number): number {
-  let end = start;
-  for (let pending = 1; pending > 0 && end < elements.length; end++) {
-    const element = elements[end];
-    pending += (element === undefined ? 0 : (thriftInteger(element, SCHEMA.children) ?? 0)) - 1;
+function readItems(
+  { itemFrom, repetitionLevel }: { readonly itemFrom: number; readonly repetitionLevel: number },
+  cursors: readonly LeafCursor[],
+  readItem: () => Scalar,
+): Scalar[] {
+  const items: Scalar[] = [];
+  if (!agree(cursors, (cursor) => cursor.definitionLevel >= itemFrom)) {
+    pass(cursors);
+    return items;
   }
-  return end;
+  do items.push(readItem());
+  while (agree(cursors, (cursor) => cursor.repetitionLevel === repetitionLevel));
+  return items;
+}
+
+function planLeaf(column: ParquetColumn, type: DataType | undefined, leaves: NestedPlan["leaves"][number][]): Opener {
+  const index = leaves.length;
+  leaves.push({ column, type });
+  return (all) => {
+    const cursor = all[index] as LeafCursor;
+    return { cursors: [cursor], read: () => cursor.take() };
+  };
+}
+
+function planStruct(
+  shape: NestedShape & { readonly kind: "struct" },
+  fields: readonly StructField[],
+  leaves: NestedPlan["leaves"][number][],
+  path: string,
+): Opener {
+  const hasIds = shape.fields.some((field) => field.shape.fieldId !== undefined);
+  const planned = fields.map((field) => {
+    const stored = shape.fields.find((candidate) =>
+      hasIds && field.id !== undefined ? candidate.shape.fieldId === field.id : candidate.name === field.name,
+    );
+    const opener =
+      stored === undefined ? undefined : planValue(stored.shape, field.type, leaves, `${path}.${field.name}`);
+    return { name: field.name, missing: field.missing ?? null, opener };
+  });
+  // Some leaf must tell where the struct is, even when none of its fields is wanted.
+  const witness = planned.some((field) => field.opener !== undefined)
+    ? undefined
+    : planWitness(firstLeaf(shape), shape, leaves);
+  return (all) => {
+    const readers = planned.map(({ name, missing, opener }) => ({ name, missing, reader: opener?.(all) }));
+    const watched = witness?.(all);
+    const cursors = watched?.cursors ?? readers.flatMap(({ reader }) => reader?.cursors ?? []);
+    return {
+      cursors,
+      read() {
+        watched?.read();
+        const record: { [key: string]: Scalar } = {};
+        for (const { name, missing, reader } of readers)
+          setField(record, name, reader?.read() ?? missingOf(reader, missing));
+        return record;
+      },
+    };
+  };
+}
+
+/** A null that the file has stays null; only what it lacks has a default. */
+function missingOf(reader: ValueReader | undefined, missing: Scalar): Scalar {
+  return reader === undefined ? missing : null;
+}
+
+/** Reads over all entries of one struct through its first leaf, which may repeat within it. */
+function planWitness(column: ParquetColumn, shape: NestedShape, leaves: NestedPlan["leaves"][number][]): Opener {
+  const opener = planLeaf(column, undefined, leaves);
+  const depth = outerRepetition(shape, column);
+  return (all) => {
+    const leaf = opener(all);
+    const [cursor] = leaf.cursors as readonly [LeafCursor];
+    return {
+      cursors: leaf.cursors,
+      read() {
+        do cursor.take();
+        while (cursor.repetitionLevel > depth);
+        return null;
+      },
+    };
+  };
+}
+
+/** Repetition level at which the shape itself repeats: that of its first leaf without the lists in between. */
+function outerRepetition(shape: NestedShape, column: ParquetColumn): number {
+  let inner = 0;
+  for (let at = shape; at.kind !== "leaf";) {
+    if (at.kind === "struct") at = (at.fields[0] as { readonly shape: NestedShape }).shape;
+    else {
+      inner += 1;
+      at = at.kind === "list" ? at.element : at.key;
+    }
+  }
+  return column.maxRepetitionLevel - inner;
+}
+
+/** Plain assignment to `__proto__` would set the prototype. */
+function setField(record: { [key: string]: Scalar }, name: string, value: Scalar): void {
+  if (name === "__proto__") {
+    Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });
+  } else record[name] = value;
+}
+
+function isNested(type: DataType): boolean {
+  return type.kind === "list" || type.kind === "struct" || type.kind === "map";
+}
+
+function mismatch(path: string, stored: string, type: DataType): LakeError {
+  return new LakeError(
+    "data_invalid",
+    `Column "${path}" is stored as ${stored}, which cannot be read as ${type.kind}.`,
+  );
 }

@@ -7,9 +7,12 @@
 // | v2 data | repetition levels, definition levels (lengths in the header, never compressed), values |
 // | dictionary | compressed( plain values ) |
 
+import { crc32 } from "node:zlib";
 import {
   ByteCursor,
   corruptData,
+  decodeBitPacked,
+  decodeHybrid,
   decodeValidity,
   decompressPage,
   readThriftStruct,
@@ -19,6 +22,7 @@ import {
   type ThriftStruct,
 } from "#codec";
 import { ENCODING, PAGE_TYPE } from "./encodings.ts";
+import type { ParquetColumn } from "./metadata.ts";
 
 /** Values a page may claim. Writers stay below 2^20; an all-equal page of an old writer may be larger. */
 const MAX_PAGE_VALUES = 1 << 24;
@@ -30,26 +34,34 @@ export interface Page {
   readonly valueCount: number;
   /** Values that are stored, nulls excluded. */
   readonly presentCount: number;
-  /** One byte a row, 0 where null; undefined when no row is. */
+  /** One byte a row, 0 where null; undefined when no row is and for nested columns. */
   readonly validity: Uint8Array | undefined;
+  /** Of nested columns: one level for each of `valueCount` entries; undefined where all are 0 or at their maximum. */
+  readonly repetitionLevels?: Int32Array | undefined;
+  readonly definitionLevels?: Int32Array | undefined;
   readonly encoding: number;
   /** The stored values, decompressed. */
   readonly values: Uint8Array;
 }
 
-/** The pages of a flat column's chunk in file order. Errors: `data_invalid`. */
+/** The pages of a column's chunk in file order. Errors: `data_invalid`. */
 export class PageReader {
   readonly #cursor: ByteCursor;
   readonly #codec: number;
   readonly #maxDefinitionLevel: number;
+  readonly #maxRepetitionLevel: number;
+  /** Whether a definition level says no more than that a row is null. */
+  readonly #isFlat: boolean;
   /** The header of the next page, when it was looked at already. */
   #header: ThriftStruct | undefined;
 
   /** `bytes` holds exactly the chunk. */
-  constructor(bytes: Uint8Array, codec: number, maxDefinitionLevel: number) {
+  constructor(bytes: Uint8Array, codec: number, column: ParquetColumn) {
     this.#cursor = new ByteCursor(bytes);
     this.#codec = codec;
-    this.#maxDefinitionLevel = maxDefinitionLevel;
+    this.#maxDefinitionLevel = column.maxDefinitionLevel;
+    this.#maxRepetitionLevel = column.maxRepetitionLevel;
+    this.#isFlat = column.path.length === 1 && column.maxRepetitionLevel === 0;
   }
 
   /** The next data or dictionary page; undefined at the end of the chunk. */
@@ -62,6 +74,8 @@ export class PageReader {
       const compressedBytes = thriftInteger(header, 3);
       if (uncompressedBytes === undefined || compressedBytes === undefined) throw corruptData("a page has no size");
       const body = cursor.readBytes(compressedBytes);
+      const checksum = thriftInteger(header, 4);
+      if (checksum !== undefined && (crc32(body) | 0) !== checksum) throw corruptData("a page's checksum is wrong");
       const type = thriftInteger(header, 1);
       if (type === PAGE_TYPE.data) return this.#dataPage(required(header, 5), body, uncompressedBytes);
       if (type === PAGE_TYPE.dataV2) return this.#dataPageV2(required(header, 8), body, uncompressedBytes);
@@ -102,11 +116,21 @@ export class PageReader {
     const valueCount = countOf(header);
     const bytes = decompressPage(this.#codec, body, uncompressedBytes);
     const encoding = thriftInteger(header, 2) ?? ENCODING.plain;
+    if (!this.#isFlat) {
+      const cursor = new ByteCursor(bytes);
+      const repetition = readLevels(cursor, thriftInteger(header, 4), this.#maxRepetitionLevel, valueCount);
+      const definition = readLevels(cursor, thriftInteger(header, 3), this.#maxDefinitionLevel, valueCount);
+      return this.#nestedPage(valueCount, repetition, definition, encoding, bytes.subarray(cursor.position));
+    }
     if (this.#maxDefinitionLevel === 0) {
       return { kind: "data", valueCount, presentCount: valueCount, validity: undefined, encoding, values: bytes };
     }
-    if ((thriftInteger(header, 3) ?? ENCODING.rle) !== ENCODING.rle) {
-      throw corruptData("levels are bit-packed in the way Parquet gave up in 2013, which is not supported");
+    if (thriftInteger(header, 3) === ENCODING.bitPacked) {
+      const cursor = new ByteCursor(bytes);
+      const flags = readLevels(cursor, ENCODING.bitPacked, 1, valueCount);
+      const validity = flags === undefined ? undefined : Uint8Array.from(flags);
+      const presentCount = presentIn(validity, valueCount);
+      return { kind: "data", valueCount, presentCount, validity, encoding, values: bytes.subarray(cursor.position) };
     }
     if (bytes.length < 4) throw corruptData("a page's levels are cut short");
     const length = readUint32(bytes);
@@ -122,6 +146,23 @@ export class PageReader {
     };
   }
 
+  #nestedPage(
+    valueCount: number,
+    repetitionLevels: Int32Array | undefined,
+    definitionLevels: Int32Array | undefined,
+    encoding: number,
+    values: Uint8Array,
+  ): Page {
+    const max = this.#maxDefinitionLevel;
+    let presentCount = valueCount;
+    if (definitionLevels !== undefined) {
+      presentCount = 0;
+      for (let i = 0; i < valueCount; i++) if (definitionLevels[i] === max) presentCount += 1;
+    }
+    const levels = { repetitionLevels, definitionLevels };
+    return { kind: "data", valueCount, presentCount, validity: undefined, ...levels, encoding, values };
+  }
+
   #dataPageV2(header: ThriftStruct, body: Uint8Array, uncompressedBytes: number): Page {
     const valueCount = countOf(header);
     const definitionBytes = thriftInteger(header, 5) ?? 0;
@@ -130,25 +171,64 @@ export class PageReader {
     if (definitionBytes < 0 || repetitionBytes < 0 || levelBytes > body.length) {
       throw corruptData("a page's levels are cut short");
     }
+    const encoding = thriftInteger(header, 4) ?? ENCODING.plain;
+    const stored = body.subarray(levelBytes);
+    const isCompressed = thriftBoolean(header, 7) ?? true;
+    // A page without values may have no compressed bytes at all.
+    const values =
+      isCompressed && stored.length > 0 ? decompressPage(this.#codec, stored, uncompressedBytes - levelBytes) : stored;
+    if (!this.#isFlat) {
+      const repetition = runLevels(new ByteCursor(body, 0, repetitionBytes), this.#maxRepetitionLevel, valueCount);
+      const definition = runLevels(
+        new ByteCursor(body, repetitionBytes, levelBytes),
+        this.#maxDefinitionLevel,
+        valueCount,
+      );
+      return this.#nestedPage(valueCount, repetition, definition, encoding, values);
+    }
     const validity =
       this.#maxDefinitionLevel === 0 || (valueCount > 0 && definitionBytes === 0)
         ? undefined
         : decodeValidity(new ByteCursor(body, repetitionBytes, levelBytes), valueCount);
-    const stored = body.subarray(levelBytes);
-    const isCompressed = thriftBoolean(header, 7) ?? true;
-    return {
-      kind: "data",
-      valueCount,
-      presentCount: presentIn(validity, valueCount),
-      validity,
-      encoding: thriftInteger(header, 4) ?? ENCODING.plain,
-      // A page without values may have no compressed bytes at all.
-      values:
-        isCompressed && stored.length > 0
-          ? decompressPage(this.#codec, stored, uncompressedBytes - levelBytes)
-          : stored,
-    };
+    const presentCount = presentIn(validity, valueCount);
+    return { kind: "data", valueCount, presentCount, validity, encoding, values };
   }
+}
+
+/** Levels of a version 1 page, which precede the values; undefined when the column has only one. */
+function readLevels(
+  cursor: ByteCursor,
+  encoding: number | undefined,
+  maxLevel: number,
+  count: number,
+): Int32Array | undefined {
+  if (maxLevel === 0) return undefined;
+  if (encoding === ENCODING.bitPacked) {
+    const levels = new Int32Array(count);
+    decodeBitPacked(cursor, levelWidth(maxLevel), levels);
+    return checkedLevels(levels, maxLevel);
+  }
+  const length = readUint32(cursor.readBytes(4));
+  const runs = cursor.readBytes(length);
+  return runLevels(new ByteCursor(runs), maxLevel, count);
+}
+
+function runLevels(cursor: ByteCursor, maxLevel: number, count: number): Int32Array | undefined {
+  if (maxLevel === 0) return undefined;
+  const levels = new Int32Array(count);
+  decodeHybrid(cursor, levelWidth(maxLevel), levels, 0, count);
+  return checkedLevels(levels, maxLevel);
+}
+
+function levelWidth(maxLevel: number): number {
+  return 32 - Math.clz32(maxLevel);
+}
+
+function checkedLevels(levels: Int32Array, maxLevel: number): Int32Array {
+  for (let i = 0; i < levels.length; i++) {
+    if ((levels[i] as number) > maxLevel) throw corruptData("a level is too high");
+  }
+  return levels;
 }
 
 function required(header: ThriftStruct, id: number): ThriftStruct {

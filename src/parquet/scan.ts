@@ -1,13 +1,19 @@
 // Scanning a file: few large reads, dictionary codes kept, rows in batches.
 
 import { invariant } from "#core";
-import { BATCH_ROWS, nullVector, sliceVector, type Batch, type DataType, type Vector } from "#columnar";
+import { BATCH_ROWS, nullVector, type Batch, type DataType, type Vector } from "#columnar";
 import { ChunkDecoder } from "./chunk-decoder.ts";
 import { readChunks } from "./chunk-reads.ts";
-import { footerThriftOf } from "./footer.ts";
-import type { ParquetColumn, ParquetColumnChunk, ParquetMetadata, ParquetRowGroup, RangeReader } from "./metadata.ts";
-import { decodeNestedColumn } from "./nested.ts";
-import { promoteVector } from "./promote.ts";
+import { LeafCursor } from "./leaf-cursor.ts";
+import type {
+  ParquetColumn,
+  ParquetColumnChunk,
+  ParquetMetadata,
+  ParquetNode,
+  ParquetRowGroup,
+  RangeReader,
+} from "./metadata.ts";
+import { planNested, type NestedPlan } from "./nested.ts";
 
 /**
  * A column wanted of a file: a top-level field by id, or a leaf by its index in `metadata.columns`. `type` is what
@@ -50,18 +56,9 @@ const encoder = new TextEncoder();
 type ColumnPlan =
   | { readonly kind: "missing"; readonly type: DataType }
   | { readonly kind: "flat"; readonly column: ParquetColumn; readonly type: DataType | undefined }
-  | {
-      readonly kind: "nested";
-      readonly name: string;
-      readonly leaves: readonly ParquetColumn[];
-      readonly type: DataType | undefined;
-    };
+  | { readonly kind: "nested"; readonly plan: NestedPlan };
 
-/** A row group's fetched bytes and nested columns. */
-interface FetchedRowGroup {
-  readonly bytesByChunk: ReadonlyMap<ParquetColumnChunk, Uint8Array>;
-  readonly nested: ReadonlyMap<string, Vector>;
-}
+type ChunkBytes = ReadonlyMap<ParquetColumnChunk, Uint8Array>;
 
 /**
  * Streams the rows of a file. Dictionary-encoded chunks give dictionary vectors that share one dictionary object
@@ -83,7 +80,7 @@ export async function* scanParquet(
   const plans = wanted.map((column) => planColumn(metadata, column));
   const selected = options.rowGroups ?? metadata.rowGroups.map((_, index) => index);
   const firstRows = firstRowOfEach(metadata);
-  const fetchGroup = (position: number): Promise<FetchedRowGroup> | undefined => {
+  const fetchGroup = (position: number): Promise<ChunkBytes> | undefined => {
     const index = selected[position];
     if (index === undefined) return undefined;
     const fetching = fetchRowGroup(reader, metadata, index, plans);
@@ -92,7 +89,7 @@ export async function* scanParquet(
     return fetching;
   };
 
-  let next: Promise<FetchedRowGroup> | undefined;
+  let next: Promise<ChunkBytes> | undefined;
   for (const [position, index] of selected.entries()) {
     signal?.throwIfAborted();
     const group = rowGroupAt(metadata, index);
@@ -134,47 +131,37 @@ function firstRowOfEach(metadata: ParquetMetadata): number[] {
 
 function planColumn(metadata: ParquetMetadata, wanted: ScanColumn): ColumnPlan {
   const { type } = wanted;
-  if ("leafIndex" in wanted) {
-    const column = metadata.columns[wanted.leafIndex];
-    invariant(column !== undefined, `leaf ${wanted.leafIndex} exists`);
-    return planFor(metadata, column, type);
+  const node =
+    "fieldId" in wanted
+      ? metadata.fields.find(({ fieldId }) => fieldId === wanted.fieldId)
+      : metadata.fields.find((field) => holdsLeaf(field, wanted.leafIndex));
+  if (node === undefined) {
+    invariant("fieldId" in wanted, "a leaf to read exists");
+    return { kind: "missing", type: type ?? { kind: "null" } };
   }
-  const column = metadata.columns.find((leaf) => leaf.rootFieldId === wanted.fieldId);
-  return column === undefined ? { kind: "missing", type: type ?? { kind: "null" } } : planFor(metadata, column, type);
+  const { column } = node;
+  return column === undefined || node.repetition === "repeated"
+    ? { kind: "nested", plan: planNested(node, type) }
+    : { kind: "flat", column, type };
 }
 
-function planFor(metadata: ParquetMetadata, column: ParquetColumn, type: DataType | undefined): ColumnPlan {
-  if (column.path.length > 1 || column.maxRepetitionLevel > 0) {
-    const name = column.path[0] ?? "";
-    return { kind: "nested", name, leaves: metadata.columns.filter((leaf) => leaf.path[0] === name), type };
-  }
-  return { kind: "flat", column, type };
+function holdsLeaf(node: ParquetNode, leafIndex: number): boolean {
+  return node.column?.leafIndex === leafIndex || node.children.some((child) => holdsLeaf(child, leafIndex));
 }
 
-async function fetchRowGroup(
+function fetchRowGroup(
   reader: RangeReader,
   metadata: ParquetMetadata,
   index: number,
   plans: readonly ColumnPlan[],
-): Promise<FetchedRowGroup> {
+): Promise<ChunkBytes> {
   const rowGroup = rowGroupAt(metadata, index);
   const chunks = new Set<ParquetColumnChunk>();
-  const leavesByName = new Map<string, readonly ParquetColumn[]>();
   for (const plan of plans) {
     if (plan.kind === "flat") chunks.add(chunkOf(rowGroup, plan.column));
-    if (plan.kind !== "nested") continue;
-    leavesByName.set(plan.name, plan.leaves);
-    for (const leaf of plan.leaves) chunks.add(chunkOf(rowGroup, leaf));
+    else if (plan.kind === "nested") for (const { column } of plan.plan.leaves) chunks.add(chunkOf(rowGroup, column));
   }
-  const bytesByChunk = await readChunks(reader, [...chunks]);
-  const nested = new Map<string, Vector>();
-  if (leavesByName.size > 0) {
-    const footer = await footerThriftOf(reader, metadata);
-    for (const [name, leaves] of leavesByName) {
-      nested.set(name, decodeNestedColumn({ footer, rowGroupIndex: index, rowGroup, leaves, bytesByChunk }));
-    }
-  }
-  return { bytesByChunk, nested };
+  return readChunks(reader, [...chunks]);
 }
 
 function chunkOf(group: ParquetRowGroup, column: ParquetColumn): ParquetColumnChunk {
@@ -198,33 +185,27 @@ function canSearch(text: string): boolean {
 function columnReader(
   plan: ColumnPlan,
   group: ParquetRowGroup,
-  fetched: FetchedRowGroup,
+  fetched: ChunkBytes,
   keepText: boolean | undefined,
 ): ColumnReader {
+  const bytesOf = (chunk: ParquetColumnChunk): Uint8Array => {
+    const bytes = fetched.get(chunk);
+    invariant(bytes !== undefined, "a needed chunk was read");
+    return bytes;
+  };
   switch (plan.kind) {
     case "missing":
       return { read: (rows) => nullVector(plan.type, rows), skip: () => {}, wantOnly: () => {} };
     case "flat": {
       const chunk = chunkOf(group, plan.column);
-      const bytes = fetched.bytesByChunk.get(chunk);
-      invariant(bytes !== undefined, "a needed chunk was read");
-      return new ChunkDecoder(bytes, chunk, plan.column, plan.type, keepText);
+      return new ChunkDecoder(bytesOf(chunk), chunk, plan.column, plan.type, keepText);
     }
     case "nested": {
-      const whole = fetched.nested.get(plan.name);
-      invariant(whole !== undefined, "a needed nested column was read");
-      const vector = plan.type === undefined ? whole : promoteVector(whole, plan.type, plan.name);
-      let position = 0;
-      return {
-        read: (rows) => {
-          position += rows;
-          return sliceVector(vector, position - rows, position);
-        },
-        skip: (rows) => {
-          position += rows;
-        },
-        wantOnly: () => {},
-      };
+      const cursors = plan.plan.leaves.map(({ column, type }) => {
+        const chunk = chunkOf(group, column);
+        return new LeafCursor(bytesOf(chunk), chunk, column, type);
+      });
+      return { ...plan.plan.open(cursors), wantOnly: () => {} };
     }
   }
 }

@@ -20,8 +20,3 @@ export function initParquetWasm(moduleOrBytes: WebAssembly.Module | Uint8Array):
 export function requireParquetWasm(): void {
   if (!initialized) throw new LakeError("internal", "initParquetWasm must run before Parquet is written.");
 }
-
-/** Whether {@link initParquetWasm} has run. */
-export function isParquetWasmReady(): boolean {
-  return initialized;
-}

@@ -1,0 +1,169 @@
+// The values of one chunk's pages: its dictionary and every encoding, as vectors of the type wanted.
+
+import { ByteCursor, corruptData, decodeHybrid } from "#codec";
+import { constantVector, textVector, type DataType, type FlatVector, type Vector } from "#columnar";
+import { plainHolds } from "./byte-arrays.ts";
+import { ENCODING } from "./encodings.ts";
+import type { ParquetColumn } from "./metadata.ts";
+import { decodeValues } from "./page-values.ts";
+import type { Page } from "./pages.ts";
+import { decodePlain } from "./plain.ts";
+import { promoteVector } from "./promote.ts";
+import { scatterCodes, scatterValues } from "./scatter.ts";
+import { decodeTextBlock, scatterBlock } from "./text-pages.ts";
+
+const FILLERS: { readonly [kind in DataType["kind"]]?: unknown } = {
+  string: "",
+  json: "",
+  uuid: "00000000-0000-0000-0000-000000000000",
+  binary: new Uint8Array(0),
+  decimal: Object.freeze({ unscaled: 0n, scale: 0 }),
+};
+
+/**
+ * Decodes the pages of one chunk, in file order. Ownership: all dictionary vectors share one dictionary object.
+ * Errors: `data_invalid`.
+ */
+export class PageDecoder {
+  readonly #column: ParquetColumn;
+  readonly #fileType: DataType;
+  readonly #type: DataType;
+  /** Whether text is left as UTF-8. */
+  readonly keepsText: boolean;
+  #dictionary: FlatVector | undefined;
+  #wanted: Uint8Array | undefined;
+  #dictionaryHoldsWanted = true;
+
+  /** `type` is what values shall be read as; `keepText` leaves text as UTF-8. */
+  constructor(column: ParquetColumn, type: DataType | undefined, keepText = false) {
+    const reading = readAs(column, type);
+    if (reading.type === undefined) {
+      throw corruptData(`the type of column "${column.path.join(".")}" is not supported`);
+    }
+    this.#column = reading;
+    this.#fileType = reading.type;
+    this.#type = type ?? reading.type;
+    this.keepsText =
+      keepText &&
+      column.physicalType === "byte_array" &&
+      (reading.type.kind === "string" || reading.type.kind === "json");
+  }
+
+  /** The type that values come in. */
+  get type(): DataType {
+    return this.#type;
+  }
+
+  /**
+   * States that only rows with this well-formed text matter. From here on a page without such a row comes as nulls,
+   * undecoded. Has no effect unless text is kept.
+   */
+  wantOnly(text: Uint8Array): void {
+    if (this.keepsText) this.#wanted = text;
+  }
+
+  /** Whether {@link wantOnly} has an effect. */
+  get isSelective(): boolean {
+    return this.#wanted !== undefined;
+  }
+
+  /** Takes the chunk's dictionary page. */
+  setDictionary(page: Page): void {
+    if (this.#dictionary !== undefined) throw corruptData("a column chunk has two dictionaries");
+    if (page.encoding !== ENCODING.plain && page.encoding !== ENCODING.plainDictionary) {
+      throw corruptData("a dictionary is not plain");
+    }
+    if (this.keepsText) {
+      const wanted = this.#wanted;
+      this.#dictionaryHoldsWanted = wanted === undefined || plainHolds(page.values, page.valueCount, wanted);
+      const length = this.#dictionaryHoldsWanted ? page.valueCount : 0;
+      const stored = this.#dictionaryHoldsWanted ? page.values : page.values.subarray(0, 0);
+      const block = decodeTextBlock(ENCODING.plain, stored, length);
+      this.#dictionary = textVector(this.#fileType, length, block, undefined);
+      return;
+    }
+    this.#dictionary = {
+      encoding: "flat",
+      type: this.#fileType,
+      length: page.valueCount,
+      values: decodePlain(page.values, this.#column, page.valueCount),
+      validity: undefined,
+    };
+  }
+
+  /** One value a row of the page; of a nested column's page only the present ones. */
+  decode(page: Page): Vector {
+    const isNested = page.definitionLevels !== undefined || page.repetitionLevels !== undefined;
+    const rows = isNested ? { ...page, valueCount: page.presentCount } : page;
+    return promoteVector(this.#decode(rows), this.#type, this.#column.path.join("."));
+  }
+
+  #decode(page: Page): Vector {
+    if (page.encoding === ENCODING.rleDictionary || page.encoding === ENCODING.plainDictionary) {
+      if (!this.#dictionaryHoldsWanted) return constantVector(this.#fileType, null, page.valueCount);
+      return this.#decodeCodes(page);
+    }
+    const type = this.#fileType;
+    const { validity, valueCount: length } = page;
+    if (page.presentCount === 0 && length > 0) return this.#nullPage(length, validity);
+    if (this.keepsText) {
+      const wanted = this.#wanted;
+      if (wanted !== undefined && page.encoding === ENCODING.plain) {
+        if (!plainHolds(page.values, page.presentCount, wanted)) return constantVector(type, null, length);
+      }
+      const block = decodeTextBlock(page.encoding, page.values, page.presentCount);
+      return textVector(type, length, validity === undefined ? block : scatterBlock(block, validity), validity);
+    }
+    const values = decodeValues(page.encoding, page.values, this.#column, page.presentCount);
+    return {
+      encoding: "flat",
+      type,
+      length,
+      values: validity === undefined ? values : scatterValues(values, validity, FILLERS[type.kind]),
+      validity,
+    };
+  }
+
+  #decodeCodes(page: Page): Vector {
+    const dictionary = this.#dictionary;
+    const { validity, valueCount: length, presentCount } = page;
+    if (presentCount === 0) return this.#nullPage(length, validity);
+    if (dictionary === undefined) throw corruptData("a page refers to a dictionary that is not there");
+    const cursor = new ByteCursor(page.values);
+    const width = cursor.readByte();
+    let codes = new Int32Array(presentCount);
+    decodeHybrid(cursor, width, codes, 0, presentCount);
+    if (width >= 31 || 2 ** width > dictionary.length) checkCodes(codes, dictionary.length);
+    if (validity !== undefined) codes = scatterCodes(codes, validity) as Int32Array<ArrayBuffer>;
+    return { encoding: "dictionary", type: this.#fileType, length, codes, dictionary, validity };
+  }
+
+  /** Only nulls: codes into the chunk's dictionary where there is one, so that batches stay dictionary-encoded. */
+  #nullPage(length: number, validity: Uint8Array | undefined): Vector {
+    const dictionary = this.#dictionary;
+    if (dictionary === undefined || dictionary.length === 0) return constantVector(this.#fileType, null, length);
+    return {
+      encoding: "dictionary",
+      type: this.#fileType,
+      length,
+      codes: new Int32Array(length),
+      dictionary,
+      validity: validity ?? new Uint8Array(length),
+    };
+  }
+}
+
+/** Nanoseconds can be had as they are, and the oldest timestamps do not say whether they are in UTC. */
+function readAs(column: ParquetColumn, type: DataType | undefined): ParquetColumn {
+  if (type?.kind === "int64" && column.conversion === "nanos") return { ...column, type, conversion: "none" };
+  return type?.kind === "timestamp" && column.physicalType === "int96" ? { ...column, type } : column;
+}
+
+function checkCodes(codes: Int32Array, dictionaryLength: number): void {
+  let highest = 0;
+  for (let i = 0; i < codes.length; i++) {
+    const code = (codes[i] as number) >>> 0;
+    if (code > highest) highest = code;
+  }
+  if (highest >= dictionaryLength) throw corruptData("a dictionary code is out of range");
+}
