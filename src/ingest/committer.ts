@@ -2,7 +2,7 @@
 // shard only when its rows are known to be in the table.
 
 import { LakeError, tableNameToString, type Clock, type RandomSource, type TableIdentifier } from "#core";
-import { dataFileFromJson, type Table } from "#iceberg";
+import { dataFileFromJson, type CommitOutcome, type DataFile, type Table } from "#iceberg";
 import { errorToLogFields, logEvent, type LogSink } from "#telemetry";
 import type {
   CommitSubmission,
@@ -11,23 +11,27 @@ import type {
   ErrorStatus,
   SubmissionReply,
 } from "./shard-protocol.ts";
-import { shardWatermark, watermarkProperty } from "./watermarks.ts";
+import { createCommitBudget, type CommitBudget } from "./commit-budget.ts";
+import {
+  WATERMARKS_SUMMARY_KEY,
+  recordedWatermarks,
+  watermarkProperty,
+  watermarksToSummary,
+  type WatermarkSource,
+} from "./watermarks.ts";
 
 /** How a committer paces itself. */
 export interface CommitterOptions {
   /** How long the first submission of a group waits for company. */
   readonly groupWindowMs: number;
-  /** Least time between two commits; Basin Catalog allows a table 20 a minute. */
-  readonly minCommitIntervalMs: number;
   readonly attempts: number;
   readonly retryBaseMs: number;
   readonly retryMaxMs: number;
 }
 
-/** For a catalog without a commit limit. */
+/** Pace where the catalog sets none. */
 export const DEFAULT_COMMITTER_OPTIONS: CommitterOptions = {
   groupWindowMs: 50,
-  minCommitIntervalMs: 0,
   attempts: 8,
   retryBaseMs: 50,
   retryMaxMs: 5000,
@@ -37,6 +41,8 @@ export const DEFAULT_COMMITTER_OPTIONS: CommitterOptions = {
 export interface CommitterDeps {
   /** Loads the table as the catalog has it now, creating it when it is one of ours. Errors: `table_not_found`. */
   readonly loadTable: (table: TableIdentifier) => Promise<Table>;
+  /** Commits a minute that the catalog takes for a table, asked once; absent or undefined: unlimited. */
+  readonly commitsPerMinute?: () => Promise<number | undefined>;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly sleep: (ms: number) => Promise<void>;
@@ -63,13 +69,16 @@ export function createTableCommitter(deps: CommitterDeps): CommitterClient {
   let working = false;
   let lastCommitMs: number | null = null;
   let lastError: ErrorStatus | null = null;
+  let budget: CommitBudget | undefined;
+  /** Whether the catalog has refused watermarks as table properties. */
+  let propertiesRefused = false;
   const counts = { commits: 0, submissions: 0, conflicts: 0, unknowns: 0, failures: 0 };
 
   async function work(): Promise<void> {
     try {
       while (waiting.length > 0) {
-        const sinceCommit = lastCommitMs === null ? Infinity : deps.clock.nowMs() - lastCommitMs;
-        await deps.sleep(Math.max(options.groupWindowMs, options.minCommitIntervalMs - sinceCommit));
+        // While the budget is spent, what arrives joins the group.
+        await deps.sleep(Math.max(options.groupWindowMs, budget?.waitMs() ?? 0));
         const group = waiting;
         waiting = [];
         await settleGroup(group);
@@ -98,10 +107,11 @@ export function createTableCommitter(deps: CommitterDeps): CommitterClient {
   async function commitGroup(group: readonly Waiting[]): Promise<void> {
     let pending = group;
     let failure: unknown;
+    const pace = (budget ??= createCommitBudget(await deps.commitsPerMinute?.(), deps.clock));
     for (let attempt = 1; attempt <= options.attempts; attempt++) {
       if (attempt > 1) {
         const ceiling = Math.min(options.retryMaxMs, options.retryBaseMs * 2 ** (attempt - 2));
-        await deps.sleep(deps.random.nextUnit() * ceiling);
+        await deps.sleep(Math.max(deps.random.nextUnit() * ceiling, pace.waitMs()));
       }
       let table: Table;
       try {
@@ -115,6 +125,7 @@ export function createTableCommitter(deps: CommitterDeps): CommitterClient {
       }
       pending = settleKnown(pending, table);
       if (pending.length === 0) return;
+      pace.take();
       failure = await attemptCommit(pending, table);
       if (failure === undefined) return;
     }
@@ -124,12 +135,13 @@ export function createTableCommitter(deps: CommitterDeps): CommitterClient {
   /** Answers every submission whose fate the base already tells; returns the ones to append, in sequence order. */
   function settleKnown(group: readonly Waiting[], table: Table): Waiting[] {
     const append: Waiting[] = [];
+    const recorded = recordedWatermarks(table.metadata);
     const watermarks = new Map<number, number>();
     const repeated: Waiting[] = [];
     const ordered = group.toSorted((a, b) => a.submission.lastSequence - b.submission.lastSequence);
     for (const entry of ordered) {
       const { submission } = entry;
-      const base = shardWatermark(table.metadata, submission.shardIndex);
+      const base = recorded.get(submission.shardIndex) ?? 0;
       const standing = judge(submission, table, base, watermarks.get(submission.shardIndex) ?? base);
       if (standing === "append") {
         watermarks.set(submission.shardIndex, submission.lastSequence);
@@ -153,15 +165,11 @@ export function createTableCommitter(deps: CommitterDeps): CommitterClient {
       (entry, position) => group.findIndex((other) => isSamePlan(other.submission, entry.submission)) === position,
     );
     const files = plans.flatMap(({ submission }) => submission.files.map(dataFileFromJson));
-    const append = table
-      .newAppend()
-      .addFiles(files)
-      .validate((base) => plans.map(({ submission }) => staleReason(submission, base.properties)).find(Boolean));
-    for (const { submission } of plans) {
-      append.setProperty(watermarkProperty(submission.shardIndex), String(submission.lastSequence));
-    }
-    // One attempt: what a moved base means for each submission is decided here, from that base's watermarks.
-    const outcome = await append.commit({ attempts: 1 });
+    const outcome = await sendPlans(
+      table,
+      plans.map(({ submission }) => submission),
+      files,
+    );
     logEvent(deps.log, {
       event: "table_commit",
       level: outcome.outcome === "committed" ? "info" : "warn",
@@ -193,6 +201,31 @@ export function createTableCommitter(deps: CommitterDeps): CommitterClient {
     }
   }
 
+  /** Sends one append; without watermarks in table properties where the catalog refuses these. */
+  async function sendPlans(
+    table: Table,
+    plans: readonly CommitSubmission[],
+    files: readonly DataFile[],
+  ): Promise<CommitOutcome> {
+    if (propertiesRefused) return appendPlans(table, plans, files, false);
+    try {
+      return await appendPlans(table, plans, files, true);
+    } catch (error) {
+      if (!(error instanceof LakeError && REFUSALS.has(error.code))) throw error;
+      // The refusal was final: nothing of it is in the table. What else may be wrong fails again.
+      const outcome = await appendPlans(table, plans, files, false);
+      propertiesRefused = true;
+      logEvent(deps.log, {
+        event: "table_commit",
+        level: "warn",
+        table: tableNameToString(table.identifier),
+        outcome: "properties_refused",
+        ...errorToLogFields(error),
+      });
+      return outcome;
+    }
+  }
+
   return {
     submit(submission) {
       counts.submissions += 1;
@@ -207,6 +240,28 @@ export function createTableCommitter(deps: CommitterDeps): CommitterClient {
   };
 }
 
+/** Codes with which a catalog refuses a request for what it asks. */
+const REFUSALS: ReadonlySet<string> = new Set(["invalid_request", "forbidden", "unsupported_operation"]);
+
+/** One attempt: what a moved base means for each submission is decided by the caller, from that base's watermarks. */
+function appendPlans(
+  table: Table,
+  plans: readonly CommitSubmission[],
+  files: readonly DataFile[],
+  withProperties: boolean,
+): Promise<CommitOutcome> {
+  const marks = new Map(recordedWatermarks(table.metadata));
+  const append = table
+    .newAppend()
+    .addFiles(files)
+    .validate((base) => plans.map((submission) => staleReason(submission, base)).find(Boolean));
+  for (const { shardIndex, lastSequence } of plans) {
+    marks.set(shardIndex, Math.max(lastSequence, marks.get(shardIndex) ?? 0));
+    if (withProperties) append.setProperty(watermarkProperty(shardIndex), String(marks.get(shardIndex)));
+  }
+  return append.setSummary(WATERMARKS_SUMMARY_KEY, watermarksToSummary(marks)).commit({ attempts: 1 });
+}
+
 function judge(submission: CommitSubmission, table: Table, base: number, watermark: number): Standing {
   if (table.metadata["table-uuid"] !== submission.tableUuid) return "table_replaced";
   if (submission.lastSequence <= base) return "committed";
@@ -218,8 +273,8 @@ function isSamePlan(a: CommitSubmission, b: CommitSubmission): boolean {
 }
 
 /** Why a submission must not be appended to a base, or undefined when it may. */
-function staleReason(submission: CommitSubmission, properties: Readonly<Record<string, string>>): string | undefined {
-  const watermark = shardWatermark({ properties }, submission.shardIndex);
+function staleReason(submission: CommitSubmission, base: WatermarkSource): string | undefined {
+  const watermark = recordedWatermarks(base).get(submission.shardIndex) ?? 0;
   return watermark >= submission.firstSequence
     ? `shard ${submission.shardIndex} is at ${watermark}, not before ${submission.firstSequence}`
     : undefined;

@@ -71,4 +71,11 @@ export {
   type RowVerdict,
   type ValidRow,
 } from "./validate-events.ts";
-export { freshWatermarks, isWatermarkProperty, shardWatermark, watermarkProperty } from "./watermarks.ts";
+export {
+  freshWatermarks,
+  isWatermarkProperty,
+  recordedWatermarks,
+  shardWatermark,
+  WATERMARKS_SUMMARY_KEY,
+  watermarkProperty,
+} from "./watermarks.ts";

@@ -2,7 +2,7 @@
 // properties and files in one step, and outcomes that a test can choose.
 
 import { LakeError } from "#core";
-import type { AppendFiles, CommitOutcome, DataFile, Table, TableMetadata } from "#iceberg";
+import type { AppendFiles, CommitOutcome, DataFile, Snapshot, Table, TableMetadata } from "#iceberg";
 import { EVENTS_TABLE, type TableDefinition } from "#ingest";
 
 /** How the next commit ends: as it should, or as a broken network would have it. */
@@ -23,6 +23,10 @@ export interface FakeLake {
   readonly loads: number;
   /** Faults of the coming commits, in order. */
   readonly faults: CommitFault[];
+  /** What the catalog does with properties in a commit; default: it takes them. */
+  refuseProperties: "no" | "refuse" | "drop" | "everything";
+  /** Commits refused for their properties. */
+  readonly refusals: number;
   /** Errors of the coming loads, in order. */
   readonly loadErrors: Error[];
   /** Another writer changes the table: files and properties as given. */
@@ -36,6 +40,8 @@ export function createFakeLake(definition: TableDefinition = EVENTS_TABLE, uuid 
   let head: FakeSnapshot = { metadata: newMetadata(definition, uuid), version: 0, files: [] };
   let commits = 0;
   let loads = 0;
+  let refusals = 0;
+  let refuseProperties: FakeLake["refuseProperties"] = "no";
   const faults: CommitFault[] = [];
   const loadErrors: Error[] = [];
 
@@ -43,16 +49,26 @@ export function createFakeLake(definition: TableDefinition = EVENTS_TABLE, uuid 
     base: FakeSnapshot,
     added: readonly DataFile[],
     properties: Readonly<Record<string, string>>,
+    summary: Readonly<Record<string, string>>,
     check: ((base: TableMetadata) => string | undefined) | undefined,
   ): CommitOutcome {
     const fault = faults.shift();
     const stale = check?.(base.metadata);
     if (stale !== undefined) return { outcome: "conflict", reason: stale };
     if (fault === "conflict" || base.version !== head.version) return { outcome: "conflict", reason: "base moved" };
+    const hasProperties = Object.keys(properties).length > 0;
+    if (refuseProperties === "everything" || (refuseProperties === "refuse" && hasProperties)) {
+      refusals += 1;
+      throw new LakeError("invalid_request", "The property is refused.");
+    }
     if (fault === "unknown_lost") return { outcome: "unknown", error: new Error("timeout") };
     if (fault === "throw_lost") throw new LakeError("storage_unavailable", "manifest write failed");
     head = {
-      metadata: { ...head.metadata, properties: { ...head.metadata.properties, ...properties } },
+      metadata: {
+        ...head.metadata,
+        properties: { ...head.metadata.properties, ...(refuseProperties === "drop" ? {} : properties) },
+        snapshots: [...head.metadata.snapshots, nextSnapshot(head.metadata, summary)],
+      },
       version: head.version + 1,
       files: [...head.files, ...added],
     };
@@ -71,6 +87,7 @@ export function createFakeLake(definition: TableDefinition = EVENTS_TABLE, uuid 
       newAppend() {
         const files: DataFile[] = [];
         const properties: Record<string, string> = {};
+        const summary: Record<string, string> = {};
         let check: ((base: TableMetadata) => string | undefined) | undefined;
         const append: AppendFiles = {
           addFile(file) {
@@ -81,7 +98,12 @@ export function createFakeLake(definition: TableDefinition = EVENTS_TABLE, uuid 
             files.push(...more);
             return append;
           },
-          setSummary: () => append,
+          set(key, value) {
+            summary[key] = value;
+            return append;
+          },
+          setSummary: (key, value) => append.set(key, value),
+          toBranch: () => append,
           setProperty(key, value) {
             properties[key] = value;
             return append;
@@ -92,7 +114,7 @@ export function createFakeLake(definition: TableDefinition = EVENTS_TABLE, uuid 
           },
           commit: async () => {
             await Promise.resolve();
-            return commitAppend(base, files, properties, check);
+            return commitAppend(base, files, properties, summary, check);
           },
         };
         return append;
@@ -121,12 +143,33 @@ export function createFakeLake(definition: TableDefinition = EVENTS_TABLE, uuid 
     },
     faults,
     loadErrors,
+    get refuseProperties() {
+      return refuseProperties;
+    },
+    set refuseProperties(next) {
+      refuseProperties = next;
+    },
+    get refusals() {
+      return refusals;
+    },
     foreignCommit(change) {
-      head = { ...head, version: head.version + 1, files: change(head.files) };
+      const snapshots = [...head.metadata.snapshots, nextSnapshot(head.metadata, {})];
+      head = { metadata: { ...head.metadata, snapshots }, version: head.version + 1, files: change(head.files) };
     },
     replaceTable(newUuid) {
       head = { metadata: newMetadata(definition, newUuid), version: head.version + 1, files: [] };
     },
+  };
+}
+
+function nextSnapshot({ snapshots }: TableMetadata, summary: Readonly<Record<string, string>>): Snapshot {
+  const number = BigInt(snapshots.length + 1);
+  return {
+    "snapshot-id": number,
+    "sequence-number": number,
+    "timestamp-ms": 0,
+    "manifest-list": `s3://lake/metadata/snap-${number}.avro`,
+    summary: { ...summary, operation: "append" },
   };
 }
 

@@ -2,6 +2,8 @@
 
 interface CatalogEnv {
 	LAKE: R2Bucket;
+	CATALOG_URI: string;
+	CATALOG_WAREHOUSE: string;
 	LAKE_BUCKET: string;
 	S3_ENDPOINT: string;
 	S3_REGION: string;

@@ -1,10 +1,11 @@
-// The catalog Worker: Iceberg's REST protocol over R2 and the Catalog Durable Object. The front door has already
-// authenticated what arrives here.
+// The catalog Worker: Iceberg's REST protocol over R2 and the Catalog Durable Object, or over another catalog. The
+// front door has already authenticated what arrives here.
 
 import { sleep, systemClock, systemRandom } from "#core";
 import { createByteCache, createCatalogHandler, createFileIO } from "#iceberg";
 import { createR2Store } from "#storage";
 import { createConsoleSink, errorToLogFields, logEvent } from "#telemetry";
+import { foreignCatalog } from "./foreign.ts";
 
 export { Catalog } from "./catalog-object.ts";
 
@@ -30,6 +31,8 @@ function tableConfig(env: CatalogEnv): Record<string, string> {
 
 export default {
   fetch(request, env) {
+    const foreign = foreignCatalog(env);
+    if (foreign !== undefined) return foreign(request);
     const handle = createCatalogHandler({
       // A stub has the object's methods, each returning a promise: the interface, across a Worker border.
       pointers: env.CATALOG.getByName("catalog"),

@@ -1,8 +1,7 @@
 // From the Worker's bindings to the services behind the front door.
 
-import { sleep, systemClock, systemRandom, type TableIdentifier } from "#core";
+import { systemClock, systemRandom, type TableIdentifier } from "#core";
 import { callUpstream, loadTokens, type TokenSettings } from "#http";
-import { createCatalogClient, createFileIO } from "#iceberg";
 import {
   createShardClient,
   ensureTable,
@@ -13,11 +12,11 @@ import {
   type IngestDeps,
   type ShardClient,
 } from "#ingest";
-import { createR2Store } from "#storage";
 import { createConsoleSink, createMetricRegistry } from "#telemetry";
 import type CompactorWorker from "../compactor/index.ts";
 import type OptimizerWorker from "../optimizer/index.ts";
 import type QueryWorker from "../query/index.ts";
+import { openCatalog } from "../lake.ts";
 import { createSchemaCache } from "./schema-cache.ts";
 import type { CollectorServices, CompactorService, OptimizerService, QueryService } from "./services.ts";
 
@@ -51,14 +50,7 @@ export async function createServices(env: CollectorEnv & OptionalSettings): Prom
   const clock = systemClock;
   const random = systemRandom;
   const shardCount = Number(env.INGEST_SHARDS);
-  const client = createCatalogClient({
-    uri: "http://catalog",
-    fetch: (input, init) => env.CATALOG.fetch(new Request(input, init)),
-    io: createFileIO(createR2Store(env.LAKE), env.LAKE_BUCKET),
-    clock,
-    random,
-    sleep,
-  });
+  const client = openCatalog(env);
   const shard = (table: TableIdentifier, index: number): ShardClient =>
     guardShard(createShardClient(env.INGEST_SHARD.getByName(shardName(table, index))));
   const ingest: IngestDeps = {

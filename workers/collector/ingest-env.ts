@@ -1,29 +1,28 @@
 // What the ingest Durable Objects build from their bindings.
 
-import { sleep, systemClock, systemRandom, type TableIdentifier } from "#core";
-import { createCatalogClient, createFileIO, type FileIO, type Table } from "#iceberg";
+import type { TableIdentifier } from "#core";
+import type { FileIO, Table } from "#iceberg";
 import { ensureTable, type AlarmClock, type SqlDatabase, type SqlRow, type SqlValue } from "#ingest";
-import { createR2Store } from "#storage";
+import { openCatalog, openFiles, readCommitsPerMinute } from "../lake.ts";
 
 /** Table access over the catalog's service binding and the lake's bucket. */
 export interface LakeAccess {
   readonly io: FileIO;
   /** Loads a table, creating it when it is one of ours. */
   readonly loadTable: (table: TableIdentifier) => Promise<Table>;
+  /** Commits a minute that the catalog takes for one table; undefined: unlimited. */
+  readonly commitsPerMinute: () => Promise<number | undefined>;
 }
 
 /** Builds table access; cheap, nothing is called yet. */
 export function createLakeAccess(env: CollectorEnv): LakeAccess {
-  const io = createFileIO(createR2Store(env.LAKE), env.LAKE_BUCKET);
-  const catalog = createCatalogClient({
-    uri: "http://catalog",
-    fetch: (input, init) => env.CATALOG.fetch(new Request(input, init)),
+  const io = openFiles(env);
+  const catalog = openCatalog(env, io);
+  return {
     io,
-    clock: systemClock,
-    random: systemRandom,
-    sleep,
-  });
-  return { io, loadTable: (table) => ensureTable(catalog, table) };
+    loadTable: (table) => ensureTable(catalog, table),
+    commitsPerMinute: () => readCommitsPerMinute(env),
+  };
 }
 
 /** SQLite of a Durable Object. */

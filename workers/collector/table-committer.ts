@@ -13,25 +13,20 @@ import {
 import { createConsoleSink } from "#telemetry";
 import { createLakeAccess } from "./ingest-env.ts";
 
-/** Settings that may be absent from a deployment. */
-interface CommitterSettings {
-  /** Least time between two commits of a table; set 3000 for Basin Catalog, which takes 20 a minute. */
-  readonly TABLE_COMMIT_INTERVAL_MS?: string;
-}
-
 /** Groups the flushes of a table's shards into commits. Name: `<namespace>.<table>`. Stores nothing. */
 export class TableCommitter extends DurableObject<CollectorEnv> implements CommitterRpc {
   readonly #committer: CommitterClient;
 
-  constructor(ctx: DurableObjectState, env: CollectorEnv & CommitterSettings) {
+  constructor(ctx: DurableObjectState, env: CollectorEnv) {
     super(ctx, env);
+    const lake = createLakeAccess(env);
     this.#committer = createTableCommitter({
-      loadTable: createLakeAccess(env).loadTable,
+      loadTable: lake.loadTable,
+      commitsPerMinute: lake.commitsPerMinute,
       clock: systemClock,
       random: systemRandom,
       sleep,
       log: createConsoleSink(),
-      options: { minCommitIntervalMs: Number(env.TABLE_COMMIT_INTERVAL_MS ?? 0) },
     });
   }
 

@@ -1,10 +1,11 @@
 // What layout jobs need, built from the compactor's bindings.
 
-import { sleep, systemClock, systemRandom, type RpcResult } from "#core";
-import { createCatalogClient, createFileIO, type CatalogClient } from "#iceberg";
+import { sleep, systemClock, type RpcResult } from "#core";
+import type { CatalogClient } from "#iceberg";
 import type { JobFilter, JobRegistration, JobReporter, JobStatus, LayoutJobDeps } from "#maintenance";
 import { createR2Store } from "#storage";
 import { createConsoleSink } from "#telemetry";
+import { openCatalog } from "../lake.ts";
 
 /** The ledger's methods as a caller sees them: every one answers across a border. */
 export interface JobLedgerStub extends JobReporter {
@@ -21,14 +22,7 @@ export function jobLedger(env: CompactorEnv): JobLedgerStub {
 
 /** The catalog over its service binding. */
 export function createCatalog(env: CompactorEnv): CatalogClient {
-  return createCatalogClient({
-    uri: "http://catalog.internal",
-    fetch: (input, init) => env.CATALOG.fetch(new Request(input, init)),
-    io: createFileIO(createR2Store(env.LAKE), env.LAKE_BUCKET),
-    clock: systemClock,
-    random: systemRandom,
-    sleep,
-  });
+  return openCatalog(env);
 }
 
 /** Everything a job's run needs. */

@@ -6,7 +6,6 @@ import {
   fromRpcResult,
   parseJson,
   problemToError,
-  sleep,
   stringifyJson,
   systemClock,
   systemRandom,
@@ -15,8 +14,6 @@ import {
 } from "#core";
 import {
   createByteCache,
-  createCatalogClient,
-  createFileIO,
   expireSnapshots,
   listAllTables,
   liveDataFiles,
@@ -33,8 +30,8 @@ import {
   type TableFiles,
 } from "#optimizer";
 import type { QueryContext, QueryReply, QueryRequest } from "#query";
-import { createR2Store } from "#storage";
 import { createConsoleSink, errorToLogFields, logEvent, type LogSink } from "#telemetry";
+import { openCatalog, openFiles } from "../lake.ts";
 import { createD1State } from "./d1-state.ts";
 
 /**
@@ -59,15 +56,7 @@ const manifests = createByteCache(MANIFEST_BYTES);
 
 /** Everything a run needs, over this Worker's bindings. */
 export function createOptimizerDeps(env: OptimizerEnv): OptimizerDeps {
-  const io = createFileIO(createR2Store(env.LAKE), env.LAKE_BUCKET, manifests);
-  const catalog = createCatalogClient({
-    uri: "http://catalog.internal",
-    fetch: (input, init) => env.CATALOG.fetch(input, init),
-    io,
-    clock: systemClock,
-    random: systemRandom,
-    sleep,
-  });
+  const catalog = openCatalog(env, openFiles(env, manifests));
   const compactor = env.COMPACTOR as unknown as CompactorRpc;
   const webhookUrl = env.ALERT_WEBHOOK_URL;
   const log = createConsoleSink();

@@ -5,7 +5,7 @@ import pgQueryWasm from "libpg-query/wasm/libpg-query.wasm";
 import parquetWasm from "parquet-wasm/esm/parquet_wasm_bg.wasm";
 import { sleep, systemClock, systemRandom, toRpcResult, type RpcResult } from "#core";
 import { createKvStore, type InvalidationTarget } from "#cache";
-import { createCatalogClient, createTableMemory } from "#iceberg";
+import { createTableMemory } from "#iceberg";
 import { createShardClient, freshWatermarks, shardCountFor, shardName } from "#ingest";
 import {
   createIsolateState,
@@ -21,9 +21,7 @@ import { initParquetWasm } from "#parquet";
 import { initSqlParser } from "#sql";
 import { createR2Store } from "#storage";
 import { createConsoleSink } from "#telemetry";
-
-/** The catalog's service binding has no network address; only the path matters. */
-const CATALOG_URI = "http://catalog.internal";
+import { openCatalog } from "../lake.ts";
 
 /** Tables whose metadata an isolate keeps; a query on an unchanged one costs the catalog a 304. */
 const MAX_TABLES = 32;
@@ -67,17 +65,7 @@ export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
         sleep,
         store: createR2Store(env.LAKE),
         bucket: env.LAKE_BUCKET,
-        createCatalog: (io) =>
-          createCatalogClient({
-            uri: CATALOG_URI,
-            fetch: (input, init) => env.CATALOG.fetch(input, init),
-            io,
-            tables,
-            snapshots: "refs",
-            clock: systemClock,
-            random: systemRandom,
-            sleep,
-          }),
+        createCatalog: (io, snapshots) => openCatalog(env, io, snapshots === "refs" ? { tables, snapshots } : { snapshots }),
         fresh: createFreshSource(env),
         initParser: () => initSqlParser(pgQueryWasm),
         initNestedColumns: () => initParquetWasm(parquetWasm),

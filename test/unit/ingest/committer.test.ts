@@ -4,7 +4,10 @@ import { dataFileToJson, type DataFile } from "#iceberg";
 import {
   createTableCommitter,
   EVENTS_TABLE,
+  freshWatermarks,
   shardWatermark,
+  watermarkProperty,
+  WATERMARKS_SUMMARY_KEY,
   type CommitSubmission,
   type CommitterClient,
   type CommitterOptions,
@@ -44,9 +47,15 @@ function submission(shardIndex: number, firstSequence: number, lastSequence: num
   };
 }
 
-function committerOver(lake: FakeLake, options: Partial<CommitterOptions> = {}, slept: number[] = []): CommitterClient {
+function committerOver(
+  lake: FakeLake,
+  options: Partial<CommitterOptions> = {},
+  slept: number[] = [],
+  commitsPerMinute?: () => Promise<number | undefined>,
+): CommitterClient {
   return createTableCommitter({
     loadTable: () => lake.loadTable(),
+    ...(commitsPerMinute === undefined ? {} : { commitsPerMinute }),
     clock: { nowMs: () => slept.reduce((sum, ms) => sum + ms, 0) },
     random: createTestRandom(),
     sleep: (ms) => {
@@ -167,11 +176,57 @@ test("rows of a replaced table are not appended to its successor", async () => {
   expect(lake.files).toHaveLength(0);
 });
 
-test("commits keep their least distance", async () => {
+test("I172 a table's commits stay within ingest's share of the catalog's limit, and waiting flushes share one", async () => {
   const lake = createFakeLake();
   const slept: number[] = [];
-  const committer = committerOver(lake, { minCommitIntervalMs: 3000 }, slept);
+  let asked = 0;
+  const committer = committerOver(lake, {}, slept, () => Promise.resolve(((asked += 1), 8)));
+  for (let i = 0; i < 3; i++) await committer.submit(submission(0, 1 + i * 10, 10 + i * 10));
+  // Six a minute for ingest, one at once: the second waits ten seconds.
+  expect(slept[0]).toBe(50);
+  expect(slept.slice(1).every((ms) => ms > 9_000 && ms <= 10_000)).toBe(true);
+  expect(asked).toBe(1);
+  const late = [1, 2, 3].map((shard) => committer.submit(submission(shard, 1, 5)));
+  await Promise.all(late);
+  expect(lake.commits).toBe(4);
+});
+
+test("I170 watermarks that the catalog refuses as properties are in the snapshot's summary, with all shards'", async () => {
+  const lake = createFakeLake();
+  lake.refuseProperties = "refuse";
+  const committer = committerOver(lake);
   await committer.submit(submission(0, 1, 10));
-  await committer.submit(submission(0, 11, 20));
-  expect(slept).toEqual([50, 3000]);
+  await committer.submit(submission(1, 1, 7));
+  expect(lake.metadata.properties[watermarkProperty(0)]).toBeUndefined();
+  expect(lake.metadata.snapshots.at(-1)?.summary[WATERMARKS_SUMMARY_KEY]).toBe('{"0":10,"1":7}');
+  expect(freshWatermarks(lake.metadata, 3)).toEqual([10, 7, 0]);
+  // One refusal: then properties are not tried again by this committer.
+  expect(lake.refusals).toBe(1);
+  expect(await committerOver(lake).submit(submission(0, 1, 10))).toEqual({ outcome: "committed" });
+  expect(lake.files).toHaveLength(2);
+});
+
+test("I170 properties that a catalog drops without a word do not repeat rows", async () => {
+  const lake = createFakeLake();
+  lake.refuseProperties = "drop";
+  await committerOver(lake).submit(submission(0, 1, 10));
+  expect(await committerOver(lake).submit(submission(0, 1, 10))).toEqual({ outcome: "committed" });
+  expect(lake.files).toHaveLength(1);
+});
+
+test("I170 a snapshot of another writer on top hides no watermark", async () => {
+  const lake = createFakeLake();
+  lake.refuseProperties = "refuse";
+  await committerOver(lake).submit(submission(0, 1, 10));
+  lake.foreignCommit((files) => files);
+  expect(shardWatermark(lake.metadata, 0)).toBe(10);
+  expect(await committerOver(lake).submit(submission(0, 1, 10))).toEqual({ outcome: "committed" });
+  expect(lake.files).toHaveLength(1);
+});
+
+test("a refusal of more than the properties is the submitter's", async () => {
+  const lake = createFakeLake();
+  lake.refuseProperties = "everything";
+  await expect(committerOver(lake).submit(submission(0, 1, 10))).rejects.toThrow(/refused/);
+  expect(lake.files).toHaveLength(0);
 });
