@@ -85,6 +85,11 @@ export const ERROR_CODES = {
     hint: "Rewrite the query without the named feature.",
   },
   undefined_table: { status: 400, title: "Undefined table", hint: "Check the table's name and namespace." },
+  undefined_snapshot: {
+    status: 400,
+    title: "Undefined snapshot, branch or tag",
+    hint: "See the table's history, snapshots and refs: SELECT * FROM <table>.refs.",
+  },
   undefined_column: { status: 400, title: "Undefined column", hint: "Check the column's name." },
   undefined_function: {
     status: 400,
@@ -94,6 +99,11 @@ export const ERROR_CODES = {
   ambiguous_column: { status: 400, title: "Ambiguous column", hint: "Qualify the column with its table's name." },
   type_mismatch: { status: 400, title: "Type mismatch", hint: "Cast one side to the other's type." },
   grouping_error: { status: 400, title: "Grouping error", hint: "Add the column to GROUP BY or aggregate it." },
+  windowing_error: {
+    status: 400,
+    title: "Window error",
+    hint: "Window functions stand in the select list or ORDER BY, with an OVER clause.",
+  },
   invalid_parameter: { status: 400, title: "Invalid parameter", hint: "Give every $n a value of the expected type." },
   invalid_text_representation: {
     status: 400,
@@ -102,6 +112,16 @@ export const ERROR_CODES = {
   },
   division_by_zero: { status: 400, title: "Division by zero", hint: "Guard the divisor with NULLIF." },
   numeric_out_of_range: { status: 400, title: "Value out of range", hint: "Cast to a wider type." },
+  not_null_violation: {
+    status: 400,
+    title: "Missing value",
+    hint: "Nothing was changed: give the named column a value.",
+  },
+  cardinality_violation: {
+    status: 400,
+    title: "A row would be changed twice",
+    hint: "Nothing was changed: make each target row match at most one source row.",
+  },
   sql_runtime_error: { status: 400, title: "SQL execution error", hint: "Correct the query at the given position." },
   // Budgets
   memory_limit_exceeded: {

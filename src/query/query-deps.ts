@@ -55,8 +55,11 @@ export interface QueryDeps extends IsolateState {
   readonly sleep: (ms: number) => Promise<void>;
   readonly store: ObjectStore;
   readonly bucket: string;
-  /** Makes the client of one query, whose metadata reads go through `io` and are counted. */
-  readonly createCatalog: (io: FileIO) => CatalogClient;
+  /**
+   * Makes the client of one query, whose metadata reads go through `io` and are counted. `refs`: tables may come with
+   * only the snapshots that branches and tags name.
+   */
+  readonly createCatalog: (io: FileIO, snapshots: "refs" | "all") => CatalogClient;
   readonly fresh: FreshSource | undefined;
   /** Makes the SQL parser ready; called before every query. */
   readonly initParser: () => Promise<void>;

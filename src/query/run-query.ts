@@ -49,9 +49,12 @@ export async function runQuery(deps: QueryDeps, query: ValidQuery, stats: Mutabl
   let started: PreparedQuery | undefined;
   try {
     await deps.initParser();
+    const io = createFileIO(store, deps.bucket, deps.manifests);
     const prepared = await prepareQuery(query.sql, {
       catalog: createLakeCatalog({
-        catalog: deps.createCatalog(createFileIO(store, deps.bucket, deps.manifests)),
+        catalog: deps.createCatalog(io, "refs"),
+        history: () => deps.createCatalog(io, "all"),
+        io,
         reader: createDataReader({
           store,
           bucket: deps.bucket,

@@ -17,6 +17,7 @@ export type {
   ScanStatistics,
   TableCatalog,
   TableSource,
+  TableVersion,
 } from "./table-source.ts";
 export { dataTypeToName, scalarToText } from "./values/index.ts";
 export { functionRegistry } from "./functions/index.ts";

@@ -62,10 +62,22 @@ export interface TableSource {
   planScan(request: ScanRequest): Promise<PlannedScan>;
 }
 
+/** Which state of a table is meant. */
+export type TableVersion =
+  /** The state that was current at a time, microseconds since 1970. */
+  | { readonly kind: "timestamp"; readonly micros: number | bigint }
+  | { readonly kind: "snapshot"; readonly id: bigint }
+  /** A branch or tag. */
+  | { readonly kind: "ref"; readonly name: string };
+
 /** Where the binder finds tables. */
 export interface TableCatalog {
-  /** `path` has one to three parts as written in SQL, already case-folded. Undefined when there is no such table. */
-  findTable(path: readonly string[]): Promise<TableSource | undefined>;
+  /**
+   * `path` has one to three parts as written in SQL, already case-folded. Undefined when there is no such table.
+   *
+   * Errors: `undefined_snapshot` when the table has no such version, with the nearest name in the details.
+   */
+  findTable(path: readonly string[], version?: TableVersion): Promise<TableSource | undefined>;
   /** Names for "did you mean". */
   tableNames(): Promise<readonly string[]>;
 }

@@ -1,14 +1,14 @@
 // Binds a parsed statement: tables are looked up first, then everything else is synchronous.
 
-import type { Node, SelectStmt } from "libpg-query";
+import type { LakeError } from "#core";
+import type { SelectStmt } from "libpg-query";
 import type { PlanNode, FunctionRegistry } from "../plan.ts";
 import type { ParsedStatement } from "../parser/parse.ts";
 import type { TableCatalog, TableSource } from "../table-source.ts";
-import { walkTree } from "./ast.ts";
 import type { BindContext, PreparedSubquery } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { bindExpr } from "./expression.ts";
-import { tablePath } from "./from.ts";
+import { findTables } from "./find-tables.ts";
 import { resolveUnknownColumns } from "./output.ts";
 import { bindQuery } from "./query.ts";
 import { emptyScope } from "./scope.ts";
@@ -31,42 +31,44 @@ export interface BoundQuery {
   readonly usesClock: boolean;
 }
 
-type RangeVarNode = Extract<Node, { RangeVar: unknown }>["RangeVar"];
-
-async function findTables(
-  statement: SelectStmt,
-  catalog: TableCatalog,
-): Promise<{ readonly tables: ReadonlyMap<string, TableSource>; readonly names: readonly string[] }> {
-  const paths = new Map<string, readonly string[]>();
-  walkTree(statement, (kind, node) => {
-    if (kind !== "RangeVar") return;
-    const path = tablePath(node as RangeVarNode);
-    paths.set(path.join("."), path);
-  });
-  const tables = new Map<string, TableSource>();
-  let isMissing = false;
-  await Promise.all(
-    [...paths].map(async ([name, path]) => {
-      const source = await catalog.findTable(path);
-      if (source === undefined) isMissing = true;
-      else tables.set(name, source);
-    }),
-  );
-  return { tables, names: isMissing ? await catalog.tableNames() : [] };
-}
-
 /** Binds a SELECT or VALUES. Errors: every SQL code that concerns names, types and features. */
 export async function bindStatement(
   statement: ParsedStatement,
   query: SelectStmt,
   input: BindInput,
 ): Promise<BoundQuery> {
-  const { tables, names } = await findTables(query, input.catalog);
+  const env = await startBinding(statement, query, input);
+  const { context } = env;
+  const plan = resolveUnknownColumns(context, bindQuery(query, env));
+  return { plan, ...gathered(context) };
+}
+
+/** What binding found out beside the plan. */
+export function gathered(context: BindContext): Omit<BoundQuery, "plan"> {
+  return {
+    subqueries: context.subqueries,
+    tables: [...context.usedTables],
+    isVolatile: [...context.functions.values()].some((use) => use.volatility === "volatile"),
+    usesClock: [...context.functions.values()].some((use) => use.volatility === "stable"),
+  };
+}
+
+/** Looks up every table that a tree names, and gives the surroundings in which its parts are bound. */
+export async function startBinding(
+  statement: ParsedStatement,
+  tree: unknown,
+  input: BindInput,
+): Promise<ExprEnvironment> {
+  const tables = new Map<string, TableSource>();
+  const refused = new Map<string, LakeError>();
+  const tableNames: string[] = [];
   const context: BindContext = {
     statement,
     registry: input.registry,
     tables,
-    tableNames: names,
+    refused,
+    tableNames,
+    versions: new Map(),
     params: input.params,
     statementTimeMicros: input.statementTimeMicros,
     functions: new Map(),
@@ -85,12 +87,6 @@ export async function bindStatement(
     bind: bindExpr,
     bindQuery,
   };
-  const plan = resolveUnknownColumns(context, bindQuery(query, env));
-  return {
-    plan,
-    subqueries: context.subqueries,
-    tables: [...context.usedTables],
-    isVolatile: [...context.functions.values()].some((use) => use.volatility === "volatile"),
-    usesClock: [...context.functions.values()].some((use) => use.volatility === "stable"),
-  };
+  await findTables(tree, env, input.catalog, { tables, refused, tableNames });
+  return env;
 }

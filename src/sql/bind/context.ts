@@ -1,10 +1,11 @@
 // What binding one statement needs and gathers.
 
-import type { Node, SelectStmt } from "libpg-query";
+import type { Node, RangeVar, SelectStmt } from "libpg-query";
 import type { DataType } from "#columnar";
+import type { LakeError } from "#core";
 import type { ParsedStatement } from "../parser/parse.ts";
 import type { Expr, FunctionRegistry, PlanNode, SourceSpan } from "../plan.ts";
-import type { TableSource } from "../table-source.ts";
+import type { TableSource, TableVersion } from "../table-source.ts";
 import { sqlError } from "./errors.ts";
 
 /** A subquery that does not depend on the outer row and is executed before the main plan. */
@@ -25,8 +26,12 @@ export interface FunctionUse {
 export interface BindContext {
   readonly statement: ParsedStatement;
   readonly registry: FunctionRegistry;
-  /** Tables by their dotted name as written. */
+  /** Tables by {@link tableKey}. */
   readonly tables: ReadonlyMap<string, TableSource>;
+  /** Why a table that is not among them may not be used, by {@link tableKey}. */
+  readonly refused: ReadonlyMap<string, LakeError>;
+  /** Which version of its table a range variable of the tree means; absent: the current one. */
+  readonly versions: Map<RangeVar, TableVersion>;
   readonly tableNames: readonly string[];
   readonly params: readonly unknown[];
   readonly statementTimeMicros: number;
@@ -90,4 +95,16 @@ export function unsupported(context: BindContext, feature: string, location: num
 /** The SELECT inside a node. */
 export function selectOf(node: Node | undefined): SelectStmt | undefined {
   return node !== undefined && "SelectStmt" in node ? node.SelectStmt : undefined;
+}
+
+/** The parts of a table's name as written. */
+export function tablePath(node: RangeVar): string[] {
+  return [node.catalogname, node.schemaname, node.relname].filter((part) => part !== undefined);
+}
+
+/** What tells the tables of a statement apart: name and version. */
+export function tableKey(context: Pick<BindContext, "versions">, node: RangeVar): string {
+  const version = context.versions.get(node);
+  const shown = version === undefined ? "" : Object.values(version).map(String).join(":");
+  return JSON.stringify([...tablePath(node), shown]);
 }

@@ -9,9 +9,9 @@ import type { Expr, PlanNode } from "../plan.ts";
 import { typesEqual } from "../values/index.ts";
 import { itemsOf, locationOf, nodeKind, stringsOf } from "./ast.ts";
 import { bindCall, coerce, coerceCondition, undefinedFunction, unify } from "./coerce.ts";
-import { selectOf, spanAt, unsupported } from "./context.ts";
+import { selectOf, spanAt, tableKey, tablePath, unsupported } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
-import { sqlError } from "./errors.ts";
+import { sqlError, withSpan } from "./errors.ts";
 import { ONE_EMPTY_ROW, renameColumns, resolveUnknownColumns } from "./output.ts";
 import { emptyScope, joinScopes, lookupColumn, relationScope, type Scope, type ScopeColumn } from "./scope.ts";
 
@@ -105,8 +105,10 @@ function bindTable(node: RangeVar, env: ExprEnvironment): BoundFrom {
     return aliased(names.length === 0 ? plan : renameColumns(plan, names), node.alias, name, env);
   }
   const path = tablePath(node);
-  const source = context.tables.get(path.join("."));
+  const source = context.tables.get(tableKey(context, node));
   const span = spanAt(context, node.location);
+  const refusal = context.refused.get(tableKey(context, node));
+  if (refusal !== undefined) throw withSpan(refusal, span);
   if (source === undefined) {
     const candidates = [...context.tableNames, ...context.tableNames.map((known) => known.split(".").at(-1) ?? known)];
     const nearest = nearestName(path.join("."), [...candidates, ...commonTables.keys()]);
@@ -122,11 +124,6 @@ function bindTable(node: RangeVar, env: ExprEnvironment): BoundFrom {
     columns: source.columns,
   };
   return aliased(plan, node.alias, name, env);
-}
-
-/** The parts of a table's name as written. */
-export function tablePath(node: RangeVar): string[] {
-  return [node.catalogname, node.schemaname, node.relname].filter((part) => part !== undefined);
 }
 
 function bindRangeFunction(node: RangeFunction, env: ExprEnvironment): BoundFrom {

@@ -6,6 +6,7 @@ import { sqlError } from "../bind/errors.ts";
 import { instantiatePgQuery, type PgQueryInstance, type RawParse } from "./pg-query-wasm.ts";
 import { quoteDefaultNamespace } from "./default-namespace.ts";
 import { normalizeWhitespace } from "./pattern.ts";
+import { extractTimeTravel, type TimeTravelClause } from "./time-travel.ts";
 
 /** A parsed statement. Tree locations are converted from UTF-8 bytes to UTF-16 units by `offsetAt`. */
 export interface ParsedStatement {
@@ -17,6 +18,15 @@ export interface ParsedStatement {
   readonly pattern: string;
   /** libpg-query's fingerprint: equal for queries that differ in constants, spacing or list lengths only. */
   readonly fingerprint: string;
+  /** Clauses that ask for a table as it was, in text order. */
+  readonly timeTravel: readonly ParsedTimeTravel[];
+}
+
+/** A time travel clause with its expression parsed. */
+export interface ParsedTimeTravel extends TimeTravelClause {
+  readonly expression: Node;
+  /** UTF-16 offset of a location in the expression's tree. */
+  readonly offsetAt: (location: number | undefined) => number;
 }
 
 const MAX_SQL_CHARACTERS = 1_000_000;
@@ -68,19 +78,11 @@ export function parseStatement(sql: string): ParsedStatement {
   }
   const nul = sql.indexOf("\0");
   if (nul !== -1) throw sqlError("sql_syntax_error", "The query holds a NUL character.", { start: nul, end: nul + 1 });
-  const { text, toOriginal } = quoteDefaultNamespace(sql);
+  const travel = extractTimeTravel(sql);
+  const { text, toOriginal } = quoteDefaultNamespace(travel.text);
   const toUnits = createOffsetMap(text);
   const offsetAt = (location: number | undefined): number => toOriginal(toUnits(location));
-  let raw: RawParse;
-  let tree: RawTree;
-  try {
-    raw = withParser((parser) => parser.parse(text));
-    tree = raw.ok ? (JSON.parse(raw.tree) as RawTree) : {};
-  } catch (error) {
-    throw new LakeError("sql_unsupported", "The query is nested too deeply or too large to parse.", { cause: error });
-  }
-  if (!raw.ok) throw syntaxError(text, raw.message, raw.position, toOriginal);
-  const statements = tree.stmts ?? [];
+  const statements = parseTree(text, toOriginal).stmts ?? [];
   const first = statements[0]?.stmt;
   if (first === undefined) throw new LakeError("sql_syntax_error", "The query is empty: send one SELECT statement.");
   const second = statements[1];
@@ -91,13 +93,48 @@ export function parseStatement(sql: string): ParsedStatement {
       end: sql.length,
     });
   }
+  const timeTravel = travel.clauses.map((clause) => parseTimeTravel(sql, clause));
+  // Reading a table as it was is another kind of query than reading it as it is.
+  const past = timeTravel.map(({ kind }) => (kind === "timestamp" ? "system_time" : "system_version"));
+  const pattern = normalizeWhitespace(withParser((parser) => parser.normalize(text)));
   return {
     sql,
     statement: first,
     offsetAt,
-    pattern: normalizeWhitespace(withParser((parser) => parser.normalize(text))),
-    fingerprint: withParser((parser) => parser.fingerprint(text)),
+    pattern: [pattern, ...past.map((kind) => `/* for ${kind} as of */`)].join(" "),
+    fingerprint: [withParser((parser) => parser.fingerprint(text)), ...past].join("-"),
+    timeTravel,
   };
+}
+
+function parseTree(text: string, toOriginal: (offset: number) => number): RawTree {
+  let raw: RawParse;
+  let tree: RawTree;
+  try {
+    raw = withParser((parser) => parser.parse(text));
+    tree = raw.ok ? (JSON.parse(raw.tree) as RawTree) : {};
+  } catch (error) {
+    throw new LakeError("sql_unsupported", "The query is nested too deeply or too large to parse.", { cause: error });
+  }
+  if (!raw.ok) throw syntaxError(text, raw.message, raw.position, toOriginal);
+  return tree;
+}
+
+const SELECT_WORD = "SELECT ";
+
+/** Parses the expression of a clause where it stands: what is before it becomes blank. */
+function parseTimeTravel(sql: string, clause: TimeTravelClause): ParsedTimeTravel {
+  const expressionText = sql.slice(clause.expressionStart, clause.end);
+  const text = `${SELECT_WORD.padStart(clause.expressionStart)}${expressionText}`;
+  const [first] = parseTree(text, (offset) => offset).stmts ?? [];
+  const targets =
+    first?.stmt !== undefined && "SelectStmt" in first.stmt ? (first.stmt.SelectStmt.targetList ?? []) : [];
+  const [target] = targets;
+  const expression = target !== undefined && "ResTarget" in target ? target.ResTarget.val : undefined;
+  if (expression === undefined || targets.length !== 1) {
+    throw sqlError("sql_syntax_error", "AS OF needs one value.", { start: clause.expressionStart, end: clause.end });
+  }
+  return { ...clause, expression, offsetAt: createOffsetMap(text) };
 }
 
 /** PostgreSQL reports a 1-based position in characters, or 0 when it knows none. */

@@ -1,0 +1,177 @@
+// A data table as the SQL engine sees it: its current state with fresh rows, or one of its snapshots without.
+
+import { LakeError, required, sha256Hex, tableNameToString } from "#core";
+import type { Batch, TypeKind } from "#columnar";
+import {
+  schemaToColumns,
+  type IcebergColumn,
+  type IcebergSchema,
+  type ScanFile,
+  type ScanPlan,
+  type Snapshot,
+  type Table,
+} from "#iceberg";
+import type { PlannedScan, ScanPredicate, ScanRequest, ScanStatistics, TableSource } from "#sql";
+import type { FieldPredicate } from "./field-predicate.ts";
+import { plannedRowGroups, scanFiles } from "./file-scan.ts";
+import { selectFresh } from "./fresh-rows.ts";
+import type { LakeCatalogDeps } from "./lake-catalog.ts";
+import type { VersionedTable } from "./table-version.ts";
+import { loadTableView, type TableView } from "./table-view.ts";
+
+const NESTED = new Set<TypeKind>(["list", "struct", "map"]);
+
+/** A table's current state: its snapshot and the rows acknowledged after it. */
+export function currentTable(table: Table, deps: LakeCatalogDeps): TableSource {
+  const viewOf = sharedView((fieldIds) => loadTableView(table, deps.fresh, fieldIds, deps.retry));
+  return lakeTable(table, { schema: table.schema(), snapshot: table.currentSnapshot() }, deps, async (read) => {
+    const view = viewOf(read.fieldIds);
+    // Files are planned while the fresh rows travel; rarely the table moved and has other files.
+    const optimistic = table.planScan({ predicates: read.predicates });
+    optimistic.catch(() => {});
+    const settled = await view;
+    const plan =
+      settled.table === table ? await optimistic : await settled.table.planScan({ predicates: read.predicates });
+    return { view: settled, plan };
+  });
+}
+
+/** A table as one of its snapshots holds it. */
+export function snapshotTable(table: Table, version: VersionedTable, deps: LakeCatalogDeps): TableSource {
+  const snapshotId = version.snapshot["snapshot-id"];
+  return lakeTable(table, version, deps, async ({ predicates }) => ({
+    view: { table, fresh: [] },
+    plan: await table.planScan({ predicates, snapshotId }),
+  }));
+}
+
+/** What a scan looks for. */
+interface Read {
+  readonly fieldIds: readonly number[];
+  readonly predicates: readonly FieldPredicate[];
+}
+
+function lakeTable(
+  table: Table,
+  { schema, snapshot }: { readonly schema: IcebergSchema; readonly snapshot: Snapshot | undefined },
+  deps: LakeCatalogDeps,
+  plan: (read: Read) => Promise<{ readonly view: TableView; readonly plan: ScanPlan }>,
+): TableSource {
+  const columns = schemaToColumns(schema);
+  const name = tableNameToString(table.identifier);
+  const records = Number(snapshot?.summary["total-records"] ?? (snapshot ? NaN : 0));
+  return {
+    name,
+    columns,
+    ...(Number.isSafeInteger(records) ? { estimatedRows: records } : {}),
+    async planScan(request) {
+      const predicates = request.predicates.map((predicate) => fieldPredicate(columns, predicate));
+      const columnIds = request.columns.map((index) => required(columns[index], `column ${index} of ${name}`).fieldId);
+      const planned = await plan({ fieldIds: [...columnIds, ...predicates.map(({ fieldId }) => fieldId)], predicates });
+      return plannedScan({ name, columns, predicates, ...planned }, request, deps);
+    },
+  };
+}
+
+/**
+ * One view for all scans that are planned in the same turn, which is how the engine plans them, holding the fields
+ * that any of them wants. A scan planned later shares it unless it wants other fields.
+ */
+function sharedView(
+  load: (fieldIds: ReadonlySet<number>) => Promise<TableView>,
+): (fieldIds: readonly number[]) => Promise<TableView> {
+  let current: { readonly fieldIds: Set<number>; isLoading: boolean; readonly view: Promise<TableView> } | undefined;
+
+  function start(fieldIds: readonly number[]): Promise<TableView> {
+    const collected = new Set(fieldIds);
+    const view = Promise.resolve().then(() => {
+      started.isLoading = true;
+      return load(collected);
+    });
+    const started = { fieldIds: collected, isLoading: false, view };
+    current = started;
+    return view;
+  }
+
+  return (fieldIds) => {
+    if (current === undefined) return start(fieldIds);
+    if (!current.isLoading) for (const fieldId of fieldIds) current.fieldIds.add(fieldId);
+    const { fieldIds: held, view } = current;
+    return fieldIds.every((fieldId) => held.has(fieldId)) ? view : start(fieldIds);
+  };
+}
+
+/** What planning found out of one scan. */
+interface ScanParts {
+  readonly name: string;
+  /** All columns of the table. */
+  readonly columns: readonly IcebergColumn[];
+  readonly predicates: readonly FieldPredicate[];
+  readonly view: TableView;
+  readonly plan: ScanPlan;
+}
+
+async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCatalogDeps): Promise<PlannedScan> {
+  const { name, predicates, view, plan } = parts;
+  if (plan.deleteFiles > 0) {
+    throw new LakeError("unsupported_operation", `${name} has delete files, which are not applied here.`);
+  }
+  const columns = request.columns.map((index) => required(parts.columns[index], `column ${index} of ${name}`));
+  if (columns.some(({ type }) => NESTED.has(type.kind))) deps.initNestedColumns();
+  const fresh = selectFresh(view.fresh, columns, predicates);
+  const statistics = initialStatistics(name, plan, fresh.rowCount);
+  const { metadata } = view.table;
+  // Field ids and types tell apart columns that share a name across schema changes.
+  const shape = columns.map(({ fieldId, type }) => [fieldId, type]);
+  const files = plan.files.map(scanFileIdentity).toSorted();
+  const identity = await sha256Hex(JSON.stringify([metadata["table-uuid"], shape, files, fresh.identity]));
+  return {
+    identity,
+    statistics,
+    async *open(signal): AsyncGenerator<Batch, void, undefined> {
+      statistics.rowsScanned += fresh.rowCount;
+      yield* fresh.batches;
+      const { reader } = deps;
+      const { limit } = request;
+      yield* scanFiles({
+        metadata,
+        files: plan.files.map(({ dataFile }) => dataFile),
+        columns,
+        predicates,
+        limit,
+        statistics,
+        reader,
+        signal,
+      });
+    },
+  };
+}
+
+/** Names the rows of a file that live: the file and every delete that applies to it, all of them immutable. */
+export function scanFileIdentity({ dataFile, deletes }: ScanFile): string {
+  const applied = deletes.map(({ deleteFile: { filePath, contentOffset } }) => `${filePath}@${contentOffset ?? ""}`);
+  return [dataFile.filePath, ...applied.toSorted()].join("\n");
+}
+
+/** Statistics of a scan whose files are planned and not yet read. */
+export function initialStatistics(table: string, plan: ScanPlan, freshRows: number): ScanStatistics {
+  return {
+    table,
+    filesTotal: plan.filesTotal,
+    filesScanned: 0,
+    rowGroupsTotal: plan.files.reduce((sum, { dataFile }) => sum + plannedRowGroups(dataFile), 0),
+    rowGroupsScanned: 0,
+    bytesTotal: plan.bytesTotal,
+    bytesScanned: 0,
+    rowsScanned: 0,
+    storageReads: 0,
+    freshRows,
+    pruning: plan.skipped.map(({ reason, files }) => ({ reason, files, rowGroups: 0 })),
+  };
+}
+
+/** A predicate of the engine on a column of the table. */
+export function fieldPredicate(columns: readonly IcebergColumn[], predicate: ScanPredicate): FieldPredicate {
+  const { fieldId, name, type } = required(columns[predicate.column], `column ${predicate.column}`);
+  return { fieldId, name, type, operator: predicate.operator, values: predicate.values };
+}
