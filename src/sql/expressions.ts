@@ -1,7 +1,7 @@
 // Walking and rebuilding bound expressions. Rebuilding keeps identity where nothing changed.
 
 import type { ColumnSchema, DataType, Scalar } from "#columnar";
-import type { AggregateCall, Expr, SortKey } from "./plan.ts";
+import type { AggregateCall, Expr, FrameBound, SortKey, WindowCall } from "./plan.ts";
 
 /** The boolean type of conditions. */
 export const BOOLEAN: DataType = { kind: "boolean" };
@@ -172,6 +172,31 @@ export function aggregateExprs(call: AggregateCall): readonly Expr[] {
   return [...call.args, ...(call.filter === undefined ? [] : [call.filter]), ...call.orderBy.map((key) => key.expr)];
 }
 
+function mapBound(bound: FrameBound, change: (expr: Expr) => Expr): FrameBound {
+  return bound.kind === "value" ? { ...bound, value: change(bound.value) } : bound;
+}
+
+/** A window call with every expression over its input's rows changed. */
+export function mapWindowCall(window: WindowCall, change: (expr: Expr) => Expr): WindowCall {
+  const { frame } = window;
+  return {
+    ...window,
+    call: mapAggregate(window.call, change),
+    frame: {
+      ...frame,
+      start: mapBound(frame.start, change),
+      end: mapBound(frame.end, change),
+      rangeKey: frame.rangeKey === undefined ? undefined : change(frame.rangeKey),
+    },
+  };
+}
+
+/** Every expression a window call evaluates on input rows. */
+export function windowCallExprs({ call, frame }: WindowCall): readonly Expr[] {
+  const bounds = [frame.start, frame.end].flatMap((bound) => (bound.kind === "value" ? [bound.value] : []));
+  return [...aggregateExprs(call), ...bounds, ...(frame.rangeKey === undefined ? [] : [frame.rangeKey])];
+}
+
 /** The parts of a conjunction, nested ANDs flattened. */
 export function conjunctsOf(expr: Expr | undefined): readonly Expr[] {
   if (expr === undefined) return [];
@@ -230,6 +255,22 @@ export function aggregateIdentity(call: AggregateCall): string {
   const order = call.orderBy.map((key) => `${exprIdentity(key.expr)}${key.descending}${key.nullsFirst}`).join();
   const filter = call.filter === undefined ? "" : exprIdentity(call.filter);
   return `${call.function}(${call.distinct};${list(call.args)};${list(call.directArgs)};${order};${filter})${JSON.stringify(call.type)}`;
+}
+
+/** A text equal for structurally equal window calls over one window. */
+export function windowCallIdentity({ call, frame }: WindowCall): string {
+  const bound = (edge: FrameBound): string => {
+    switch (edge.kind) {
+      case "unbounded":
+      case "current_row":
+        return edge.kind;
+      case "offset":
+        return `${edge.direction} ${exprIdentity(edge.offset)}`;
+      case "value":
+        return exprIdentity(edge.value);
+    }
+  };
+  return `${aggregateIdentity(call)} ${frame.mode} ${bound(frame.start)} ${bound(frame.end)} ${frame.exclude}`;
 }
 
 /** Whether an expression can be NULL, as far as its form tells; true when in doubt. */

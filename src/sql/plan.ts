@@ -87,6 +87,34 @@ export interface SortKey {
   readonly nullsFirst: boolean;
 }
 
+/**
+ * An edge of a window frame. `offset` counts rows, or peer groups in `groups` mode, and is constant. `value` is, for
+ * RANGE with an offset, the outermost order value inside the frame of each row; its `offset` is constant too.
+ */
+export type FrameBound =
+  | { readonly kind: "unbounded" }
+  | { readonly kind: "current_row" }
+  | { readonly kind: "offset"; readonly direction: "preceding" | "following"; readonly offset: Expr }
+  | { readonly kind: "value"; readonly value: Expr; readonly offset: Expr };
+
+/** Which rows of its partition a window call sees for each row. */
+export interface WindowFrame {
+  readonly mode: "rows" | "range" | "groups";
+  readonly start: FrameBound;
+  readonly end: FrameBound;
+  /** The order value that `value` bounds are compared with. */
+  readonly rangeKey: Expr | undefined;
+  readonly exclude: "none" | "current_row" | "group" | "ties";
+}
+
+/** One call with OVER. */
+export interface WindowCall {
+  /** The aggregate, or a window function by its name (row_number, lag, …) in the same form. */
+  readonly call: AggregateCall;
+  readonly isAggregate: boolean;
+  readonly frame: WindowFrame;
+}
+
 /** A relational operator. `columns` is the output schema; expressions index the input's output columns. */
 export type PlanNode =
   | {
@@ -125,6 +153,15 @@ export type PlanNode =
       readonly input: PlanNode;
       readonly keys: readonly Expr[];
       readonly aggregates: readonly AggregateCall[];
+      readonly columns: readonly ColumnSchema[];
+    }
+  /** Output: the input's columns, then one column for each call; rows come in the window's order. */
+  | {
+      readonly kind: "window";
+      readonly input: PlanNode;
+      readonly partitionBy: readonly Expr[];
+      readonly orderBy: readonly SortKey[];
+      readonly calls: readonly WindowCall[];
       readonly columns: readonly ColumnSchema[];
     }
   /** `limit` present makes it a top-N over offset + limit rows. Stable. */

@@ -7,7 +7,7 @@ import type { AggregateCall, Expr, PlanNode } from "../plan.ts";
 import { stringsOf } from "./ast.ts";
 import { resolveUnknown } from "./coerce.ts";
 import { spanAt, unsupported, type BindContext } from "./context.ts";
-import { AGGREGATE_BASE, type ExprEnvironment } from "./environment.ts";
+import { AGGREGATE_BASE, WINDOW_BASE, type ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { lookupColumn } from "./scope.ts";
 
@@ -19,7 +19,12 @@ export interface Target {
 
 /** Whether an expression uses an aggregate's result, before grouping. */
 export function usesAggregate(expr: Expr): boolean {
-  return someExpr(expr, (part) => part.kind === "column" && part.index >= AGGREGATE_BASE);
+  return someExpr(expr, (part) => part.kind === "column" && part.index >= AGGREGATE_BASE && part.index < WINDOW_BASE);
+}
+
+/** Whether an expression uses a window function's result, before the window nodes are made. */
+export function usesWindow(expr: Expr): boolean {
+  return someExpr(expr, (part) => part.kind === "column" && part.index >= WINDOW_BASE);
 }
 
 /** The position an integer constant in GROUP BY or ORDER BY names, 1-based; undefined for other expressions. */
@@ -67,6 +72,9 @@ export function bindGroupKeys(
     );
     if (usesAggregate(key)) {
       throw sqlError("grouping_error", "Aggregate functions are not allowed in GROUP BY.", context.spans.get(key));
+    }
+    if (usesWindow(key)) {
+      throw sqlError("windowing_error", "Window functions are not allowed in GROUP BY.", context.spans.get(key));
     }
     const identity = exprIdentity(key);
     if (!keys.some((known) => exprIdentity(known) === identity)) keys.push(key);
@@ -118,6 +126,7 @@ export function createAggregate(
 export function regroup(context: BindContext, expr: Expr, keys: readonly Expr[]): Expr {
   const identities = keys.map((key) => exprIdentity(key));
   const rewrite = (part: Expr): Expr => {
+    if (part.kind === "column" && part.index >= WINDOW_BASE) return part;
     if (part.kind === "column" && part.index >= AGGREGATE_BASE) {
       return { ...part, index: keys.length + part.index - AGGREGATE_BASE };
     }

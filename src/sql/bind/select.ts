@@ -7,7 +7,7 @@ import { nodeKind, locationOf, stringOf } from "./ast.ts";
 import { coerceCondition, resolveUnknown } from "./coerce.ts";
 import { deriveColumnName } from "./column-name.ts";
 import { spanAt, unsupported } from "./context.ts";
-import type { AggregateSink, ExprEnvironment } from "./environment.ts";
+import type { AggregateSink, ExprEnvironment, PendingWindow } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { bindFrom } from "./from.ts";
 import { bareName, bindGroupKeys, createAggregate, ordinalOf, regroup, targetAt, type Target } from "./grouping.ts";
@@ -16,6 +16,7 @@ import { project } from "./output.ts";
 import { emptyScope, missingColumn, type Scope } from "./scope.ts";
 import { sortOrder } from "./sort-order.ts";
 import { bindWhere } from "./where.ts";
+import { createWindows, mapPending, windowSink } from "./window.ts";
 
 /** PostgreSQL's bound on the columns of a row. */
 const MAX_TARGETS = 1664;
@@ -31,15 +32,21 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
   if (distinctOn !== undefined && nodeKind(distinctOn) !== "") {
     throw unsupported(context, "DISTINCT ON is", locationOf(distinctOn));
   }
-  const [window] = statement.windowClause ?? [];
-  if (window !== undefined) throw unsupported(context, "WINDOW is", locationOf(window));
-
   const outer: Scope = emptyScope(env.scope);
-  const from = bindFrom(statement.fromClause ?? [], { ...env, scope: outer, aggregates: undefined });
-  const base: ExprEnvironment = { ...env, scope: { ...from.scope, parent: env.scope }, aggregates: undefined };
+  const from = bindFrom(statement.fromClause ?? [], {
+    ...env,
+    scope: outer,
+    aggregates: undefined,
+  });
+  const base: ExprEnvironment = {
+    ...env,
+    scope: { ...from.scope, parent: env.scope },
+    aggregates: undefined,
+  };
   let plan = bindWhere(statement.whereClause, from.plan, { ...base, clause: "WHERE" });
 
-  const sink: AggregateSink = { calls: [] };
+  const windows = windowSink(statement.windowClause ?? [], context);
+  const sink: AggregateSink = { calls: [], windows };
   const listEnv: ExprEnvironment = { ...base, aggregates: sink, clause: "SELECT" };
   const isPlain = ["groupClause", "sortClause", "limitCount", "limitOffset"].every((clause) => !(clause in statement));
   let targets = bindTargets(statement.targetList ?? [], listEnv).map((target) =>
@@ -55,17 +62,33 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
   let having =
     statement.havingClause === undefined
       ? undefined
-      : coerceCondition(context, env.bind(statement.havingClause, { ...listEnv, clause: "HAVING" }), "HAVING");
+      : coerceCondition(
+          context,
+          env.bind(statement.havingClause, {
+            ...listEnv,
+            aggregates: { ...sink, windows: undefined },
+            clause: "HAVING",
+          }),
+          "HAVING",
+        );
   let order = bindOrder(statement.sortClause ?? [], targets, { ...listEnv, clause: "ORDER BY" });
 
+  let pending: readonly PendingWindow[] = windows.calls;
   if (keys.length > 0 || sink.calls.length > 0 || having !== undefined) {
     plan = createAggregate(plan, keys, sink.calls);
     const rewrite = (expr: Expr): Expr => regroup(context, expr, keys);
+    pending = pending.map((window) => mapPending(window, rewrite));
     targets = targets.map((target) => ({ ...target, expr: rewrite(target.expr) }));
     order = order.map((key) => ({ ...key, expr: rewrite(key.expr) }));
     if (having !== undefined) having = rewrite(having);
   }
   if (having !== undefined) plan = { kind: "filter", input: plan, condition: having, columns: plan.columns };
+  if (pending.length > 0) {
+    const windowed = createWindows(plan, pending);
+    plan = windowed.plan;
+    targets = targets.map((target) => ({ ...target, expr: windowed.resolve(target.expr) }));
+    order = order.map((key) => ({ ...key, expr: windowed.resolve(key.expr) }));
+  }
   return finishSelect(statement, plan, targets, order, distinct !== undefined, env);
 }
 

@@ -11,6 +11,7 @@ import { executeJoin } from "./join.ts";
 import { compileSelection } from "./selection.ts";
 import { executeSort } from "./sort.ts";
 import { executeFunctionScan } from "./table-function.ts";
+import { executeWindow, windowExprs } from "./window/index.ts";
 
 export {
   createMemoryBudget,
@@ -82,6 +83,11 @@ function runNode(node: PlanNode, required: Required, context: ExecutionContext):
       return executeProject(node, required, context);
     case "aggregate":
       return executeAggregate(node, run(node.input, aggregateColumns(node), context), context);
+    case "window": {
+      const width = node.input.columns.length;
+      const passed = required === "all" ? required : new Set([...required].filter((index) => index < width));
+      return executeWindow(node, run(node.input, withKeys(passed, windowExprs(node)), context), context);
+    }
     case "sort":
       return executeSort(
         node,

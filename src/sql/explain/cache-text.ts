@@ -2,7 +2,7 @@
 
 import type { Expr, PlanNode } from "../plan.ts";
 import { inputsOf } from "../optimize/plan-shape.ts";
-import { aggregateToText, expressionToText, sortKeyToText } from "./expression-text.ts";
+import { aggregateToText, expressionToText, sortKeyToText, windowCallToText } from "./expression-text.ts";
 
 const CANONICAL = { isCanonical: true };
 
@@ -34,6 +34,11 @@ function operatorText(plan: PlanNode): string {
       return `project[${exprs(plan.exprs)}]`;
     case "aggregate":
       return `aggregate[${exprs(plan.keys)}|${plan.aggregates.map((call) => `${aggregateToText(call, CANONICAL)}:${call.type.kind}`).join(";")}]`;
+    case "window": {
+      const order = plan.orderBy.map((key) => sortKeyToText(key, CANONICAL)).join(";");
+      const calls = plan.calls.map((window) => `${windowCallToText(window, CANONICAL)}:${window.call.type.kind}`);
+      return `window[${exprs(plan.partitionBy)}|${order}|${calls.join(";")}]`;
+    }
     case "sort":
       return `sort[${plan.keys.map((key) => sortKeyToText(key, CANONICAL)).join(";")}:${plan.topRows ?? ""}]`;
     case "limit":

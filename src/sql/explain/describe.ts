@@ -5,7 +5,7 @@ import type { OperatorProfile, ScanNode } from "../execute/context.ts";
 import { estimateRows, inputsOf, type Rewrite } from "../optimize/index.ts";
 import type { PlanNode } from "../plan.ts";
 import type { PlannedScan, ScanPredicate, ScanStatistics } from "../table-source.ts";
-import { aggregateToText, expressionToText, scalarToSql, sortKeyToText } from "./expression-text.ts";
+import { aggregateToText, expressionToText, scalarToSql, sortKeyToText, windowCallToText } from "./expression-text.ts";
 
 /** One operator. Field names are those of the JSON answer. */
 export interface OperatorDescription {
@@ -120,6 +120,17 @@ function describeOperator(
         details.push(`Aggregates: ${node.aggregates.map((call) => aggregateToText(call)).join(", ")}`);
       }
       return [node.keys.length === 0 ? "Aggregate" : "Hash Aggregate", details];
+    }
+    case "window": {
+      const details: string[] = [];
+      if (node.partitionBy.length > 0) {
+        details.push(`Partition By: ${node.partitionBy.map((expr) => expressionToText(expr)).join(", ")}`);
+      }
+      if (node.orderBy.length > 0) {
+        details.push(`Order By: ${node.orderBy.map((key) => sortKeyToText(key)).join(", ")}`);
+      }
+      details.push(`Calls: ${node.calls.map((window) => windowCallToText(window)).join(", ")}`);
+      return ["Window", details];
     }
     case "sort": {
       const details = [`Sort Key: ${node.keys.map((key) => sortKeyToText(key)).join(", ")}`];

@@ -1,7 +1,7 @@
 // Bound expressions as text: for EXPLAIN and for the canonical text of a plan.
 
 import type { DataType, Scalar } from "#columnar";
-import type { AggregateCall, Expr, SortKey } from "../plan.ts";
+import type { AggregateCall, Expr, FrameBound, SortKey, WindowCall } from "../plan.ts";
 import { dataTypeToName, scalarToText } from "../values/index.ts";
 
 const IS_SYMBOL = /^[^a-z_]/i;
@@ -90,4 +90,31 @@ export function aggregateToText(call: AggregateCall, options: TextOptions = {}):
   const within = isWithinGroup ? ` WITHIN GROUP (ORDER BY ${order})` : "";
   const filter = call.filter === undefined ? "" : ` FILTER (WHERE ${expressionToText(call.filter, options)})`;
   return `${call.function}(${inner})${within}${filter}`;
+}
+
+/** A window call with its frame; the window itself stands on the operator. */
+export function windowCallToText({ call, isAggregate, frame }: WindowCall, options: TextOptions = {}): string {
+  const text = isAggregate
+    ? aggregateToText(call, options)
+    : `${call.function}(${call.args.map((arg) => expressionToText(arg, options)).join(", ")})`;
+  const edge = (bound: FrameBound, side: "PRECEDING" | "FOLLOWING"): string => {
+    switch (bound.kind) {
+      case "unbounded":
+        return `UNBOUNDED ${side}`;
+      case "current_row":
+        return "CURRENT ROW";
+      case "offset":
+        return `${expressionToText(bound.offset, options)} ${bound.direction.toUpperCase()}`;
+      case "value":
+        return expressionToText(bound.value, options);
+    }
+  };
+  const isDefault =
+    frame.mode === "range" &&
+    frame.start.kind === "unbounded" &&
+    frame.end.kind === "current_row" &&
+    frame.exclude === "none";
+  if (isDefault) return text;
+  const exclude = frame.exclude === "none" ? "" : ` EXCLUDE ${frame.exclude.toUpperCase().replace("_", " ")}`;
+  return `${text} ${frame.mode.toUpperCase()} BETWEEN ${edge(frame.start, "PRECEDING")} AND ${edge(frame.end, "FOLLOWING")}${exclude}`;
 }

@@ -1,5 +1,6 @@
 // The function registry: names to signatures for the binder, ids to implementations for the executor.
 
+import { windowFunctionNames } from "./window.ts";
 import { InvariantViolation } from "#core";
 import type { DataType } from "#columnar";
 import type { FunctionRegistry, ResolvedAggregate, ResolvedFunction } from "../plan.ts";
@@ -80,7 +81,12 @@ export const functionRegistry: FunctionRegistry = {
   resolveScalar,
   resolveAggregate,
   isAggregate: (name) => findAggregate(name) !== undefined,
-  functionNames: () => [...catalog.families.keys(), ...catalog.aliases.keys(), ...aggregateNames()],
+  functionNames: () => [
+    ...catalog.families.keys(),
+    ...catalog.aliases.keys(),
+    ...aggregateNames(),
+    ...windowFunctionNames(),
+  ],
   castKind,
 };
 

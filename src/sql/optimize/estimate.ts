@@ -35,6 +35,7 @@ function estimate(plan: PlanNode): number {
     case "filter":
       return estimateRows(plan.input) * selectivity(plan.condition);
     case "project":
+    case "window":
       return estimateRows(plan.input);
     case "sort":
       return Math.min(plan.topRows ?? Infinity, estimateRows(plan.input));

@@ -28,6 +28,7 @@ function bound(plan: PlanNode, rows: number): PlanNode {
     case "function_scan":
     case "filter":
     case "aggregate":
+    case "window":
     case "limit":
     case "distinct":
     case "join":

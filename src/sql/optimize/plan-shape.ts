@@ -1,7 +1,7 @@
 // Walking and rebuilding plans.
 
-import { mapAggregate, mapSortKeys } from "../expressions.ts";
-import type { Expr, PlanNode } from "../plan.ts";
+import { mapAggregate, mapSortKeys, mapWindowCall } from "../expressions.ts";
+import type { Expr, FrameBound, PlanNode, WindowCall } from "../plan.ts";
 
 /** The inputs of an operator, left first. */
 export function inputsOf(plan: PlanNode): readonly PlanNode[] {
@@ -13,6 +13,7 @@ export function inputsOf(plan: PlanNode): readonly PlanNode[] {
     case "filter":
     case "project":
     case "aggregate":
+    case "window":
     case "sort":
     case "limit":
     case "distinct":
@@ -33,6 +34,7 @@ export function mapInputs(plan: PlanNode, change: (input: PlanNode) => PlanNode)
     case "filter":
     case "project":
     case "aggregate":
+    case "window":
     case "sort":
     case "limit":
     case "distinct": {
@@ -73,6 +75,13 @@ export function mapExpressions(plan: PlanNode, change: (expr: Expr) => Expr): Pl
           directArgs: call.directArgs.map(change),
         })),
       };
+    case "window":
+      return {
+        ...plan,
+        partitionBy: plan.partitionBy.map(change),
+        orderBy: mapSortKeys(plan.orderBy, change),
+        calls: plan.calls.map((window) => mapConstants(mapWindowCall(window, change), change)),
+      };
     case "sort":
       return { ...plan, keys: mapSortKeys(plan.keys, change) };
     case "join":
@@ -82,6 +91,18 @@ export function mapExpressions(plan: PlanNode, change: (expr: Expr) => Expr): Pl
         residual: plan.residual === undefined ? undefined : change(plan.residual),
       };
   }
+}
+
+/** The constants of a window call changed: direct arguments and frame offsets. */
+function mapConstants(window: WindowCall, change: (expr: Expr) => Expr): WindowCall {
+  const { call, frame } = window;
+  const mapOffset = (bound: FrameBound): FrameBound =>
+    bound.kind === "offset" || bound.kind === "value" ? { ...bound, offset: change(bound.offset) } : bound;
+  return {
+    ...window,
+    call: { ...call, directArgs: call.directArgs.map(change) },
+    frame: { ...frame, start: mapOffset(frame.start), end: mapOffset(frame.end) },
+  };
 }
 
 /** Calls `visit` on every operator, a node before its inputs. */

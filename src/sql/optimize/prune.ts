@@ -1,6 +1,15 @@
 // Projection pruning: every operator makes only the columns that someone above reads.
 
-import { aggregateExprs, collectColumns, columnRef, mapAggregate, mapSortKeys, remapColumns } from "../expressions.ts";
+import {
+  aggregateExprs,
+  collectColumns,
+  columnRef,
+  mapAggregate,
+  mapSortKeys,
+  mapWindowCall,
+  remapColumns,
+  windowCallExprs,
+} from "../expressions.ts";
 import { joinColumns } from "../joins.ts";
 import type { Expr, PlanNode } from "../plan.ts";
 
@@ -93,6 +102,8 @@ function prune(plan: PlanNode, wanted: ReadonlySet<number>): Pruned {
     }
     case "aggregate":
       return pruneAggregate(plan, wanted);
+    case "window":
+      return pruneWindow(plan, wanted);
     case "sort": {
       const needed = neededBy(
         plan.keys.map((key) => key.expr),
@@ -148,6 +159,28 @@ function pruneAggregate(plan: PlanNode & { readonly kind: "aggregate" }, wanted:
       columns: outputs.flatMap((index) => plan.columns[index] ?? []),
     },
     indexOf: positions(outputs),
+  };
+}
+
+function pruneWindow(plan: PlanNode & { readonly kind: "window" }, wanted: ReadonlySet<number>): Pruned {
+  const width = plan.input.columns.length;
+  const kept = plan.calls.flatMap((_, i) => (wanted.has(width + i) ? [i] : []));
+  const passed = [...wanted].filter((index) => index < width);
+  if (kept.length === 0) return prune(plan.input, new Set(passed));
+  const calls = kept.flatMap((i) => plan.calls[i] ?? []);
+  const keys = [...plan.partitionBy, ...plan.orderBy.map((key) => key.expr)];
+  const { plan: input, indexOf } = prune(plan.input, neededBy([...keys, ...calls.flatMap(windowCallExprs)], passed));
+  const remap = (expr: Expr): Expr => remapColumns(expr, indexOf);
+  return {
+    plan: {
+      ...plan,
+      input,
+      partitionBy: plan.partitionBy.map(remap),
+      orderBy: mapSortKeys(plan.orderBy, remap),
+      calls: calls.map((window) => mapWindowCall(window, remap)),
+      columns: [...input.columns, ...kept.flatMap((i) => plan.columns[width + i] ?? [])],
+    },
+    indexOf: (index) => (index < width ? indexOf(index) : input.columns.length + kept.indexOf(index - width)),
   };
 }
 

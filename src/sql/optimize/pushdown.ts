@@ -60,6 +60,15 @@ function push(plan: PlanNode, conditions: readonly Expr[], log: RewriteLog): Pla
       const stay = wanted.filter((condition) => !isOnKeys(condition));
       return withFilter({ ...plan, input: push(plan.input, down, log) }, stay);
     }
+    case "window": {
+      // Every row of a partition goes or stays with it, so only whole partitions may be filtered below.
+      const partition = new Set(plan.partitionBy.flatMap((expr) => (expr.kind === "column" ? [expr.index] : [])));
+      const isOnPartition = (condition: Expr): boolean =>
+        !isVolatile(condition) && [...columnsOf(condition)].every((index) => partition.has(index));
+      const down = wanted.filter(isOnPartition);
+      const stay = wanted.filter((condition) => !isOnPartition(condition));
+      return withFilter({ ...plan, input: push(plan.input, down, log) }, stay);
+    }
     case "sort":
     case "distinct": {
       const down = wanted.filter((condition) => !isVolatile(condition));
