@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { startS3Front, type S3Front } from "./s3-front.ts";
 import { LOCAL_S3, ROOT, writeWorkerConfigs } from "./worker-configs.ts";
 
 /** The bearer tokens of a local Firn, one a scope. */
@@ -39,6 +40,8 @@ export interface LocalFirnOptions {
 /** A running local Firn. */
 export interface LocalFirn {
   readonly url: string;
+  /** Where S3 clients reach the bucket (path style, LOCAL_S3 credentials); the catalog hands it to its clients. */
+  readonly s3Endpoint: string;
   readonly tokens: Tokens;
   readonly logPath: string;
   /** Runs the optimizer's scheduled handler once, as the platform's cron would. */
@@ -119,13 +122,14 @@ export async function startLocalFirn(options: LocalFirnOptions): Promise<LocalFi
   const url = `http://127.0.0.1:${options.port}`;
   mkdirSync(options.directory, { recursive: true });
   const logPath = join(options.directory, "workers.log");
+  const front = await startS3Front(`${url}/cdn-cgi/local/r2/s3`);
   const configs = writeWorkerConfigs(join(options.directory, "config"), {
     localS3: true,
     vars: {
       ...options.vars,
       collector: { ...options.tokens, ...options.vars?.collector },
       catalog: {
-        S3_ENDPOINT: `${url}/cdn-cgi/local/r2/s3`,
+        S3_ENDPOINT: front.url,
         S3_REGION: "auto",
         S3_ACCESS_KEY_ID: LOCAL_S3.accessKeyId,
         S3_SECRET_ACCESS_KEY: LOCAL_S3.secretAccessKey,
@@ -171,9 +175,10 @@ export async function startLocalFirn(options: LocalFirnOptions): Promise<LocalFi
   const log = createWriteStream(logPath, { flags: "a" });
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
-  await waitUntilHealthy(url, child, logPath);
+  await waitUntilHealthy(url, child, front, logPath);
   return {
     url,
+    s3Endpoint: front.url,
     tokens: options.tokens,
     logPath,
     async tick() {
@@ -185,12 +190,12 @@ export async function startLocalFirn(options: LocalFirnOptions): Promise<LocalFi
       const reply = await response.json<{ result?: { outcome?: string } }>();
       if (reply.result?.outcome !== "ok") throw new Error(`the scheduled handler failed: ${JSON.stringify(reply)}`);
     },
-    stop: () => endProcesses(child, "SIGTERM"),
-    kill: () => endProcesses(child, "SIGKILL"),
+    stop: () => endProcesses(child, front, "SIGTERM"),
+    kill: () => endProcesses(child, front, "SIGKILL"),
   };
 }
 
-async function waitUntilHealthy(url: string, child: ChildProcess, logPath: string): Promise<void> {
+async function waitUntilHealthy(url: string, child: ChildProcess, front: S3Front, logPath: string): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < deadline && child.exitCode === null) {
     try {
@@ -200,13 +205,14 @@ async function waitUntilHealthy(url: string, child: ChildProcess, logPath: strin
     }
     await new Promise((resolve) => setTimeout(resolve, 150));
   }
-  await endProcesses(child, "SIGKILL");
+  await endProcesses(child, front, "SIGKILL");
   const tail = readFileSync(logPath, "utf8").split("\n").slice(-40).join("\n");
   throw new Error(`Firn did not become healthy at ${url}. Last lines of ${logPath}:\n${tail}`);
 }
 
 /** Signals the whole process tree; workerd runs in wrangler's process group. */
-async function endProcesses(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+async function endProcesses(child: ChildProcess, front: S3Front, signal: NodeJS.Signals): Promise<void> {
+  await front.stop();
   if (child.pid === undefined) return;
   const exited =
     child.exitCode !== null || child.signalCode !== null

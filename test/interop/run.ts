@@ -8,10 +8,12 @@ import { createTokens, freePort, startLocalFirn } from "../../scripts/lib/local-
 import { stringifyJson } from "#core";
 import { createEngines } from "./engines.ts";
 import { NotRun, type InteropContext, type InteropSuite, type Tool } from "./suite.ts";
+import { pyicebergSuite } from "./suites/pyiceberg.ts";
 import { readsSuite } from "./suites/reads.ts";
+import { sparkSuite } from "./suites/spark.ts";
 import { CACHE, hasCommand, javaHome, preparePython } from "./tools.ts";
 
-const SUITES: readonly InteropSuite[] = [readsSuite];
+const SUITES: readonly InteropSuite[] = [readsSuite, pyicebergSuite, sparkSuite];
 
 interface Outcome {
   readonly suite: string;

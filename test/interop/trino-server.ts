@@ -24,7 +24,7 @@ function catalogProperties(catalogUri: string, firn: LocalFirn): Readonly<Record
     "iceberg.rest-catalog.oauth2.token": firn.tokens.CATALOG_TOKEN,
     "iceberg.rest-catalog.nested-namespace-enabled": "true",
     "fs.native-s3.enabled": "true",
-    "s3.endpoint": `${firn.url}/cdn-cgi/local/r2/s3`,
+    "s3.endpoint": firn.s3Endpoint,
     "s3.region": "auto",
     "s3.path-style-access": "true",
     "s3.aws-access-key": LOCAL_S3.accessKeyId,

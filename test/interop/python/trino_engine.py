@@ -4,14 +4,14 @@ import base64
 import json
 import os
 import re
+import struct
 import time
 import urllib.request
-from datetime import date
 
 from canonical import canonical_float, canonical_map, canonical_text
 from server import serve
 
-EPOCH = date(1970, 1, 1).toordinal()
+CLOCK = re.compile(r"^(\d\d):(\d\d):(\d\d)(?:\.(\d+))?$")
 STAMP = re.compile(r"^([+-]?\d+)-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d+))?( UTC)?$")
 
 
@@ -44,9 +44,7 @@ def converter(signature):
     if name in ("double",):
         return lambda value: canonical_float(float(value))
     if name == "real":
-        import numpy
-
-        return lambda value: canonical_float(float(numpy.float32(value)))
+        return lambda value: canonical_float(struct.unpack("f", struct.pack("f", float(value)))[0])
     if name in ("varchar", "uuid", "char"):
         return canonical_text
     if name == "varbinary":
@@ -58,7 +56,7 @@ def converter(signature):
 
         return day
     if name == "time":
-        return lambda text: f"time:{clock(*re.match(r'(..):(..):(..)(?:.(\d+))?', text).groups(), 6)}"
+        return lambda text: f"time:{clock(*CLOCK.match(text).groups(), 6)}"
     if name.startswith("timestamp"):
         if int(arguments[0]) > 6:
             return lambda text: f"ns:{timestamp(text, 9)}"
@@ -84,12 +82,27 @@ class Trino:
         self.url = os.environ["TRINO_URL"]
 
     def fetch(self, url, data=None):
-        headers = {"X-Trino-User": "interop", "X-Trino-Catalog": "firn", "X-Trino-Time-Zone": "UTC"}
+        headers = {
+            "X-Trino-User": "interop",
+            "X-Trino-Catalog": "firn",
+            "X-Trino-Time-Zone": "UTC",
+            "X-Trino-Client-Capabilities": "PARAMETRIC_DATETIME",
+        }
         request = urllib.request.Request(url, data=data, headers=headers)
         with urllib.request.urlopen(request, timeout=120) as response:
             return json.loads(response.read(), parse_float=str, parse_int=str)
 
     def sql(self, sql):
+        """Runs a statement; a server that has just started may not know itself as a worker yet."""
+        for attempt in range(100):
+            try:
+                return self.run(sql)
+            except RuntimeError as error:
+                if "NO_NODES_AVAILABLE" not in str(error) or attempt == 99:
+                    raise
+                time.sleep(0.2)
+
+    def run(self, sql):
         reply = self.fetch(f"{self.url}/v1/statement", sql.encode())
         columns, rows = [], []
         while True:

@@ -1,0 +1,167 @@
+// Steps that an engine takes on one table, and what must hold after each: Firn's SQL answers what the engine itself
+// answers, row by row; so do all other engines; and so it stays when Firn has compacted and sorted the table.
+
+import type { Answer, Engine, EngineName, Value } from "./engines.ts";
+import { NotRun, type InteropContext } from "./suite.ts";
+
+/** One step: SQL for engines that speak it, or the name of a method of the engine's Python class. */
+export interface Step {
+  readonly what: string;
+  readonly sql?: readonly string[];
+  readonly call?: string;
+  /** Columns are the same but the engine shows them otherwise: compare rows only. */
+  readonly rowsOnly?: boolean;
+}
+
+/** Steps on one table. `{t}` in statements is the table's name as the engine writes it. */
+export interface Scenario {
+  /** `namespace.table` */
+  readonly table: string;
+  readonly steps: readonly Step[];
+  /** Columns Firn sorts by at the end. */
+  readonly sort: readonly string[];
+  /** Engines that read the result besides Firn and the writer. */
+  readonly readers: readonly EngineName[];
+}
+
+/** A table's name in the SQL of an engine. */
+export function tableName(engine: EngineName, table: string): string {
+  return engine === "duckdb" ? `firn.${table}` : table;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Rows in one order whatever the engine's. */
+export function sortedRows(answer: Answer): readonly (readonly Value[])[] {
+  return answer.rows
+    .map((row) => ({ row, text: JSON.stringify(row) }))
+    .toSorted((a, b) => compareText(a.text, b.text))
+    .map(({ row }) => row);
+}
+
+/** Everything that an engine sees in a table, rows sorted. */
+export async function readAll(engine: Engine, table: string): Promise<Answer> {
+  const answer = await engine.sql(`SELECT * FROM ${tableName(engine.name as EngineName, table)}`);
+  return { columns: answer.columns, rows: sortedRows(answer) };
+}
+
+function show(rows: readonly string[]): string {
+  return rows.slice(0, 3).join("\n        ");
+}
+
+/** Rows of `actual` that differ from `expected`, as a short text; empty when none do. */
+export function difference(actual: Answer, expected: Answer): string {
+  const [mine, theirs] = [actual, expected].map(({ rows }) => rows.map((row) => JSON.stringify(row)));
+  if (mine === undefined || theirs === undefined) return "";
+  const remaining = new Map<string, number>();
+  for (const row of theirs) remaining.set(row, (remaining.get(row) ?? 0) + 1);
+  const unexpected = mine.filter((row) => {
+    const count = remaining.get(row) ?? 0;
+    remaining.set(row, count - 1);
+    return count <= 0;
+  });
+  const missing = [...remaining].flatMap(([row, count]) => (count > 0 ? [row] : []));
+  if (unexpected.length === 0 && missing.length === 0) return "";
+  return `${mine.length} rows, want ${theirs.length}\n      not expected (${unexpected.length}): ${show(unexpected)}\n      missing (${missing.length}): ${show(missing)}`;
+}
+
+/** Compares what an engine reads with what is expected; names and rows. */
+export async function expectRows(
+  context: InteropContext,
+  engine: Engine,
+  table: string,
+  what: string,
+  expected: Answer,
+  rowsOnly = false,
+): Promise<boolean> {
+  let actual: Answer;
+  try {
+    actual = await readAll(engine, table);
+  } catch (error) {
+    context.fail(`${what}: ${engine.name} reads ${table}`, error);
+    return false;
+  }
+  if (!rowsOnly) context.check(`${what}: ${engine.name} columns of ${table}`, actual.columns, expected.columns);
+  const differing = difference(actual, expected);
+  if (differing === "") context.pass(what);
+  else context.fail(`${what}: ${engine.name} rows of ${table}`, differing);
+  return differing === "";
+}
+
+/** An engine, or undefined when this machine cannot run it. */
+export async function engineIfAny(context: InteropContext, name: EngineName): Promise<Engine | undefined> {
+  try {
+    return await context.engines.get(name);
+  } catch (error) {
+    if (error instanceof NotRun) return undefined;
+    throw error;
+  }
+}
+
+/** Takes one step; false when it failed (which is counted). */
+async function take(context: InteropContext, engine: Engine, scenario: Scenario, step: Step): Promise<boolean> {
+  try {
+    for (const statement of step.sql ?? []) {
+      await engine.sql(statement.replaceAll("{t}", tableName(engine.name as EngineName, scenario.table)));
+    }
+    if (step.call !== undefined) await engine.call(step.call, { table: scenario.table });
+    return true;
+  } catch (error) {
+    context.fail(`${scenario.table}: ${engine.name} ${step.what}`, error);
+    return false;
+  }
+}
+
+/** Other engines read the table; those that cannot be had here are left out. */
+async function crossRead(
+  context: InteropContext,
+  scenario: Scenario,
+  writer: Engine,
+  what: string,
+  expected: Answer,
+): Promise<void> {
+  for (const name of scenario.readers) {
+    if (name === writer.name) continue;
+    const reader = await engineIfAny(context, name);
+    if (reader !== undefined) await expectRows(context, reader, scenario.table, what, expected, true);
+  }
+}
+
+/** Firn's layout jobs on a table another engine wrote; each must leave the rows as they are, for every engine. */
+async function maintain(context: InteropContext, scenario: Scenario, writer: Engine, expected: Answer): Promise<void> {
+  const jobs = [
+    ["compaction", "/admin/compact", { aggressive: true, minFileSize: "50MB" }],
+    ["sort rewrite", "/admin/rewrite", { sort: scenario.sort, targetFileSize: "64MB" }],
+  ] as const;
+  const firn = await context.engines.get("firn");
+  for (const [what, path, body] of jobs) {
+    const step = `after Firn's ${what}`;
+    try {
+      await context.client.runJob(path, { table: scenario.table, ...body });
+      context.pass(what);
+    } catch (error) {
+      context.fail(`${scenario.table}: ${what}`, error);
+      continue;
+    }
+    await expectRows(context, firn, scenario.table, step, expected);
+    await expectRows(context, writer, scenario.table, step, expected);
+    await crossRead(context, scenario, writer, step, expected);
+  }
+}
+
+/** Runs a scenario with its writer. */
+export async function runScenario(context: InteropContext, writer: Engine, scenario: Scenario): Promise<void> {
+  const firn = await context.engines.get("firn");
+  let last: Answer | undefined;
+  for (const step of scenario.steps) {
+    if (!(await take(context, writer, scenario, step))) continue;
+    last = await readAll(writer, scenario.table);
+    await expectRows(context, firn, scenario.table, `after ${step.what}`, last, step.rowsOnly);
+  }
+  if (last === undefined) return;
+  await crossRead(context, scenario, writer, "at the end", last);
+  await maintain(context, scenario, writer, last);
+  context.note(`${scenario.table}: ${scenario.steps.length} steps, ${last.rows.length} rows at the end`);
+}
