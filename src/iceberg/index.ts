@@ -1,8 +1,8 @@
 // Apache Iceberg: table metadata, manifests, scan planning, commits, the REST catalog's client and server.
 
 export { listAllTables } from "./all-tables.ts";
-export { createCatalogClient, expireSnapshots, liveDataFiles, type CatalogClientOptions } from "./catalog-client.ts";
-export type { ExpireOptions } from "./expire-snapshots.ts";
+export { createCatalogClient, liveDataFiles, type CatalogClientOptions } from "./catalog-client.ts";
+export { expireSnapshots, type ExpireOptions } from "./expire-snapshots.ts";
 export type { CatalogServerDeps } from "./catalog-server/catalog-deps.ts";
 export { createCatalogHandler } from "./catalog-server/handler.ts";
 export { createMemoryPointerStore } from "./catalog-server/memory-pointers.ts";
@@ -13,17 +13,36 @@ export { newestWithSummary } from "./carried-summary.ts";
 export { COMMITS_PER_MINUTE_OVERRIDE, createForeignCatalog, type ForeignCatalogOptions } from "./foreign-catalog.ts";
 export { foreignCatalogAddress, type ForeignCatalogAddress, type ForeignCatalogSettings } from "./foreign-settings.ts";
 export { createByteCache, createFileIO, type ByteCache, type FileIO } from "./file-io.ts";
+export { defaultToJson, initialDefault, jsonToDefault, writeDefault } from "./default-value.ts";
 export { decodeDeleteManifest, decodeManifest, decodeManifestList } from "./manifest-read.ts";
 export type { ManifestEntry, ManifestFile } from "./manifest.ts";
 export { readDeleteManifestEntries, readManifestEntries, readSnapshotManifests } from "./manifest-entries.ts";
 export { readTableMetadata } from "./metadata-file.ts";
-export { encodeTableMetadata, parseTableMetadata } from "./metadata-json.ts";
+export { encodeTableMetadata, parseTableMetadata, tableMetadataToJson } from "./metadata-json.ts";
+export { missingColumnValues } from "./missing-columns.ts";
+export {
+  fieldIdsByPath,
+  nameMappingToText,
+  parseNameMapping,
+  pathKey,
+  schemaNameMapping,
+  tableNameMapping,
+  type MappedField,
+  type NameMapping,
+} from "./name-mapping.ts";
 export { newDataFileLocation, partitionPath, splitByPartition, type BatchPartition } from "./partition-batch.ts";
 export { partitionKey } from "./snapshot-summary.ts";
 export { specTuple } from "./spec-tuple.ts";
 export { scalarToSingleValue, singleValueToScalar } from "./single-value.ts";
 export { partitionFieldName } from "./table-changes.ts";
-export { applyTransform, canTransform, parseTransform, transformResultType, type Transform } from "./transform.ts";
+export {
+  applyTransform,
+  canTransform,
+  fieldTransform,
+  parseTransform,
+  transformResultType,
+  type Transform,
+} from "./transform.ts";
 export {
   dataFileFromJson,
   dataFileToJson,
@@ -118,10 +137,27 @@ export {
 } from "./type-conversion.ts";
 export { LAST_UPDATED_FIELD_ID, LINEAGE_COLUMNS, ROW_ID_FIELD_ID } from "./row-lineage.ts";
 export {
-  createTableWriter,
-  type TableWriter,
-  type TableWriterDeps,
-  type TableWriterOptions,
-} from "./table-writer.ts";
+  createRowDeletesLoader,
+  loadRowDeletes,
+  type RowDeletes,
+  type RowDeletesDeps,
+  type RowDeletesLoader,
+} from "./row-deletes.ts";
+export {
+  writeDeletionVectors,
+  openStored,
+  writePositionDeletes,
+  type RowsToDelete,
+  type WrittenDeletes,
+} from "./row-deletes-write.ts";
+export {
+  createFileProjection,
+  fileConstants,
+  type FileProjection,
+  type FileProjectionRequest,
+  type LiveRows,
+  type ProjectedColumn,
+} from "./row-projection.ts";
+export { createTableWriter, type TableWriter, type TableWriterDeps, type TableWriterOptions } from "./table-writer.ts";
 export { DEFAULT_TARGET_FILE_BYTES, tableWriteOptions, targetFileBytes } from "./table-writer-options.ts";
 export { createTableMemory, type RememberedTable, type TableMemory } from "./table-memory.ts";

@@ -19,7 +19,7 @@ import { LakeError, compareBytes } from "#core";
 import type { Scalar } from "#columnar";
 import { sanitizeAvroName, type PartitionTupleField } from "./manifest-schema.ts";
 import { bytesToBigint, bytesToUuid } from "./single-value.ts";
-import { parseDecimalType } from "./type-conversion.ts";
+import { parseDecimalType } from "./type-names.ts";
 
 /** Where the parts of one entry lie in its block; offsets are -1 for what is null or absent. */
 export interface EntrySlots {

@@ -8,6 +8,7 @@ import {
   readAvroBlocks,
   readAvroBytes,
   readAvroFile,
+  type AvroBlocks,
   type AvroCursor,
 } from "#codec";
 import type { Scalar } from "#columnar";
@@ -33,7 +34,66 @@ type AvroRecordValue = Readonly<Record<string, unknown>>;
  * Decodes a manifest list, of format version 1 too. Errors: `metadata_invalid`.
  */
 export function decodeManifestList(bytes: Uint8Array): ManifestFile[] {
-  return readAvroFile(bytes).records.map((record) => recordToManifest(record as AvroRecordValue));
+  return readAvroFile(bytes).records.map((record) => {
+    if (typeof record === "object" && record !== null) return recordToManifest(record as AvroRecordValue);
+    throw new LakeError("metadata_invalid", "A manifest list holds something else than manifests.");
+  });
+}
+
+/**
+ * What a manifest list would say of a manifest that none lists: format version 1 lets a snapshot name its manifests
+ * itself. Errors: `metadata_invalid`.
+ */
+export function describeManifest(path: string, bytes: Uint8Array): ManifestFile {
+  const file = readAvroBlocks(bytes);
+  const specId = Number(utf8ToString(file.metadata.get("partition-spec-id") ?? new Uint8Array(0)) || "0");
+  if (!Number.isSafeInteger(specId)) throw new LakeError("metadata_invalid", `The manifest ${path} names no spec.`);
+  const described = { ...UNLISTED_MANIFEST, path, lengthBytes: bytes.length, specId };
+  return { ...described, ...countEntries(file, described) };
+}
+
+const UNLISTED_MANIFEST = {
+  content: "data",
+  sequenceNumber: 0n,
+  minSequenceNumber: 0n,
+  addedSnapshotId: 0n,
+  addedFiles: 0,
+  existingFiles: 0,
+  deletedFiles: 0,
+  addedRows: 0,
+  existingRows: 0,
+  deletedRows: 0,
+  partitions: [],
+} as const;
+
+/** The manifest with its counts taken from its entries. Errors: `metadata_invalid`. */
+export function withCounts(manifest: ManifestFile, bytes: Uint8Array): ManifestFile {
+  const { countsUnknown: _unknown, ...known } = manifest;
+  return { ...known, ...countEntries(readAvroBlocks(bytes), known) };
+}
+
+function countEntries(file: AvroBlocks, manifest: ManifestFile): ManifestCounts {
+  const readEntry = compileEntryReader(file.schema, []);
+  const slots = createEntrySlots();
+  const files = [0, 0, 0];
+  const rows = [0, 0, 0];
+  for (const block of file.blocks()) {
+    const cursor = createAvroCursor(block.bytes);
+    for (let i = 0; i < block.count; i++) {
+      readEntry(cursor, slots);
+      checkEntry(slots, manifest);
+      files[slots.status] = (files[slots.status] as number) + 1;
+      rows[slots.status] = (rows[slots.status] as number) + slots.recordCount;
+    }
+  }
+  return {
+    addedFiles: files[STATUS_ADDED] as number,
+    existingFiles: files[STATUS_EXISTING] as number,
+    deletedFiles: files[STATUS_DELETED] as number,
+    addedRows: rows[STATUS_ADDED] as number,
+    existingRows: rows[STATUS_EXISTING] as number,
+    deletedRows: rows[STATUS_DELETED] as number,
+  };
 }
 
 function recordToManifest(record: AvroRecordValue): ManifestFile {
@@ -41,27 +101,68 @@ function recordToManifest(record: AvroRecordValue): ManifestFile {
   const firstRowId = wide(record["first_row_id"]);
   return {
     path: text(record["manifest_path"], "manifest_path"),
-    lengthBytes: count(record["manifest_length"]),
-    specId: count(record["partition_spec_id"]),
-    content: record["content"] === 1 ? "deletes" : "data",
+    lengthBytes: count(record["manifest_length"], "manifest_length"),
+    specId: count(record["partition_spec_id"] ?? 0, "partition_spec_id"),
+    content: manifestContent(record["content"]),
     sequenceNumber: wide(record["sequence_number"]) ?? 0n,
     minSequenceNumber: wide(record["min_sequence_number"]) ?? 0n,
     addedSnapshotId: wide(record["added_snapshot_id"]) ?? 0n,
-    addedFiles: countOf(record, "added_files_count", "added_data_files_count"),
-    existingFiles: countOf(record, "existing_files_count", "existing_data_files_count"),
-    deletedFiles: countOf(record, "deleted_files_count", "deleted_data_files_count"),
-    addedRows: count(record["added_rows_count"]),
-    existingRows: count(record["existing_rows_count"]),
-    deletedRows: count(record["deleted_rows_count"]),
+    ...readCounts(record),
     partitions: ((record["partitions"] ?? []) as readonly AvroRecordValue[]).map(recordToSummary),
     ...(keyMetadata === undefined ? {} : { keyMetadata }),
     ...(firstRowId === undefined ? {} : { firstRowId }),
   };
 }
 
-/** Writers before Iceberg 1.0 called the counters added_data_files_count and so on. */
-function countOf(record: AvroRecordValue, name: string, formerName: string): number {
-  return count(record[name] ?? record[formerName]);
+function manifestContent(value: unknown): ManifestFile["content"] {
+  if (value === undefined || value === null || value === 0) return "data";
+  if (value === 1) return "deletes";
+  throw new LakeError("metadata_invalid", "A manifest list names a manifest of unknown content.");
+}
+
+type ManifestCounts = Pick<
+  ManifestFile,
+  "countsUnknown" | "addedFiles" | "existingFiles" | "deletedFiles" | "addedRows" | "existingRows" | "deletedRows"
+>;
+
+/** Writers before Iceberg 1.0 called the counters of files added_data_files_count and so on. */
+function readCounts(record: AvroRecordValue): ManifestCounts {
+  const values = ["added", "existing", "deleted"].map((kind) => ({
+    files: record[`${kind}_files_count`] ?? record[`${kind}_data_files_count`],
+    rows: record[`${kind}_rows_count`],
+  }));
+  if (values.some(({ files, rows }) => isNothing(files) || isNothing(rows))) return UNKNOWN_COUNTS;
+  const [added, existing, deleted] = values.map(({ files, rows }) => ({
+    files: count(files, "files_count"),
+    rows: count(rows, "rows_count"),
+  })) as [FilesAndRows, FilesAndRows, FilesAndRows];
+  return {
+    addedFiles: added.files,
+    existingFiles: existing.files,
+    deletedFiles: deleted.files,
+    addedRows: added.rows,
+    existingRows: existing.rows,
+    deletedRows: deleted.rows,
+  };
+}
+
+interface FilesAndRows {
+  readonly files: number;
+  readonly rows: number;
+}
+
+const UNKNOWN_COUNTS: ManifestCounts = {
+  countsUnknown: true,
+  addedFiles: 1,
+  existingFiles: 0,
+  deletedFiles: 0,
+  addedRows: 0,
+  existingRows: 0,
+  deletedRows: 0,
+};
+
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === null;
 }
 
 function recordToSummary(record: AvroRecordValue): PartitionFieldSummary {
@@ -301,8 +402,9 @@ function integersAt(bytes: Uint8Array, offset: number): readonly number[] {
   return offset < 0 ? NO_INTEGERS : (readIntegers(cursorAt(bytes, offset)) as readonly (number | bigint)[]).map(Number);
 }
 
-function count(value: unknown): number {
-  return typeof value === "number" || typeof value === "bigint" ? Number(value) : 0;
+function count(value: unknown, name: string): number {
+  if (typeof value === "number" && value >= 0) return value;
+  throw new LakeError("metadata_invalid", `A manifest list's ${name} is no count.`);
 }
 
 function wide(value: unknown): bigint | undefined {

@@ -5,8 +5,8 @@ import { LakeError } from "#core";
 import type { AvroField, AvroSchema } from "#codec";
 import type { IcebergType, LocatedField } from "./schema.ts";
 import type { PartitionSpec } from "./table-metadata.ts";
-import { parseTransform, transformResultType } from "./transform.ts";
-import { parseDecimalType, parseFixedType } from "./type-conversion.ts";
+import { fieldTransform, transformResultType } from "./transform.ts";
+import { parseDecimalType, parseFixedType } from "./type-names.ts";
 
 /** A field of a partition tuple with the type of its values. */
 export interface PartitionTupleField {
@@ -23,7 +23,7 @@ export function partitionTuple(spec: PartitionSpec, fields: ReadonlyMap<number, 
   return spec.fields.map((field) => ({
     fieldId: field["field-id"],
     name: field.name,
-    type: transformResultType(parseTransform(field.transform), fields.get(field["source-id"])?.field.type ?? "string"),
+    type: transformResultType(fieldTransform(field), fields.get(field["source-id"])?.field.type ?? "string"),
   }));
 }
 

@@ -25,7 +25,7 @@ import type { IcebergSchema } from "./schema.ts";
 import { bigintToFixedBytes, isDecimal, scalarToSingleValue, uuidToBytes } from "./single-value.ts";
 
 import type { PartitionSpec } from "./table-metadata.ts";
-import { parseDecimalType } from "./type-conversion.ts";
+import { parseDecimalType } from "./type-names.ts";
 
 interface ManifestDraftCommon {
   readonly path: string;
@@ -253,6 +253,10 @@ export interface ManifestListHeader {
 export function encodeManifestList(header: ManifestListHeader, manifests: readonly ManifestFile[]): Uint8Array {
   const { formatVersion, firstRowId } = header;
   checkVersion(formatVersion);
+  const uncounted = manifests.find((manifest) => manifest.countsUnknown === true);
+  if (uncounted !== undefined) {
+    throw new LakeError("unsupported_operation", `The files of the manifest ${uncounted.path} were not counted.`);
+  }
   if (formatVersion >= 3) checkRowIds(header, manifests);
   const metadata = new Map(
     Object.entries({

@@ -46,6 +46,11 @@ export interface ManifestFile {
   readonly sequenceNumber: bigint;
   readonly minSequenceNumber: bigint;
   readonly addedSnapshotId: bigint;
+  /**
+   * Set when the writer left counts out, as format version 1 allows: they then stand for at least one live file, and
+   * are no numbers to report. readSnapshotManifests counts such manifests.
+   */
+  readonly countsUnknown?: true;
   readonly addedFiles: number;
   readonly existingFiles: number;
   readonly deletedFiles: number;

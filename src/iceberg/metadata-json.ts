@@ -9,9 +9,13 @@ import {
   FIRST_PARTITION_FIELD_ID,
   MAIN_BRANCH,
   UNSORTED_ORDER,
+  currentSchema,
+  defaultSpec,
   type PartitionField,
   type PartitionSpec,
+  type Snapshot,
   type SnapshotRef,
+  type SortField,
   type StatisticsFile,
   type TableMetadata,
 } from "./table-metadata.ts";
@@ -38,7 +42,36 @@ export function decodeTableMetadata(bytes: Uint8Array): TableMetadata {
 
 /** The bytes of a metadata file; 64-bit ids print as integers. */
 export function encodeTableMetadata(metadata: TableMetadata): Uint8Array<ArrayBuffer> {
-  return stringToUtf8(stringifyJson(metadata));
+  return stringToUtf8(stringifyJson(tableMetadataToJson(metadata)));
+}
+
+/**
+ * Metadata as the specification writes it, for stringifyJson: with format version 1's own fields, and with either one
+ * source or several for a transform.
+ */
+export function tableMetadataToJson(metadata: TableMetadata): JsonObject {
+  const json = {
+    ...metadata,
+    "partition-specs": metadata["partition-specs"].map((spec) => ({ ...spec, fields: spec.fields.map(sourcesToJson) })),
+    "sort-orders": metadata["sort-orders"].map((order) => ({ ...order, fields: order.fields.map(sourcesToJson) })),
+    snapshots: metadata.snapshots.map(snapshotToJson),
+  };
+  if (metadata["format-version"] !== 1) return json;
+  return {
+    ...json,
+    schema: currentSchema(metadata),
+    "partition-spec": defaultSpec(metadata).fields.map(sourcesToJson),
+  };
+}
+
+function sourcesToJson(field: PartitionField | SortField): JsonObject {
+  const { "source-id": sourceId, "source-ids": sourceIds, ...rest } = field;
+  return sourceIds === undefined ? { "source-id": sourceId, ...rest } : { "source-ids": sourceIds, ...rest };
+}
+
+function snapshotToJson(snapshot: Snapshot): JsonObject {
+  // Undefined members are not printed.
+  return snapshot["manifest-list"] === "" ? { ...snapshot, "manifest-list": undefined } : { ...snapshot };
 }
 
 /**
@@ -52,34 +85,36 @@ export function parseTableMetadata(value: unknown): TableMetadata {
   if (formatVersion < 1 || formatVersion > MAX_FORMAT_VERSION) {
     throw shape.fail(`format version ${formatVersion} is not supported.`);
   }
+  if (formatVersion > 1) requireFields(json, ["schemas", "current-schema-id"], formatVersion);
   const schemas = readSchemas(json);
+  const currentSchemaId = optionalInteger(json, "current-schema-id") ?? schemas[0]?.["schema-id"] ?? 0;
+  if (!schemas.some((schema) => schema["schema-id"] === currentSchemaId)) {
+    throw shape.fail(`the current schema ${currentSchemaId} is not among the schemas.`);
+  }
+  if (formatVersion > 1) requireFields(json, REQUIRED_FIELDS, formatVersion);
+  if (formatVersion > 2) requireFields(json, ["next-row-id"], formatVersion);
   const specs = readSpecs(json);
   const currentId = readCurrentSnapshotId(json);
   const snapshots = list(json, "snapshots").map((item, index) => readSnapshot(shape, item, `snapshots[${index}]`));
+  const defaultSpecId = optionalInteger(json, "default-spec-id") ?? specs[0]?.["spec-id"] ?? 0;
+  if (!specs.some((spec) => spec["spec-id"] === defaultSpecId)) {
+    throw shape.fail(`the default spec ${defaultSpecId} is not among the partition-specs.`);
+  }
   return {
     "format-version": formatVersion,
-    "table-uuid": shape.string(json["table-uuid"], "table-uuid"),
+    "table-uuid":
+      formatVersion === 1 && isAbsent(json["table-uuid"]) ? NO_UUID : shape.string(json["table-uuid"], "table-uuid"),
     location: shape.string(json["location"], "location"),
-    "last-sequence-number":
-      json["last-sequence-number"] === undefined
-        ? 0n
-        : shape.long(json["last-sequence-number"], "last-sequence-number"),
+    "last-sequence-number": isAbsent(json["last-sequence-number"])
+      ? 0n
+      : shape.long(json["last-sequence-number"], "last-sequence-number"),
     "last-updated-ms": shape.integer(json["last-updated-ms"], "last-updated-ms"),
     "last-column-id": shape.integer(json["last-column-id"], "last-column-id"),
     schemas,
-    "current-schema-id":
-      json["current-schema-id"] === undefined
-        ? (schemas[0]?.["schema-id"] ?? 0)
-        : shape.integer(json["current-schema-id"], "current-schema-id"),
+    "current-schema-id": currentSchemaId,
     "partition-specs": specs,
-    "default-spec-id":
-      json["default-spec-id"] === undefined
-        ? (specs[0]?.["spec-id"] ?? 0)
-        : shape.integer(json["default-spec-id"], "default-spec-id"),
-    "last-partition-id":
-      json["last-partition-id"] === undefined
-        ? lastPartitionId(specs)
-        : shape.integer(json["last-partition-id"], "last-partition-id"),
+    "default-spec-id": defaultSpecId,
+    "last-partition-id": optionalInteger(json, "last-partition-id") ?? lastPartitionId(specs),
     properties:
       json["properties"] === undefined || json["properties"] === null
         ? {}
@@ -111,6 +146,33 @@ export function parseTableMetadata(value: unknown): TableMetadata {
     refs: readRefs(json, currentId),
     ...optionalFields(json),
   };
+}
+
+/** What versions after the first require beside the fields that are read unconditionally. */
+const REQUIRED_FIELDS = [
+  "table-uuid",
+  "last-sequence-number",
+  "partition-specs",
+  "default-spec-id",
+  "last-partition-id",
+  "sort-orders",
+  "default-sort-order-id",
+];
+
+/** Tables of format version 1 may have no uuid. */
+const NO_UUID = "00000000-0000-0000-0000-000000000000";
+
+function requireFields(json: JsonObject, keys: readonly string[], formatVersion: number): void {
+  const missing = keys.find((key) => isAbsent(json[key]));
+  if (missing !== undefined) throw shape.fail(`${missing} must be present in format version ${formatVersion}.`);
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
+function optionalInteger(json: JsonObject, key: string): number | undefined {
+  return isAbsent(json[key]) ? undefined : shape.integer(json[key], key);
 }
 
 function list(json: JsonObject, key: string): readonly unknown[] {
@@ -159,6 +221,10 @@ function readRefs(json: JsonObject, currentId: bigint | undefined): Record<strin
   const refs = Object.entries(
     json["refs"] === undefined || json["refs"] === null ? {} : shape.object(json["refs"], "refs"),
   ).map(([name, item]) => [name, readSnapshotRef(shape, item, `refs.${name}`)] as const);
+  const main = refs.find(([name]) => name === MAIN_BRANCH)?.[1]["snapshot-id"];
+  if (main !== undefined && main !== currentId) {
+    throw shape.fail(`current-snapshot-id ${currentId ?? "-1"} differs from the main branch's ${main}.`);
+  }
   const implied =
     currentId === undefined ? {} : { [MAIN_BRANCH]: { type: "branch", "snapshot-id": currentId } as const };
   return { ...implied, ...Object.fromEntries(refs) };

@@ -6,8 +6,8 @@ import { scalarToJson } from "./data-file.ts";
 import { murmur3 } from "./murmur3.ts";
 import type { IcebergSchema } from "./schema.ts";
 import { fieldsById } from "./schema.ts";
-import type { PartitionSpec, TableMetadata } from "./table-metadata.ts";
-import { applyTransform, parseTransform, partitionValueToText, transformResultType } from "./transform.ts";
+import type { PartitionField, PartitionSpec, TableMetadata } from "./table-metadata.ts";
+import { applyTransform, fieldTransform, partitionValueToText, transformResultType } from "./transform.ts";
 
 /** Rows of one batch that belong to one partition. */
 export interface BatchPartition {
@@ -34,7 +34,7 @@ interface FieldCodes {
  */
 export function splitByPartition(batch: Batch, schema: IcebergSchema, spec: PartitionSpec): BatchPartition[] {
   if (batch.rowCount === 0) return [];
-  const fields = spec.fields.map((field) => fieldCodes(batch, schema, field["source-id"], field.transform));
+  const fields = spec.fields.map((field) => fieldCodes(batch, schema, field));
   const rowsByKey = new Map<number | string, number[]>();
   for (let row = 0; row < batch.rowCount; row++) {
     const key = rowKey(fields, row);
@@ -55,14 +55,14 @@ function rowKey(fields: readonly FieldCodes[], row: number): number | string {
   return fields.map(({ codes }) => codes[row]).join(",");
 }
 
-function fieldCodes(batch: Batch, schema: IcebergSchema, sourceId: number, transformName: string): FieldCodes {
-  const index = schema.fields.findIndex((field) => field.id === sourceId);
+function fieldCodes(batch: Batch, schema: IcebergSchema, partitionField: PartitionField): FieldCodes {
+  const index = schema.fields.findIndex((field) => field.id === partitionField["source-id"]);
   const column = batch.columns[index];
   const field = schema.fields[index];
   const codes = new Int32Array(batch.rowCount);
   // A void field may outlive its column.
   if (column === undefined || field === undefined) return { codes, values: [null] };
-  const transform = parseTransform(transformName);
+  const transform = fieldTransform(partitionField);
   const values: Scalar[] = [];
   const codeByValue = new Map<unknown, number>();
   const codeOf = (source: Scalar): number => {
@@ -73,7 +73,7 @@ function fieldCodes(batch: Batch, schema: IcebergSchema, sourceId: number, trans
     codeByValue.set(valueKey, values.length);
     return values.push(value) - 1;
   };
-  if (column.encoding === "flat" && column.values instanceof Float64Array && isStepwise(transformName)) {
+  if (column.encoding === "flat" && column.values instanceof Float64Array && isStepwise(partitionField.transform)) {
     const extremes = presentExtremes(column.values, column.validity);
     // Between two values of one period lie only values of that period.
     if (extremes !== undefined && codeOf(extremes.min) === codeOf(extremes.max)) return { codes, values };
@@ -160,7 +160,7 @@ function boundedFolder(text: string): string {
 export function partitionPath(schema: IcebergSchema, spec: PartitionSpec, partition: readonly Scalar[]): string {
   const fields = fieldsById(schema);
   const folders = spec.fields.map((field, index) => {
-    const transform = parseTransform(field.transform);
+    const transform = fieldTransform(field);
     const type = transformResultType(transform, fields.get(field["source-id"])?.field.type ?? "string");
     const text = partitionValueToText(transform, type, partition[index] ?? null);
     return boundedFolder(`${encodeURIComponent(field.name.toWellFormed())}=${encodeURIComponent(text.toWellFormed())}`);

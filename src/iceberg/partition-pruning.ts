@@ -10,7 +10,7 @@ import type { LocatedField } from "./schema.ts";
 import { singleValueToScalar } from "./single-value.ts";
 import type { PartitionSpec } from "./table-metadata.ts";
 import type { IcebergPredicate } from "./table.ts";
-import { parseTransform } from "./transform.ts";
+import { fieldTransform } from "./transform.ts";
 
 type Condition = Pick<IcebergPredicate, "operator" | "values">;
 
@@ -36,7 +36,7 @@ export function createSpecFilter(
     const source = fields.get(field["source-id"]);
     const type = tuple[index]?.type;
     if (source === undefined || typeof type !== "string") return [];
-    const transform = parseTransform(field.transform);
+    const transform = fieldTransform(field);
     const conditions = predicates
       .filter((predicate) => predicate.fieldId === field["source-id"])
       .map((predicate) => projectCondition(predicate, transform, source.field.type))

@@ -6,7 +6,7 @@ import type { IcebergType } from "./schema.ts";
 import { isDecimal, narrowInteger } from "./single-value.ts";
 import type { IcebergPredicate } from "./table.ts";
 import { applyTransform, canTransform, type Transform } from "./transform.ts";
-import { parseDecimalType } from "./type-conversion.ts";
+import { parseDecimalType } from "./type-names.ts";
 
 type Condition = Pick<IcebergPredicate, "operator" | "values">;
 

@@ -5,7 +5,7 @@ import type { JsonObject, JsonShape } from "./json-shape.ts";
 import { fieldsById, type IcebergField, type IcebergSchema, type IcebergType } from "./schema.ts";
 import type { Snapshot, SnapshotRef, SnapshotSummary, SortField, SortOrder } from "./table-metadata.ts";
 import type { PartitionFieldRequest, PartitionSpecRequest } from "./table-update.ts";
-import { parseDecimalType, parseFixedType } from "./type-conversion.ts";
+import { parseDecimalType, parseFixedType } from "./type-names.ts";
 
 const PRIMITIVES = new Set(
   (
@@ -23,6 +23,7 @@ const MAX_TYPE_DEPTH = 64;
 /** A schema; `schema-id` is 0 when absent. Field ids are distinct and identifier fields exist. */
 export function readSchema(shape: JsonShape, value: unknown, name: string): IcebergSchema {
   const json = shape.object(value, name);
+  if (json["type"] !== "struct") throw shape.fail(`${name}.type must be struct.`);
   const schema: IcebergSchema = {
     type: "struct",
     "schema-id": json["schema-id"] === undefined ? 0 : shape.integer(json["schema-id"], `${name}.schema-id`),
@@ -140,11 +141,8 @@ export function readPartitionFields(shape: JsonShape, value: unknown, name: stri
   return shape.array(value, name).map((item, index) => {
     const at = `${name}[${index}]`;
     const json = shape.object(item, at);
-    // Format version 3 allows several sources; one is all that any transform defined today has.
-    const sourceIds = json["source-ids"];
-    const sourceId = Array.isArray(sourceIds) && sourceIds.length === 1 ? sourceIds[0] : json["source-id"];
     return {
-      "source-id": shape.integer(sourceId, `${at}.source-id`),
+      ...readSources(shape, json, at),
       ...(json["field-id"] === undefined || json["field-id"] === null
         ? {}
         : { "field-id": shape.integer(json["field-id"], `${at}.field-id`) }),
@@ -152,6 +150,18 @@ export function readPartitionFields(shape: JsonShape, value: unknown, name: stri
       transform: shape.string(json["transform"], `${at}.transform`),
     };
   });
+}
+
+/** Format version 3 allows a transform several sources; of one, only its id is kept. */
+function readSources(
+  shape: JsonShape,
+  json: JsonObject,
+  at: string,
+): { readonly "source-id": number; readonly "source-ids"?: readonly number[] } {
+  const value = json["source-ids"];
+  const sourceIds = value === undefined || value === null ? [] : shape.integers(value, `${at}.source-ids`);
+  const sourceId = shape.integer(sourceIds[0] ?? json["source-id"], `${at}.source-id`);
+  return { "source-id": sourceId, ...(sourceIds.length > 1 ? { "source-ids": sourceIds } : {}) };
 }
 
 /** A sort order; `order-id` is 1 when absent and there are fields. */
@@ -168,7 +178,7 @@ export function readSortOrder(shape: JsonShape, value: unknown, name: string): S
     }
     return {
       transform: shape.string(field["transform"], `${at}.transform`),
-      "source-id": shape.integer(field["source-id"], `${at}.source-id`),
+      ...readSources(shape, field, at),
       direction,
       "null-order": nullOrder,
     };
@@ -191,12 +201,25 @@ export function readSnapshot(shape: JsonShape, value: unknown, name: string): Sn
     "sequence-number":
       json["sequence-number"] === undefined ? 0n : shape.long(json["sequence-number"], `${name}.sequence-number`),
     "timestamp-ms": shape.integer(json["timestamp-ms"], `${name}.timestamp-ms`),
-    "manifest-list": shape.string(json["manifest-list"], `${name}.manifest-list`),
+    ...readManifests(shape, json, name),
     summary: readSummary(shape, json["summary"], `${name}.summary`),
     ...(typeof json["schema-id"] === "number" ? { "schema-id": json["schema-id"] } : {}),
     ...optionalLong("first-row-id"),
     ...optionalLong("added-rows"),
+    ...(typeof json["key-id"] === "string" ? { "key-id": json["key-id"] } : {}),
   };
+}
+
+/** Snapshots of format version 1 may list their manifests themselves. */
+function readManifests(
+  shape: JsonShape,
+  json: JsonObject,
+  name: string,
+): { readonly "manifest-list": string; readonly manifests?: readonly string[] } {
+  if (json["manifest-list"] === undefined && json["manifests"] !== undefined) {
+    return { "manifest-list": "", manifests: shape.strings(json["manifests"], `${name}.manifests`) };
+  }
+  return { "manifest-list": shape.string(json["manifest-list"], `${name}.manifest-list`) };
 }
 
 function readSummary(shape: JsonShape, value: unknown, name: string): SnapshotSummary {

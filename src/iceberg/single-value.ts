@@ -13,7 +13,7 @@
 
 import { LakeError, bytesToHex, stringToUtf8, utf8ToString } from "#core";
 import type { Decimal, Scalar } from "#columnar";
-import { parseDecimalType, parseFixedType } from "./type-conversion.ts";
+import { parseDecimalType, parseFixedType } from "./type-names.ts";
 
 const UUID_BYTES = 16;
 

@@ -6,7 +6,10 @@ import type { IcebergSchema } from "./schema.ts";
 
 /** One field of a partition spec. */
 export interface PartitionField {
+  /** The first source of a transform of several. */
   readonly "source-id": number;
+  /** All sources of a transform of several, which is carried but not applied here; format version 3. */
+  readonly "source-ids"?: readonly number[];
   readonly "field-id": number;
   readonly name: string;
   readonly transform: string;
@@ -22,6 +25,8 @@ export interface PartitionSpec {
 export interface SortField {
   readonly transform: string;
   readonly "source-id": number;
+  /** As in {@link PartitionField}. */
+  readonly "source-ids"?: readonly number[];
   readonly direction: "asc" | "desc";
   readonly "null-order": "nulls-first" | "nulls-last";
 }
@@ -44,11 +49,16 @@ export interface Snapshot {
   readonly "parent-snapshot-id"?: bigint;
   readonly "sequence-number": bigint;
   readonly "timestamp-ms": number;
+  /** Empty for a snapshot of format version 1 that lists its manifests itself. */
   readonly "manifest-list": string;
+  /** Manifests of such a snapshot. */
+  readonly manifests?: readonly string[];
   readonly summary: SnapshotSummary;
   readonly "schema-id"?: number;
   readonly "first-row-id"?: bigint;
   readonly "added-rows"?: bigint;
+  /** The key the manifest list's key metadata is encrypted with; format version 3. */
+  readonly "key-id"?: string;
 }
 
 /** A branch or tag. */

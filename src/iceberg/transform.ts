@@ -7,7 +7,7 @@ import { truncateString } from "./bound-truncation.ts";
 import { murmur3 } from "./murmur3.ts";
 import type { IcebergType } from "./schema.ts";
 import { bigintToBytes, isDecimal, narrowInteger, uuidToBytes } from "./single-value.ts";
-import { parseDecimalType, parseFixedType } from "./type-conversion.ts";
+import { parseDecimalType, parseFixedType } from "./type-names.ts";
 
 /** A parsed transform. `unknown` keeps the name of one this code does not know: nothing can be pruned by it. */
 export type Transform =
@@ -32,6 +32,18 @@ export function parseTransform(name: string): Transform {
   const argument = Number(match?.[2] ?? 0);
   if (match === null || argument < 1 || argument > MAX_ARGUMENT) return { kind: "unknown", name };
   return match[1] === "bucket" ? { kind: "bucket", buckets: argument } : { kind: "truncate", width: argument };
+}
+
+/**
+ * The transform of a partition or sort field. One of several sources is `unknown`: none that this code knows takes
+ * more than one.
+ */
+export function fieldTransform(field: {
+  readonly transform: string;
+  readonly "source-ids"?: readonly number[];
+}): Transform {
+  if ((field["source-ids"]?.length ?? 1) > 1) return { kind: "unknown", name: field.transform };
+  return parseTransform(field.transform);
 }
 
 /** The type of a transform's results, as the specification's table has it. */

@@ -1,23 +1,10 @@
 // Iceberg types to and from the column types the engine and the Parquet code use.
 
 import { LakeError } from "#core";
-import type { ColumnSchema, DataType } from "#columnar";
-import type { IcebergSchema, IcebergType } from "./schema.ts";
-
-const DECIMAL = /^decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)$/;
-const FIXED = /^fixed\[\s*(\d+)\s*\]$/;
-
-/** Precision and scale of a decimal type's name, or undefined for any other name. */
-export function parseDecimalType(name: string): { readonly precision: number; readonly scale: number } | undefined {
-  const match = DECIMAL.exec(name);
-  return match === null ? undefined : { precision: Number(match[1]), scale: Number(match[2]) };
-}
-
-/** Length in bytes of a fixed type's name, or undefined for any other name. */
-export function parseFixedType(name: string): number | undefined {
-  const match = FIXED.exec(name);
-  return match === null ? undefined : Number(match[1]);
-}
+import type { ColumnSchema, DataType, Scalar, StructField } from "#columnar";
+import { initialDefault } from "./default-value.ts";
+import type { IcebergField, IcebergSchema, IcebergType } from "./schema.ts";
+import { parseDecimalType, parseFixedType } from "./type-names.ts";
 
 const DATA_TYPE_BY_PRIMITIVE: Readonly<Record<string, DataType>> = {
   boolean: { kind: "boolean" },
@@ -32,38 +19,64 @@ const DATA_TYPE_BY_PRIMITIVE: Readonly<Record<string, DataType>> = {
   string: { kind: "string" },
   uuid: { kind: "uuid" },
   binary: { kind: "binary" },
+  // Every value of an unknown column is null.
+  unknown: { kind: "null" },
 };
 
 /**
- * The column type of an Iceberg type.
+ * The column type of an Iceberg type, with the ids, nullability and initial defaults of nested fields.
  *
- * Errors: `unsupported_operation` for types the engine has no vector for (nanosecond timestamps, variant, geometry).
+ * Errors: `unsupported_operation` for types the engine has no vector for (nanosecond timestamps, variant, geometry,
+ * geography).
  */
 export function icebergTypeToDataType(type: IcebergType): DataType {
   if (typeof type !== "string") {
     switch (type.type) {
       case "struct":
-        return {
-          kind: "struct",
-          fields: type.fields.map((field) => ({ name: field.name, type: icebergTypeToDataType(field.type) })),
-        };
+        return { kind: "struct", fields: type.fields.map(fieldToStructField) };
       case "list":
-        return { kind: "list", element: icebergTypeToDataType(type.element) };
+        return {
+          kind: "list",
+          element: icebergTypeToDataType(type.element),
+          elementId: type["element-id"],
+          elementRequired: type["element-required"],
+        };
       case "map":
-        return { kind: "map", key: icebergTypeToDataType(type.key), value: icebergTypeToDataType(type.value) };
+        return {
+          kind: "map",
+          key: icebergTypeToDataType(type.key),
+          value: icebergTypeToDataType(type.value),
+          keyId: type["key-id"],
+          valueId: type["value-id"],
+          valueRequired: type["value-required"],
+        };
     }
   }
   const plain = DATA_TYPE_BY_PRIMITIVE[type];
   if (plain !== undefined) return plain;
   const decimal = parseDecimalType(type);
   if (decimal !== undefined) return { kind: "decimal", ...decimal };
-  if (parseFixedType(type) !== undefined) return { kind: "binary" };
+  const length = parseFixedType(type);
+  if (length !== undefined) return { kind: "binary", length };
   throw new LakeError("unsupported_operation", `Columns of Iceberg type ${type} cannot be read here.`);
+}
+
+function fieldToStructField(field: IcebergField): StructField {
+  const hasDefault = field["initial-default"] !== undefined;
+  return {
+    name: field.name,
+    type: icebergTypeToDataType(field.type),
+    id: field.id,
+    required: field.required,
+    ...(hasDefault ? { missing: initialDefault(field) } : {}),
+  };
 }
 
 /** A column with the field id that finds it in data files. */
 export interface IcebergColumn extends ColumnSchema {
   readonly fieldId: number;
+  /** The value in files that lack the column (its initial default); default null. */
+  readonly missing?: Scalar;
 }
 
 /** The schema's top-level columns in order. Errors: as {@link icebergTypeToDataType}. */
@@ -73,6 +86,7 @@ export function schemaToColumns(schema: IcebergSchema): IcebergColumn[] {
     type: icebergTypeToDataType(field.type),
     nullable: !field.required,
     fieldId: field.id,
+    ...(field["initial-default"] === undefined ? {} : { missing: initialDefault(field) }),
   }));
 }
 
