@@ -8,12 +8,14 @@ import { createTokens, freePort, startLocalFirn } from "../../scripts/lib/local-
 import { stringifyJson } from "#core";
 import { createEngines } from "./engines.ts";
 import { NotRun, type InteropContext, type InteropSuite, type Tool } from "./suite.ts";
+import { duckdbSuite } from "./suites/duckdb.ts";
 import { pyicebergSuite } from "./suites/pyiceberg.ts";
 import { readsSuite } from "./suites/reads.ts";
 import { sparkSuite } from "./suites/spark.ts";
+import { trinoSuite } from "./suites/trino.ts";
 import { CACHE, hasCommand, javaHome, preparePython } from "./tools.ts";
 
-const SUITES: readonly InteropSuite[] = [readsSuite, pyicebergSuite, sparkSuite];
+const SUITES: readonly InteropSuite[] = [readsSuite, pyicebergSuite, duckdbSuite, sparkSuite, trinoSuite];
 
 interface Outcome {
   readonly suite: string;
@@ -62,7 +64,9 @@ function createContext(
     },
     fail(what, why) {
       outcome.failed += 1;
-      console.error(`  ✗ ${what}: ${why instanceof Error ? shorten(why.message) : String(why)}`);
+      console.error(
+        `  ✗ ${what}: ${why instanceof Error ? shorten(why.message.split("\n\tat ")[0] ?? "") : String(why)}`,
+      );
     },
     note: (line) => console.log(`  ${line}`),
   };

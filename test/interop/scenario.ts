@@ -47,8 +47,25 @@ export async function readAll(engine: Engine, table: string): Promise<Answer> {
   return { columns: answer.columns, rows: sortedRows(answer) };
 }
 
+/** Longest part of a row that is printed. */
+const SHOWN_CHARACTERS = 240;
+
 function show(rows: readonly string[]): string {
-  return rows.slice(0, 3).join("\n        ");
+  return rows
+    .slice(0, 3)
+    .map((row) => (row.length <= SHOWN_CHARACTERS ? row : `${row.slice(0, SHOWN_CHARACTERS)}…`))
+    .join("\n        ");
+}
+
+/** Where two rows of the same table differ: `3: got x, want y`. */
+function differingColumns(actual: string | undefined, expected: string | undefined): string {
+  if (actual === undefined || expected === undefined) return "";
+  const [mine, theirs] = [JSON.parse(actual) as unknown[], JSON.parse(expected) as unknown[]];
+  const parts = mine.flatMap((value, at) => {
+    const [got, want] = [JSON.stringify(value), JSON.stringify(theirs[at])];
+    return got === want ? [] : [`${at}: got ${got}, want ${want ?? "nothing"}`];
+  });
+  return `\n      first pair, column ${parts.join("; ").slice(0, 4 * SHOWN_CHARACTERS)}`;
 }
 
 /** Rows of `actual` that differ from `expected`, as a short text; empty when none do. */
@@ -64,7 +81,7 @@ export function difference(actual: Answer, expected: Answer): string {
   });
   const missing = [...remaining].flatMap(([row, count]) => (count > 0 ? [row] : []));
   if (unexpected.length === 0 && missing.length === 0) return "";
-  return `${mine.length} rows, want ${theirs.length}\n      not expected (${unexpected.length}): ${show(unexpected)}\n      missing (${missing.length}): ${show(missing)}`;
+  return `${mine.length} rows, want ${theirs.length}\n      not expected (${unexpected.length}): ${show(unexpected)}\n      missing (${missing.length}): ${show(missing)}${differingColumns(unexpected[0], missing[0])}`;
 }
 
 /** Compares what an engine reads with what is expected; names and rows. */
@@ -155,8 +172,12 @@ async function maintain(context: InteropContext, scenario: Scenario, writer: Eng
 export async function runScenario(context: InteropContext, writer: Engine, scenario: Scenario): Promise<void> {
   const firn = await context.engines.get("firn");
   let last: Answer | undefined;
-  for (const step of scenario.steps) {
-    if (!(await take(context, writer, scenario, step))) continue;
+  for (const [at, step] of scenario.steps.entries()) {
+    if (!(await take(context, writer, scenario, step))) {
+      // Without the table nothing further can be learnt.
+      if (at === 0) return;
+      continue;
+    }
     last = await readAll(writer, scenario.table);
     await expectRows(context, firn, scenario.table, `after ${step.what}`, last, step.rowsOnly);
   }

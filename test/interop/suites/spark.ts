@@ -23,8 +23,8 @@ const TYPES_ROWS = [
   `SELECT true, 2147483647, 9223372036854775807L, float('Infinity'), double('-Infinity'), 9999999.99BD,
      999999999999.999999BD, 9999999999999999999999999999.9999999999BD, DATE'9999-12-31',
      TIMESTAMP'2199-12-31 23:59:59.999999', TIMESTAMP_NTZ'2199-12-31 23:59:59.999999', repeat('long text ', 50),
-     unhex(repeat('ab', 40)), named_struct('a', 7, 'b', ''), array(NULL), map('', 0L), NULL`,
-  `SELECT NULL, NULL, NULL, -0.0F, -0.0D, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL`,
+     unhex(repeat('ab', 40)), named_struct('a', 7, 'b', ''), array(NULL), map('', 0L), array()`,
+  `SELECT NULL, NULL, NULL, -0.0F, -0.0D, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, array()`,
 ];
 
 const types: Scenario = {
@@ -34,6 +34,25 @@ const types: Scenario = {
   steps: [
     { what: "create", sql: [`CREATE TABLE {t} (${TYPES}) USING iceberg`] },
     ...TYPES_ROWS.map((row, at): Step => ({ what: `insert ${at + 1}`, sql: [`INSERT INTO {t} ${row}`] })),
+  ],
+};
+
+const nestedNulls: Scenario = {
+  table: "interop_spark.nested_nulls",
+  sort: ["id"],
+  // PyIceberg 0.12 reads a null list of structs as an empty list.
+  readers: ["trino", "duckdb"],
+  steps: [
+    {
+      what: "nulls at every level",
+      sql: [
+        "CREATE TABLE {t} (id INT, deep ARRAY<STRUCT<k: STRING, v: MAP<INT, ARRAY<DOUBLE>>>>) USING iceberg",
+        `INSERT INTO {t} SELECT 1, NULL UNION ALL SELECT 2, array() UNION ALL SELECT 3, array(NULL)
+           UNION ALL SELECT 4, array(named_struct('k', NULL, 'v', NULL))
+           UNION ALL SELECT 5, array(named_struct('k', 'a', 'v', map()), NULL, named_struct('k', 'b', 'v', map(1, NULL, 2, array(), 3, array(NULL, 0.5D))))`,
+        "INSERT INTO {t} SELECT id, NULL FROM range(10, 15)",
+      ],
+    },
   ],
 };
 
@@ -56,11 +75,11 @@ const extremes: Scenario = {
 };
 
 /** Appends, overwrites, row-level changes, schema and partition changes on one table. */
-function changes(table: string, properties: string): Scenario {
+function changes(table: string, properties: string, readers = READERS): Scenario {
   return {
     table,
     sort: ["id"],
-    readers: READERS,
+    readers,
     steps: [
       {
         what: "create partitioned",
@@ -131,7 +150,7 @@ function changes(table: string, properties: string): Scenario {
           "ALTER TABLE {t} DROP PARTITION FIELD days(at)",
           "ALTER TABLE {t} ADD PARTITION FIELD bucket(4, id)",
           "ALTER TABLE {t} ADD PARTITION FIELD truncate(2, region)",
-          `INSERT INTO {t} (region, id, note, total, at) SELECT 'after', id, NULL, 1, NULL FROM range(3000, 3020)`,
+          `INSERT INTO {t} (region, id, note, total, at, place) SELECT 'after', id, NULL, 1, NULL, NULL FROM range(3000, 3020)`,
         ],
       },
       { what: "delete across specs", sql: ["DELETE FROM {t} WHERE id % 7 = 0"] },
@@ -151,11 +170,16 @@ export const sparkSuite: InteropSuite = {
     await spark.sql("CREATE NAMESPACE IF NOT EXISTS interop_spark");
     for (const scenario of [
       types,
+      nestedNulls,
       extremes,
       changes("interop_spark.copy_on_write", "'format-version'='2'"),
       changes("interop_spark.merge_on_read", V2_MOR),
       changes("interop_spark.v1", "'format-version'='1'"),
-      changes("interop_spark.v3", V2_MOR.replace("'format-version'='2'", "'format-version'='3'")),
+      // Trino 476 cannot read deletion vectors.
+      changes("interop_spark.v3", V2_MOR.replace("'format-version'='2'", "'format-version'='3'"), [
+        "duckdb",
+        "pyiceberg",
+      ]),
     ]) {
       await runScenario(context, spark, scenario);
     }
