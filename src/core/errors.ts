@@ -49,6 +49,11 @@ export const ERROR_CODES = {
     hint: "List namespaces with GET /catalog/v1/namespaces.",
   },
   table_not_found: { status: 404, title: "Unknown table", hint: "List tables with GET /v1/tables." },
+  view_not_found: {
+    status: 404,
+    title: "Unknown view",
+    hint: "List views with GET /catalog/v1/namespaces/{namespace}/views.",
+  },
   already_exists: { status: 409, title: "Already exists", hint: "Use the existing one or choose another name." },
   namespace_not_empty: { status: 409, title: "Namespace not empty", hint: "Drop its tables first." },
   commit_conflict: {

@@ -3,10 +3,20 @@
 export { listAllTables } from "./all-tables.ts";
 export { createCatalogClient, liveDataFiles, type CatalogClientOptions } from "./catalog-client.ts";
 export { expireSnapshots, type ExpireOptions } from "./expire-snapshots.ts";
-export type { CatalogServerDeps } from "./catalog-server/catalog-deps.ts";
+export { CALLER_HEADER, encodeCaller, type CatalogCaller } from "./catalog-server/caller.ts";
+export type { CatalogMemory, CatalogServerDeps, S3Access } from "./catalog-server/catalog-deps.ts";
+export { createCatalogMemory } from "./catalog-server/catalog-memory.ts";
 export { createCatalogHandler } from "./catalog-server/handler.ts";
 export { createMemoryPointerStore } from "./catalog-server/memory-pointers.ts";
-export type { Namespace, NamespaceChange, PointerStore } from "./catalog-server/pointer-store.ts";
+export type {
+  EntryKind,
+  ListPage,
+  Namespace,
+  NamespaceChange,
+  PointerChange,
+  PointerStore,
+  Receipt,
+} from "./catalog-server/pointer-store.ts";
 export { createSqlPointerStore, type SqlQuery } from "./catalog-server/sql-pointers.ts";
 export { dataFileFromParquet, type ParquetDataFile } from "./data-file-metrics.ts";
 export { newestWithSummary } from "./carried-summary.ts";

@@ -31,7 +31,8 @@ export function addSchema(draft: MetadataDraft, schema: IcebergSchema): void {
   draft.lastAddedSchemaId = schemaId;
 }
 
-function schemaText(schema: IcebergSchema): string {
+/** Everything of a schema but its id: schemas of one text are the same. */
+export function schemaText(schema: IcebergSchema): string {
   return stringifyJson([schema.fields, schema["identifier-field-ids"] ?? []]);
 }
 

@@ -122,10 +122,10 @@ function unreliablePointers(inner: PointerStore, seed: number): PointerStore {
   const random = seededRandom(seed);
   return {
     ...inner,
-    async swapTable(table, expected, next) {
+    async swapPointers(kind, changes, receipt) {
       const roll = random.nextUnit();
       if (roll < 0.15) throw new Error("lost before");
-      const outcome = await inner.swapTable(table, expected, next);
+      const outcome = await inner.swapPointers(kind, changes, receipt);
       if (roll < 0.3) throw new Error("lost after");
       return outcome;
     },

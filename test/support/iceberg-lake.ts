@@ -9,10 +9,12 @@ import {
   createMemoryPointerStore,
   scalarToSingleValue,
   type CatalogClient,
+  type CatalogMemory,
   type CreateTableDefinition,
   type DataFile,
   type FileIO,
   type PointerStore,
+  type S3Access,
   type TableMemory,
 } from "#iceberg";
 import { createMemoryStore, type ObjectStore } from "#storage";
@@ -64,6 +66,9 @@ export interface LakeOptions {
   /** The store the catalog's server writes metadata to; default `store`. */
   readonly serverStore?: ObjectStore;
   readonly pointers?: PointerStore;
+  readonly s3?: S3Access;
+  /** What the server's isolate remembers; default nothing. */
+  readonly memory?: CatalogMemory;
 }
 
 const noSleep = async (): Promise<void> => {};
@@ -80,7 +85,8 @@ export async function createIcebergLake(options: LakeOptions = {}): Promise<Iceb
     random: seededRandom((options.seed ?? 1) * 7919),
     sleep: noSleep,
     warehouse: `s3://${LAKE_BUCKET}`,
-    tableConfig: {},
+    ...(options.s3 === undefined ? {} : { s3: options.s3 }),
+    ...(options.memory === undefined ? {} : { memory: options.memory }),
   });
   const io = createFileIO(store, LAKE_BUCKET);
   let clients = 0;

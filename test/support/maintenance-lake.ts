@@ -98,7 +98,6 @@ export async function createMaintenanceLake(
     random: systemRandom,
     sleep,
     warehouse: `s3://${BUCKET}`,
-    tableConfig: {},
   });
   const catalog = createLakeCatalog(store, handler);
   await catalog.createNamespace(["default"], {}, { ifNotExists: true });

@@ -137,7 +137,6 @@ export async function createQueryLake(): Promise<QueryLake> {
     random,
     sleep,
     warehouse: `s3://${BUCKET}`,
-    tableConfig: {},
     reportError(error) {
       throw error;
     },

@@ -1,10 +1,19 @@
-// The Durable Object that holds namespaces and table pointers. Its single thread makes the pointer swap atomic.
+// The Durable Object that holds namespaces, the pointers of tables and views, and replies to Idempotency-Keys. Its single
+// thread makes each change atomic.
 
 import { DurableObject } from "cloudflare:workers";
 import type { TableIdentifier } from "#core";
-import { createSqlPointerStore, type Namespace, type NamespaceChange, type PointerStore } from "#iceberg";
+import {
+  createSqlPointerStore,
+  type EntryKind,
+  type ListPage,
+  type Namespace,
+  type PointerChange,
+  type PointerStore,
+  type Receipt,
+} from "#iceberg";
 
-/** One object, named `catalog`, serves a deployment: it is asked once for a load and twice for a commit. */
+/** One object, named `catalog`, serves a deployment: it is asked once for a load and once or twice for a commit. */
 export class Catalog extends DurableObject<CatalogEnv> implements PointerStore {
   readonly #pointers: PointerStore;
 
@@ -13,58 +22,73 @@ export class Catalog extends DurableObject<CatalogEnv> implements PointerStore {
     this.#pointers = createSqlPointerStore((sql, ...bindings) => ctx.storage.sql.exec(sql, ...bindings).toArray());
   }
 
-  listNamespaces(parent: Namespace): Promise<readonly Namespace[] | undefined> {
-    return this.#pointers.listNamespaces(parent);
+  listNamespaces(parent: Namespace, page?: ListPage): ReturnType<PointerStore["listNamespaces"]> {
+    return this.#pointers.listNamespaces(parent, page);
   }
 
-  namespaceProperties(namespace: Namespace): Promise<Readonly<Record<string, string>> | undefined> {
+  namespaceProperties(namespace: Namespace): ReturnType<PointerStore["namespaceProperties"]> {
     return this.#pointers.namespaceProperties(namespace);
   }
 
   createNamespace(
     namespace: Namespace,
     properties: Readonly<Record<string, string>>,
+    receipt?: Receipt,
   ): ReturnType<PointerStore["createNamespace"]> {
-    return this.#pointers.createNamespace(namespace, properties);
+    return this.#pointers.createNamespace(namespace, properties, receipt);
   }
 
-  dropNamespace(namespace: Namespace): ReturnType<PointerStore["dropNamespace"]> {
-    return this.#pointers.dropNamespace(namespace);
+  dropNamespace(namespace: Namespace, receipt?: Receipt): ReturnType<PointerStore["dropNamespace"]> {
+    return this.#pointers.dropNamespace(namespace, receipt);
   }
 
   updateNamespace(
     namespace: Namespace,
     updates: Readonly<Record<string, string>>,
     removals: readonly string[],
-  ): Promise<NamespaceChange | undefined> {
-    return this.#pointers.updateNamespace(namespace, updates, removals);
+    receipt?: Receipt,
+  ): ReturnType<PointerStore["updateNamespace"]> {
+    return this.#pointers.updateNamespace(namespace, updates, removals, receipt);
   }
 
-  listTables(namespace: Namespace): Promise<readonly string[] | undefined> {
-    return this.#pointers.listTables(namespace);
+  listEntries(kind: EntryKind, namespace: Namespace, page?: ListPage): ReturnType<PointerStore["listEntries"]> {
+    return this.#pointers.listEntries(kind, namespace, page);
   }
 
-  tablePointer(table: TableIdentifier): Promise<string | undefined> {
-    return this.#pointers.tablePointer(table);
+  findEntry(name: TableIdentifier): ReturnType<PointerStore["findEntry"]> {
+    return this.#pointers.findEntry(name);
   }
 
-  createTable(table: TableIdentifier, location: string): ReturnType<PointerStore["createTable"]> {
-    return this.#pointers.createTable(table, location);
+  swapPointers(
+    kind: EntryKind,
+    changes: readonly PointerChange[],
+    receipt?: Receipt,
+  ): ReturnType<PointerStore["swapPointers"]> {
+    return this.#pointers.swapPointers(kind, changes, receipt);
   }
 
-  swapTable(table: TableIdentifier, expected: string, next: string): ReturnType<PointerStore["swapTable"]> {
-    return this.#pointers.swapTable(table, expected, next);
+  dropEntry(kind: EntryKind, name: TableIdentifier, receipt?: Receipt): ReturnType<PointerStore["dropEntry"]> {
+    return this.#pointers.dropEntry(kind, name, receipt);
   }
 
-  dropTable(table: TableIdentifier): Promise<string | undefined> {
-    return this.#pointers.dropTable(table);
+  renameEntry(
+    kind: EntryKind,
+    from: TableIdentifier,
+    to: TableIdentifier,
+    receipt?: Receipt,
+  ): ReturnType<PointerStore["renameEntry"]> {
+    return this.#pointers.renameEntry(kind, from, to, receipt);
   }
 
-  renameTable(from: TableIdentifier, to: TableIdentifier): ReturnType<PointerStore["renameTable"]> {
-    return this.#pointers.renameTable(from, to);
+  tableAtLocation(location: string): Promise<string | undefined> {
+    return this.#pointers.tableAtLocation(location);
   }
 
-  isLocationUsed(location: string): Promise<boolean> {
-    return this.#pointers.isLocationUsed(location);
+  recallReply(key: string, nowMs: number): ReturnType<PointerStore["recallReply"]> {
+    return this.#pointers.recallReply(key, nowMs);
+  }
+
+  keepReply(receipt: Receipt, status: number, body: string): Promise<void> {
+    return this.#pointers.keepReply(receipt, status, body);
   }
 }

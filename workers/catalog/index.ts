@@ -2,31 +2,25 @@
 // front door has already authenticated what arrives here.
 
 import { sleep, systemClock, systemRandom } from "#core";
-import { createByteCache, createCatalogHandler, createFileIO } from "#iceberg";
+import { createByteCache, createCatalogHandler, createCatalogMemory, createFileIO, type S3Access } from "#iceberg";
 import { createR2Store } from "#storage";
 import { createConsoleSink, errorToLogFields, logEvent } from "#telemetry";
 import { foreignCatalog } from "./foreign.ts";
 
 export { Catalog } from "./catalog-object.ts";
 
-/** Metadata files kept between requests; parsed ones take several times their bytes. */
+/** Metadata files kept between requests, as bytes and, once parsed, as objects of several times their size. */
 const CACHE_BYTES = 8 * 1024 * 1024;
+const PARSED_BYTES = 12 * 1024 * 1024;
 const cache = createByteCache(CACHE_BYTES);
+const memory = createCatalogMemory(PARSED_BYTES);
 const log = createConsoleSink();
 
-/** Storage settings for engines that load a table, by the names PyIceberg, Spark and DuckDB know. */
-function tableConfig(env: CatalogEnv): Record<string, string> {
-  if (!env.S3_ENDPOINT || !env.S3_ACCESS_KEY_ID || !env.S3_SECRET_ACCESS_KEY) return {};
-  return {
-    "s3.endpoint": env.S3_ENDPOINT,
-    "s3.access-key-id": env.S3_ACCESS_KEY_ID,
-    "s3.secret-access-key": env.S3_SECRET_ACCESS_KEY,
-    "s3.region": env.S3_REGION,
-    "client.region": env.S3_REGION,
-    "s3.path-style-access": "true",
-    // Java's S3FileIO frames uploads in signed chunks unless told otherwise; the local endpoint stores the frames too.
-    "s3.chunked-encoding-enabled": "false",
-  };
+/** The bucket over S3, when the deployment says where that is. */
+function s3Access(env: CatalogEnv): S3Access | undefined {
+  const { S3_ENDPOINT: endpoint, S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  if (!endpoint || !accessKeyId || !secretAccessKey) return undefined;
+  return { endpoint: endpoint.replace(/\/+$/, ""), region: env.S3_REGION, accessKeyId, secretAccessKey };
 }
 
 export default {
@@ -41,7 +35,8 @@ export default {
       random: systemRandom,
       sleep,
       warehouse: `s3://${env.LAKE_BUCKET}`,
-      tableConfig: tableConfig(env),
+      s3: s3Access(env),
+      memory,
       reportError: (error) =>
         logEvent(log, { event: "internal_error", level: "error", operation: "catalog", ...errorToLogFields(error) }),
     });

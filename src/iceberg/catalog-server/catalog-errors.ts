@@ -13,6 +13,7 @@ const INTERNAL: CatalogErrorKind = { status: 500, type: "InternalServerError" };
 const KIND_BY_CODE: Partial<Record<ErrorCode, CatalogErrorKind>> = {
   namespace_not_found: { status: 404, type: "NoSuchNamespaceException" },
   table_not_found: { status: 404, type: "NoSuchTableException" },
+  view_not_found: { status: 404, type: "NoSuchViewException" },
   not_found: { status: 404, type: "NotFoundException" },
   method_not_allowed: { status: 405, type: "MethodNotAllowedException" },
   already_exists: { status: 409, type: "AlreadyExistsException" },
@@ -20,9 +21,13 @@ const KIND_BY_CODE: Partial<Record<ErrorCode, CatalogErrorKind>> = {
   commit_conflict: { status: 409, type: "CommitFailedException" },
   // 500 and not 503: clients take 500 on a commit as an unknown outcome, which this is.
   commit_state_unknown: { status: 500, type: "CommitStateUnknownException" },
+  forbidden: { status: 403, type: "ForbiddenException" },
   invalid_request: { status: 400, type: "BadRequestException" },
   malformed_json: { status: 400, type: "BadRequestException" },
   event_invalid: { status: 422, type: "UnprocessableEntityException" },
+  idempotency_key_reused: { status: 422, type: "UnprocessableEntityException" },
+  // The table's own files are damaged: no request can do anything about it.
+  metadata_invalid: { status: 422, type: "UnprocessableEntityException" },
   unsupported_operation: { status: 406, type: "UnsupportedOperationException" },
   storage_unavailable: { status: 503, type: "ServiceUnavailableException" },
 };

@@ -1,123 +1,196 @@
 // The Iceberg REST catalog as a fetch handler: plain code over a pointer store and a FileIO.
 // Source: Iceberg REST OpenAPI.
 
-import { LakeError, parseJson } from "#core";
+import { LakeError, parseJson, type TableIdentifier } from "#core";
+import { readCaller, requireRead, requireWrite, seesNamespace } from "./caller.ts";
 import type { CatalogServerDeps } from "./catalog-deps.ts";
 import { errorResponse, jsonResponse } from "./catalog-errors.ts";
+import { IDEMPOTENCY_KEY_LIFETIME, answerOnce } from "./idempotency.ts";
+import { noSuchNamespace, parseNamespace } from "./names.ts";
 import {
   createNamespace,
   dropNamespace,
+  headNamespace,
   listNamespaces,
   loadNamespace,
-  parseNamespace,
+  repeatNamespaceUpdate,
   updateNamespace,
 } from "./namespace-routes.ts";
-import { matchRoute, type PathParams, type Route } from "./router.ts";
+import type { RequestContext } from "./request-context.ts";
+import { matchRoute, type PathParams, type RoutePattern } from "./router.ts";
+import { signRequest } from "./sign-routes.ts";
 import {
+  commitTransaction,
   createTable,
   dropTable,
   headTable,
   listTables,
+  loadCredentials,
   loadTable,
   registerTable,
   renameTable,
   reportMetrics,
+  unregisterTable,
   updateTable,
 } from "./table-routes.ts";
+import {
+  createView,
+  dropView,
+  headView,
+  listViews,
+  loadView,
+  registerView,
+  renameView,
+  updateView,
+} from "./view-routes.ts";
 
-interface RequestContext {
-  readonly deps: CatalogServerDeps;
-  readonly query: URLSearchParams;
-  readonly headers: Headers;
-  readonly readBody: () => Promise<unknown>;
+type Handle = (context: RequestContext, params: PathParams) => Promise<Response>;
+
+/** One endpoint. */
+interface CatalogRoute extends RoutePattern {
+  readonly handle: Handle;
+  /** What the token needs in the path's namespace; endpoints without one check what their bodies name. */
+  readonly access: "read" | "write" | "see";
+  /** For what changes something: the reply to a request whose change was made before. */
+  readonly repeat?: Handle;
+  /** Whether /v1/config lists it: clients may call what is listed. */
+  readonly isAdvertised?: false;
 }
 
 const NAMESPACES = "/v1/namespaces";
 const NAMESPACE = `${NAMESPACES}/{namespace}`;
 const TABLES = `${NAMESPACE}/tables`;
 const TABLE = `${TABLES}/{table}`;
+const VIEWS = `${NAMESPACE}/views`;
+const VIEW = `${VIEWS}/{view}`;
 
 function namespaceOf(params: PathParams): readonly string[] {
   return parseNamespace(params["namespace"] ?? "");
 }
 
-function tableOf(params: PathParams): { readonly namespace: readonly string[]; readonly name: string } {
+function tableOf(params: PathParams): TableIdentifier {
   return { namespace: namespaceOf(params), name: params["table"] ?? "" };
 }
 
-/** Every endpoint that is answered; /v1/config advertises the list, with {prefix} as the protocol writes it. */
-const ROUTES: readonly Route<RequestContext>[] = [
-  { method: "GET", pattern: "/v1/config", handle: async () => configResponse() },
-  { method: "GET", pattern: NAMESPACES, handle: (_, { deps, query }) => listNamespaces(deps, query) },
-  {
-    method: "POST",
-    pattern: NAMESPACES,
-    handle: async (_, { deps, readBody }) => createNamespace(deps, await readBody()),
-  },
-  { method: "GET", pattern: NAMESPACE, handle: async (params, { deps }) => loadNamespace(deps, namespaceOf(params)) },
-  {
-    method: "HEAD",
-    pattern: NAMESPACE,
-    handle: async (params, { deps }) => {
-      await loadNamespace(deps, namespaceOf(params));
-      return new Response(null, { status: 204 });
-    },
-  },
-  {
-    method: "DELETE",
-    pattern: NAMESPACE,
-    handle: async (params, { deps }) => dropNamespace(deps, namespaceOf(params)),
-  },
+function viewOf(params: PathParams): TableIdentifier {
+  return { namespace: namespaceOf(params), name: params["view"] ?? "" };
+}
+
+const onNamespace =
+  (handle: (context: RequestContext, namespace: readonly string[]) => Promise<Response>): Handle =>
+  (context, params) =>
+    handle(context, namespaceOf(params));
+const onTable =
+  (handle: (context: RequestContext, table: TableIdentifier) => Promise<Response>): Handle =>
+  (context, params) =>
+    handle(context, tableOf(params));
+const onView =
+  (handle: (context: RequestContext, view: TableIdentifier) => Promise<Response>): Handle =>
+  (context, params) =>
+    handle(context, viewOf(params));
+
+const noContent = async (): Promise<Response> => new Response(null, { status: 204 });
+
+/** Loads what a create made, by the name its body gives. */
+const loadNamed =
+  (load: (context: RequestContext, name: TableIdentifier) => Promise<Response>): Handle =>
+  (context, params) =>
+    load(context, { namespace: namespaceOf(params), name: String((context.body as { readonly name?: unknown }).name) });
+
+const loadCreatedNamespace: Handle = (context) =>
+  loadNamespace(context, (context.body as { readonly namespace: readonly string[] }).namespace);
+
+const gone: Handle = async () => {
+  throw new LakeError("not_found", "The table was unregistered by this key before.");
+};
+
+const unsupported: Handle = async () => {
+  throw new LakeError(
+    "unsupported_operation",
+    "The catalog does not plan scans or keep functions: plan in the client.",
+  );
+};
+
+/** Every endpoint that is answered. */
+const ROUTES: readonly CatalogRoute[] = [
+  { method: "GET", pattern: "/v1/config", access: "see", handle: async () => configResponse(), isAdvertised: false },
+  { method: "GET", pattern: NAMESPACES, access: "see", handle: listNamespaces },
+  { method: "POST", pattern: NAMESPACES, access: "see", handle: createNamespace, repeat: loadCreatedNamespace },
+  { method: "GET", pattern: NAMESPACE, access: "see", handle: onNamespace(loadNamespace) },
+  { method: "HEAD", pattern: NAMESPACE, access: "see", handle: onNamespace(headNamespace) },
+  { method: "DELETE", pattern: NAMESPACE, access: "write", handle: onNamespace(dropNamespace), repeat: noContent },
   {
     method: "POST",
     pattern: `${NAMESPACE}/properties`,
-    handle: async (params, { deps, readBody }) => updateNamespace(deps, namespaceOf(params), await readBody()),
+    access: "write",
+    handle: onNamespace(updateNamespace),
+    repeat: repeatNamespaceUpdate,
   },
-  { method: "GET", pattern: TABLES, handle: async (params, { deps }) => listTables(deps, namespaceOf(params)) },
+  { method: "GET", pattern: TABLES, access: "read", handle: onNamespace(listTables) },
   {
     method: "POST",
     pattern: TABLES,
-    handle: async (params, { deps, readBody }) => createTable(deps, namespaceOf(params), await readBody()),
+    access: "write",
+    handle: onNamespace(createTable),
+    repeat: loadNamed(loadTable),
   },
-  {
-    method: "GET",
-    pattern: TABLE,
-    handle: async (params, { deps, query, headers }) =>
-      loadTable(deps, tableOf(params), query, headers.get("if-none-match")),
-  },
-  { method: "HEAD", pattern: TABLE, handle: async (params, { deps }) => headTable(deps, tableOf(params)) },
-  {
-    method: "POST",
-    pattern: TABLE,
-    handle: async (params, { deps, readBody }) => updateTable(deps, tableOf(params), await readBody()),
-  },
-  {
-    method: "DELETE",
-    pattern: TABLE,
-    handle: async (params, { deps, query }) => dropTable(deps, tableOf(params), query),
-  },
+  { method: "GET", pattern: TABLE, access: "read", handle: onTable(loadTable) },
+  { method: "HEAD", pattern: TABLE, access: "read", handle: onTable(headTable) },
+  { method: "POST", pattern: TABLE, access: "write", handle: onTable(updateTable), repeat: onTable(loadTable) },
+  { method: "DELETE", pattern: TABLE, access: "write", handle: onTable(dropTable), repeat: noContent },
+  { method: "POST", pattern: `${TABLE}/unregister`, access: "write", handle: onTable(unregisterTable), repeat: gone },
+  { method: "GET", pattern: `${TABLE}/credentials`, access: "read", handle: onTable(loadCredentials) },
+  { method: "POST", pattern: `${TABLE}/sign`, access: "read", handle: onTable(signRequest) },
+  { method: "POST", pattern: `${TABLE}/metrics`, access: "read", handle: onTable(reportMetrics) },
   {
     method: "POST",
     pattern: `${NAMESPACE}/register`,
-    handle: async (params, { deps, readBody }) => registerTable(deps, namespaceOf(params), await readBody()),
+    access: "write",
+    handle: onNamespace(registerTable),
+    repeat: loadNamed(loadTable),
   },
+  { method: "POST", pattern: "/v1/tables/rename", access: "see", handle: renameTable, repeat: noContent },
+  { method: "POST", pattern: "/v1/transactions/commit", access: "see", handle: commitTransaction, repeat: noContent },
+  { method: "GET", pattern: VIEWS, access: "read", handle: onNamespace(listViews) },
+  { method: "POST", pattern: VIEWS, access: "write", handle: onNamespace(createView), repeat: loadNamed(loadView) },
+  { method: "GET", pattern: VIEW, access: "read", handle: onView(loadView) },
+  { method: "HEAD", pattern: VIEW, access: "read", handle: onView(headView) },
+  { method: "POST", pattern: VIEW, access: "write", handle: onView(updateView), repeat: onView(loadView) },
+  { method: "DELETE", pattern: VIEW, access: "write", handle: onView(dropView), repeat: noContent },
+  { method: "POST", pattern: "/v1/views/rename", access: "see", handle: renameView, repeat: noContent },
   {
     method: "POST",
-    pattern: `${TABLE}/metrics`,
-    handle: async (params, { deps, readBody }) => reportMetrics(deps, tableOf(params), await readBody()),
+    pattern: `${NAMESPACE}/register-view`,
+    access: "write",
+    handle: onNamespace(registerView),
+    repeat: loadNamed(loadView),
   },
-  {
-    method: "POST",
-    pattern: "/v1/tables/rename",
-    handle: async (_, { deps, readBody }) => renameTable(deps, await readBody()),
-  },
+  ...[
+    ["POST", `${TABLE}/plan`],
+    ["GET", `${TABLE}/plan/{plan}`],
+    ["DELETE", `${TABLE}/plan/{plan}`],
+    ["POST", `${TABLE}/tasks`],
+    ["GET", `${NAMESPACE}/functions`],
+    ["GET", `${NAMESPACE}/functions/{function}`],
+  ].map(([method = "", pattern = ""]): CatalogRoute => ({
+    method,
+    pattern,
+    access: "read",
+    handle: unsupported,
+    isAdvertised: false,
+  })),
 ];
 
 function configResponse(): Response {
-  const endpoints = ROUTES.filter((route) => route.pattern !== "/v1/config").map(
+  const endpoints = ROUTES.filter((route) => route.isAdvertised !== false).map(
     (route) => `${route.method} ${route.pattern.replace("/v1/", "/v1/{prefix}/")}`,
   );
-  return jsonResponse({ defaults: {}, overrides: {}, endpoints });
+  return jsonResponse({
+    defaults: {},
+    overrides: {},
+    endpoints,
+    "idempotency-key-lifetime": IDEMPOTENCY_KEY_LIFETIME,
+  });
 }
 
 /**
@@ -127,14 +200,7 @@ function configResponse(): Response {
 export function createCatalogHandler(deps: CatalogServerDeps): (request: Request) => Promise<Response> {
   return async (request) => {
     try {
-      const url = new URL(request.url);
-      const { route, params } = matchRoute(ROUTES, request.method, url.pathname);
-      return await route.handle(params, {
-        deps,
-        query: url.searchParams,
-        headers: request.headers,
-        readBody: () => readJsonBody(request),
-      });
+      return await answer(deps, request);
     } catch (error) {
       const response = errorResponse(error);
       if (response.status >= 500) deps.reportError?.(error);
@@ -143,8 +209,40 @@ export function createCatalogHandler(deps: CatalogServerDeps): (request: Request
   };
 }
 
+async function answer(deps: CatalogServerDeps, request: Request): Promise<Response> {
+  const url = new URL(request.url);
+  const { method, headers } = request;
+  const { route, params } = matchRoute(ROUTES, method, url.pathname);
+  const caller = readCaller(headers);
+  if (params["namespace"] !== undefined) checkAccess(route.access, caller, namespaceOf(params));
+  const body = method === "POST" ? await readJsonBody(request) : undefined;
+  const { repeat } = route;
+  const context = { deps, caller, query: url.searchParams, headers, body };
+  if (repeat === undefined) return route.handle({ ...context, receipt: undefined }, params);
+  return answerOnce(deps, {
+    method,
+    target: url.pathname + url.search,
+    caller: caller.name,
+    body,
+    headers,
+    run: (receipt) => route.handle({ ...context, receipt }, params),
+    repeat: () => repeat({ ...context, receipt: undefined }, params),
+  });
+}
+
+function checkAccess(
+  access: CatalogRoute["access"],
+  caller: RequestContext["caller"],
+  namespace: readonly string[],
+): void {
+  if (access === "write") requireWrite(caller, namespace);
+  else if (access === "read") requireRead(caller, namespace);
+  else if (!seesNamespace(caller, namespace)) throw noSuchNamespace(namespace);
+}
+
 async function readJsonBody(request: Request): Promise<unknown> {
   const text = await request.text();
+  if (text === "") return undefined;
   try {
     return parseJson(text);
   } catch (cause) {

@@ -1,9 +1,26 @@
-// The only state of the catalog: namespaces, and for every table the location of its current metadata file.
+// The only state of the catalog: namespaces, for every table and view the location of its current metadata file, and
+// the replies that a repeated Idempotency-Key gets.
 
 import type { TableIdentifier } from "#core";
 
 /** A namespace's levels, outermost first. */
 export type Namespace = readonly string[];
+
+/** What a name stands for. Tables and views share one space of names. */
+export type EntryKind = "table" | "view";
+
+/** A name with what it stands for. */
+export interface CatalogEntry {
+  readonly kind: EntryKind;
+  /** Its current metadata file. */
+  readonly metadataLocation: string;
+}
+
+/** Part of a listing: at most `limit` names that come after `after`. */
+export interface ListPage {
+  readonly limit: number;
+  readonly after: string | undefined;
+}
 
 /** What became of a request to change a namespace's properties. */
 export interface NamespaceChange {
@@ -14,34 +31,105 @@ export interface NamespaceChange {
 }
 
 /**
+ * Names the request that a change belongs to. The store keeps it in the same step as the change: the change is made
+ * once however often it is asked for, and a later request of the key finds that it was made.
+ */
+export interface Receipt {
+  readonly key: string;
+  /** Digest of the request: a key never serves another one. */
+  readonly request: string;
+  readonly nowMs: number;
+  readonly expiresMs: number;
+}
+
+/** What a key has led to. Status 0: the change is made, its reply was not kept. */
+export interface StoredReply {
+  readonly request: string;
+  readonly status: number;
+  readonly body: string;
+}
+
+/** One pointer to set. */
+export interface PointerChange {
+  readonly table: TableIdentifier;
+  /** The pointer it replaces; undefined for a table or view that must not exist yet. */
+  readonly expected: string | undefined;
+  readonly next: string;
+  /** The table's location, which no other may share or lie within; undefined for views. */
+  readonly location: string | undefined;
+}
+
+/** Why no pointer was set: the change at `index` could not be made. */
+export type SwapRefusal =
+  | { readonly outcome: "moved"; readonly index: number; readonly current: string }
+  | { readonly outcome: "missing" | "no_namespace"; readonly index: number }
+  | { readonly outcome: "exists"; readonly index: number; readonly kind: EntryKind }
+  | { readonly outcome: "location_used"; readonly index: number; readonly by: string };
+
+/** Answer where a receipt's change was made before: nothing was done now. */
+export interface DoneBefore {
+  readonly outcome: "done_before";
+}
+
+/** The only answer of a swap that set all its pointers. */
+export type SwapOutcome = { readonly outcome: "swapped" } | SwapRefusal | DoneBefore;
+
+/** Answer to a drop. */
+export type DropOutcome =
+  | { readonly outcome: "dropped"; readonly metadataLocation: string }
+  | { readonly outcome: "missing" }
+  | DoneBefore;
+
+/** Answer to a rename. */
+export type RenameOutcome =
+  | { readonly outcome: "renamed" | "missing" | "no_namespace" }
+  | { readonly outcome: "exists"; readonly kind: EntryKind }
+  | DoneBefore;
+
+/**
  * Where pointers live. Every method is atomic; outcomes are values so that they survive a Worker border. A method
  * that throws may or may not have taken effect.
  *
- * Concurrency: `swapTable` is the commit point of every table commit: of two calls with one `expected`, one wins.
+ * Concurrency: `swapPointers` is the commit point of every commit: of two swaps with one `expected`, one wins, and the
+ * changes of one swap are made all or none.
  */
 export interface PointerStore {
-  /** Direct children of the parent; the top level for an empty parent. Undefined when the parent does not exist. */
-  listNamespaces(parent: Namespace): Promise<readonly Namespace[] | undefined>;
+  /** Direct children of the parent in order; the top level for an empty parent. Undefined without such a parent. */
+  listNamespaces(parent: Namespace, page?: ListPage): Promise<readonly Namespace[] | undefined>;
   namespaceProperties(namespace: Namespace): Promise<Readonly<Record<string, string>> | undefined>;
   createNamespace(
     namespace: Namespace,
     properties: Readonly<Record<string, string>>,
-  ): Promise<"created" | "exists" | "no_parent">;
-  dropNamespace(namespace: Namespace): Promise<"dropped" | "missing" | "not_empty">;
+    receipt?: Receipt,
+  ): Promise<"created" | "exists" | "no_parent" | "done_before">;
+  dropNamespace(namespace: Namespace, receipt?: Receipt): Promise<"dropped" | "missing" | "not_empty" | "done_before">;
+  /** What was changed; undefined when there is no such namespace. */
   updateNamespace(
     namespace: Namespace,
     updates: Readonly<Record<string, string>>,
     removals: readonly string[],
-  ): Promise<NamespaceChange | undefined>;
-  /** Names of the namespace's tables in order, or undefined when there is no such namespace. */
-  listTables(namespace: Namespace): Promise<readonly string[] | undefined>;
-  /** Location of the table's current metadata file. */
-  tablePointer(table: TableIdentifier): Promise<string | undefined>;
-  createTable(table: TableIdentifier, location: string): Promise<"created" | "exists" | "no_namespace">;
-  swapTable(table: TableIdentifier, expected: string, next: string): Promise<"swapped" | "moved" | "missing">;
-  /** The pointer that was dropped. */
-  dropTable(table: TableIdentifier): Promise<string | undefined>;
-  renameTable(from: TableIdentifier, to: TableIdentifier): Promise<"renamed" | "missing" | "exists" | "no_namespace">;
-  /** Whether any table's metadata lies under the location: such a table would share its files. */
-  isLocationUsed(location: string): Promise<boolean>;
+    receipt?: Receipt,
+  ): Promise<NamespaceChange | "done_before" | undefined>;
+  /** Names of the kind in the namespace in order, or undefined when there is no such namespace. */
+  listEntries(kind: EntryKind, namespace: Namespace, page?: ListPage): Promise<readonly string[] | undefined>;
+  findEntry(name: TableIdentifier): Promise<CatalogEntry | undefined>;
+  swapPointers(kind: EntryKind, changes: readonly PointerChange[], receipt?: Receipt): Promise<SwapOutcome>;
+  dropEntry(kind: EntryKind, name: TableIdentifier, receipt?: Receipt): Promise<DropOutcome>;
+  renameEntry(kind: EntryKind, from: TableIdentifier, to: TableIdentifier, receipt?: Receipt): Promise<RenameOutcome>;
+  /** A table whose location is this one, holds it or lies within it. */
+  tableAtLocation(location: string): Promise<string | undefined>;
+  /** What a key has led to, unless it expired. */
+  recallReply(key: string, nowMs: number): Promise<StoredReply | undefined>;
+  /** Keeps the reply to a request; the first one kept for a key stays. */
+  keepReply(receipt: Receipt, status: number, body: string): Promise<void>;
+}
+
+/** Whether one location is the other or lies within it. */
+export function locationsOverlap(a: string, b: string): boolean {
+  return a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
+}
+
+/** A table or view as messages name it. */
+export function entryText(name: TableIdentifier): string {
+  return [...name.namespace, name.name].join(".");
 }

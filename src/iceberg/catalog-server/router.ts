@@ -6,10 +6,9 @@ import { LakeError } from "#core";
 export type PathParams = Readonly<Record<string, string>>;
 
 /** A method and a path pattern such as /v1/namespaces/{namespace}. */
-export interface Route<Context> {
+export interface RoutePattern {
   readonly method: string;
   readonly pattern: string;
-  readonly handle: (params: PathParams, context: Context) => Promise<Response>;
 }
 
 /**
@@ -17,11 +16,11 @@ export interface Route<Context> {
  *
  * Errors: `not_found`, `method_not_allowed`, and `invalid_request` for a path that does not decode.
  */
-export function matchRoute<Context>(
-  routes: readonly Route<Context>[],
+export function matchRoute<Route extends RoutePattern>(
+  routes: readonly Route[],
   method: string,
   path: string,
-): { readonly route: Route<Context>; readonly params: PathParams } {
+): { readonly route: Route; readonly params: PathParams } {
   const segments = path.split("/").filter((segment) => segment !== "");
   const candidates = routes.flatMap((route) => {
     const params = matchPattern(route.pattern, segments);

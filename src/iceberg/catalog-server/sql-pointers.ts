@@ -4,17 +4,34 @@
 // | table | columns |
 // |---|---|
 // | namespaces | path (levels joined by U+001F), parent (path of the parent, '' at the top), properties (JSON) |
-// | tables | namespace (path), name, metadata_location |
+// | tables, views | namespace (path), name, metadata_location, location (NULL for views) |
+// | replies | key (Idempotency-Key), request (digest), status (0: the change is made), body, expires_ms |
 
 import { LakeError, type TableIdentifier } from "#core";
-import type { Namespace, PointerStore } from "./pointer-store.ts";
+import {
+  entryText,
+  type CatalogEntry,
+  type DoneBefore,
+  type EntryKind,
+  type ListPage,
+  type Namespace,
+  type PointerChange,
+  type PointerStore,
+  type Receipt,
+  type SwapRefusal,
+} from "./pointer-store.ts";
+
+/** A value that binds to a parameter. */
+export type SqlBinding = string | number | null;
 
 /** Runs one statement and returns its rows. */
 export interface SqlQuery {
-  (sql: string, ...bindings: readonly string[]): readonly Readonly<Record<string, unknown>>[];
+  (sql: string, ...bindings: readonly SqlBinding[]): readonly Readonly<Record<string, unknown>>[];
 }
 
 const LEVEL_SEPARATOR = "\u001F";
+const DONE_BEFORE: DoneBefore = { outcome: "done_before" };
+const TABLE_OF: Readonly<Record<EntryKind, "tables" | "views">> = { table: "tables", view: "views" };
 
 const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS namespaces (
@@ -23,15 +40,40 @@ const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS tables (
     namespace TEXT NOT NULL, name TEXT NOT NULL, metadata_location TEXT NOT NULL, PRIMARY KEY (namespace, name)
   ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS views (
+    namespace TEXT NOT NULL, name TEXT NOT NULL, metadata_location TEXT NOT NULL, location TEXT,
+    PRIMARY KEY (namespace, name)
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS replies (
+    key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL, expires_ms INTEGER NOT NULL
+  ) WITHOUT ROWID`,
+  `CREATE INDEX IF NOT EXISTS replies_by_age ON replies (expires_ms)`,
 ];
 
 function pathOf(namespace: Namespace): string {
   return namespace.join(LEVEL_SEPARATOR);
 }
 
+/** Gives tables of a store without locations the one their metadata file lies below. */
+function addLocations(query: SqlQuery): void {
+  const columns = query("SELECT name FROM pragma_table_info('tables')").map((row) => columnText(row, "name"));
+  if (columns.includes("location")) return;
+  query("ALTER TABLE tables ADD COLUMN location TEXT");
+  for (const row of query("SELECT namespace, name, metadata_location FROM tables")) {
+    const location = columnText(row, "metadata_location").replace(/\/metadata\/[^/]*$/, "");
+    query(
+      "UPDATE tables SET location = ? WHERE namespace = ? AND name = ?",
+      location,
+      columnText(row, "namespace"),
+      columnText(row, "name"),
+    );
+  }
+}
+
 /** Opens the store, making its tables when they are missing. */
 export function createSqlPointerStore(query: SqlQuery): PointerStore {
   for (const statement of SCHEMA) query(statement);
+  addLocations(query);
 
   const propertiesOf = (namespace: Namespace): Record<string, string> | undefined => {
     const row = query("SELECT properties FROM namespaces WHERE path = ?", pathOf(namespace))[0];
@@ -39,26 +81,87 @@ export function createSqlPointerStore(query: SqlQuery): PointerStore {
   };
   const namespaceExists = (namespace: Namespace): boolean =>
     query("SELECT 1 FROM namespaces WHERE path = ?", pathOf(namespace)).length > 0;
-  const pointerOf = (table: TableIdentifier): string | undefined => {
+  const entryOf = ({ namespace, name }: TableIdentifier): (CatalogEntry & { location: string | null }) | undefined => {
     const row = query(
-      "SELECT metadata_location FROM tables WHERE namespace = ? AND name = ?",
-      pathOf(table.namespace),
-      table.name,
+      `SELECT 'table' AS kind, metadata_location, location FROM tables WHERE namespace = ?1 AND name = ?2
+       UNION ALL SELECT 'view', metadata_location, location FROM views WHERE namespace = ?1 AND name = ?2`,
+      pathOf(namespace),
+      name,
     )[0];
-    return row === undefined ? undefined : columnText(row, "metadata_location");
+    if (row === undefined) return undefined;
+    const { location } = row;
+    return {
+      kind: columnText(row, "kind") === "view" ? "view" : "table",
+      metadataLocation: columnText(row, "metadata_location"),
+      location: typeof location === "string" ? location : null,
+    };
   };
+  const wasDone = (receipt: Receipt | undefined): boolean =>
+    receipt !== undefined &&
+    query("SELECT 1 FROM replies WHERE key = ? AND expires_ms > ?", receipt.key, receipt.nowMs).length > 0;
+  const note = (receipt: Receipt | undefined): void => {
+    if (receipt === undefined) return;
+    const { key, request, expiresMs } = receipt;
+    query(
+      "INSERT OR REPLACE INTO replies (key, request, status, body, expires_ms) VALUES (?, ?, 0, '', ?)",
+      key,
+      request,
+      expiresMs,
+    );
+  };
+  const usedBy = (location: string, except: TableIdentifier | undefined): string | undefined => {
+    const row = query(
+      `SELECT namespace, name FROM tables WHERE (
+         location = ?1 OR substr(location, 1, length(?1) + 1) = ?1 || '/' OR substr(?1, 1, length(location) + 1) = location || '/'
+       ) AND NOT (namespace = ?2 AND name = ?3) LIMIT 1`,
+      location,
+      except === undefined ? "" : pathOf(except.namespace),
+      except?.name ?? "",
+    )[0];
+    if (row === undefined) return undefined;
+    return entryText({
+      namespace: columnText(row, "namespace").split(LEVEL_SEPARATOR),
+      name: columnText(row, "name"),
+    });
+  };
+  const refusal = (kind: EntryKind, change: PointerChange, index: number): SwapRefusal | undefined => {
+    const { table, expected, location } = change;
+    const known = entryOf(table);
+    if (expected === undefined) {
+      if (!namespaceExists(table.namespace)) return { outcome: "no_namespace", index };
+      if (known !== undefined) return { outcome: "exists", index, kind: known.kind };
+    } else {
+      if (known?.kind !== kind) return { outcome: "missing", index };
+      if (known.metadataLocation !== expected) return { outcome: "moved", index, current: known.metadataLocation };
+    }
+    if (location === undefined || location === known?.location) return undefined;
+    const by = usedBy(location, table);
+    return by === undefined ? undefined : { outcome: "location_used", index, by };
+  };
+  const listPage = (sql: string, order: string, bindings: readonly string[], page: ListPage | undefined) =>
+    page === undefined
+      ? query(`${sql} ORDER BY ${order}`, ...bindings)
+      : query(`${sql} AND ${order} > ? ORDER BY ${order} LIMIT ?`, ...bindings, page.after ?? "", page.limit);
 
   return {
-    async listNamespaces(parent) {
+    async listNamespaces(parent, page) {
       if (parent.length > 0 && !namespaceExists(parent)) return undefined;
-      return query("SELECT path FROM namespaces WHERE parent = ? ORDER BY path", pathOf(parent)).map((row) =>
-        columnText(row, "path").split(LEVEL_SEPARATOR),
-      );
+      const path = pathOf(parent);
+      // Pages name the last level; paths of one parent sort as their last levels do.
+      const prefix = parent.length === 0 ? "" : `${path}${LEVEL_SEPARATOR}`;
+      const after = page?.after === undefined ? undefined : `${prefix}${page.after}`;
+      return listPage(
+        "SELECT path FROM namespaces WHERE parent = ?",
+        "path",
+        [path],
+        page === undefined ? undefined : { limit: page.limit, after },
+      ).map((row) => columnText(row, "path").split(LEVEL_SEPARATOR));
     },
     async namespaceProperties(namespace) {
       return propertiesOf(namespace);
     },
-    async createNamespace(namespace, properties) {
+    async createNamespace(namespace, properties, receipt) {
+      if (wasDone(receipt)) return "done_before";
       const parent = namespace.slice(0, -1);
       if (namespaceExists(namespace)) return "exists";
       if (parent.length > 0 && !namespaceExists(parent)) return "no_parent";
@@ -68,21 +171,25 @@ export function createSqlPointerStore(query: SqlQuery): PointerStore {
         pathOf(parent),
         JSON.stringify(properties),
       );
+      note(receipt);
       return "created";
     },
-    async dropNamespace(namespace) {
+    async dropNamespace(namespace, receipt) {
+      if (wasDone(receipt)) return "done_before";
       const path = pathOf(namespace);
       if (!namespaceExists(namespace)) return "missing";
       const used = query(
-        "SELECT 1 FROM tables WHERE namespace = ? UNION ALL SELECT 1 FROM namespaces WHERE parent = ? LIMIT 1",
-        path,
+        `SELECT 1 FROM tables WHERE namespace = ?1 UNION ALL SELECT 1 FROM views WHERE namespace = ?1
+         UNION ALL SELECT 1 FROM namespaces WHERE parent = ?1 LIMIT 1`,
         path,
       );
       if (used.length > 0) return "not_empty";
       query("DELETE FROM namespaces WHERE path = ?", path);
+      note(receipt);
       return "dropped";
     },
-    async updateNamespace(namespace, updates, removals) {
+    async updateNamespace(namespace, updates, removals, receipt) {
+      if (wasDone(receipt)) return "done_before";
       const properties = propertiesOf(namespace);
       if (properties === undefined) return undefined;
       const removed = removals.filter((key) => Object.hasOwn(properties, key));
@@ -92,63 +199,79 @@ export function createSqlPointerStore(query: SqlQuery): PointerStore {
         JSON.stringify({ ...Object.fromEntries(kept), ...updates }),
         pathOf(namespace),
       );
+      note(receipt);
       return { updated: Object.keys(updates), removed, missing: removals.filter((key) => !removed.includes(key)) };
     },
-    async listTables(namespace) {
+    async listEntries(kind, namespace, page) {
       if (!namespaceExists(namespace)) return undefined;
-      return query("SELECT name FROM tables WHERE namespace = ? ORDER BY name", pathOf(namespace)).map((row) =>
-        columnText(row, "name"),
-      );
+      const sql = `SELECT name FROM ${TABLE_OF[kind]} WHERE namespace = ?`;
+      return listPage(sql, "name", [pathOf(namespace)], page).map((row) => columnText(row, "name"));
     },
-    async tablePointer(table) {
-      return pointerOf(table);
+    async findEntry(name) {
+      const entry = entryOf(name);
+      return entry === undefined ? undefined : { kind: entry.kind, metadataLocation: entry.metadataLocation };
     },
-    async createTable(table, location) {
-      if (!namespaceExists(table.namespace)) return "no_namespace";
-      if (pointerOf(table) !== undefined) return "exists";
+    async swapPointers(kind, changes, receipt) {
+      if (wasDone(receipt)) return DONE_BEFORE;
+      for (const [index, change] of changes.entries()) {
+        const refused = refusal(kind, change, index);
+        if (refused !== undefined) return refused;
+      }
+      for (const { table, next, location } of changes) {
+        query(
+          `INSERT OR REPLACE INTO ${TABLE_OF[kind]} (namespace, name, metadata_location, location) VALUES (?, ?, ?, ?)`,
+          pathOf(table.namespace),
+          table.name,
+          next,
+          location ?? null,
+        );
+      }
+      note(receipt);
+      return { outcome: "swapped" };
+    },
+    async dropEntry(kind, name, receipt) {
+      if (wasDone(receipt)) return DONE_BEFORE;
+      const known = entryOf(name);
+      if (known?.kind !== kind) return { outcome: "missing" };
+      query(`DELETE FROM ${TABLE_OF[kind]} WHERE namespace = ? AND name = ?`, pathOf(name.namespace), name.name);
+      note(receipt);
+      return { outcome: "dropped", metadataLocation: known.metadataLocation };
+    },
+    async renameEntry(kind, from, to, receipt) {
+      if (wasDone(receipt)) return DONE_BEFORE;
+      if (entryOf(from)?.kind !== kind) return { outcome: "missing" };
+      if (!namespaceExists(to.namespace)) return { outcome: "no_namespace" };
+      const taken = entryOf(to);
+      if (taken !== undefined) return { outcome: "exists", kind: taken.kind };
       query(
-        "INSERT INTO tables (namespace, name, metadata_location) VALUES (?, ?, ?)",
-        pathOf(table.namespace),
-        table.name,
-        location,
-      );
-      return "created";
-    },
-    async swapTable(table, expected, next) {
-      const current = pointerOf(table);
-      if (current === undefined) return "missing";
-      if (current !== expected) return "moved";
-      query(
-        "UPDATE tables SET metadata_location = ? WHERE namespace = ? AND name = ? AND metadata_location = ?",
-        next,
-        pathOf(table.namespace),
-        table.name,
-        expected,
-      );
-      return "swapped";
-    },
-    async dropTable(table) {
-      const current = pointerOf(table);
-      query("DELETE FROM tables WHERE namespace = ? AND name = ?", pathOf(table.namespace), table.name);
-      return current;
-    },
-    async renameTable(from, to) {
-      if (pointerOf(from) === undefined) return "missing";
-      if (!namespaceExists(to.namespace)) return "no_namespace";
-      if (pointerOf(to) !== undefined) return "exists";
-      query(
-        "UPDATE tables SET namespace = ?, name = ? WHERE namespace = ? AND name = ?",
+        `UPDATE ${TABLE_OF[kind]} SET namespace = ?, name = ? WHERE namespace = ? AND name = ?`,
         pathOf(to.namespace),
         to.name,
         pathOf(from.namespace),
         from.name,
       );
-      return "renamed";
+      note(receipt);
+      return { outcome: "renamed" };
     },
-    async isLocationUsed(location) {
-      const prefix = `${location}/`;
-      const sql = "SELECT 1 FROM tables WHERE substr(metadata_location, 1, length(?)) = ? LIMIT 1";
-      return query(sql, prefix, prefix).length > 0;
+    async tableAtLocation(location) {
+      return usedBy(location, undefined);
+    },
+    async recallReply(key, nowMs) {
+      const row = query("SELECT request, status, body FROM replies WHERE key = ? AND expires_ms > ?", key, nowMs)[0];
+      if (row === undefined) return undefined;
+      return { request: columnText(row, "request"), status: Number(row["status"]), body: columnText(row, "body") };
+    },
+    async keepReply({ key, request, nowMs, expiresMs }, status, body) {
+      query("DELETE FROM replies WHERE expires_ms <= ?", nowMs);
+      query(
+        `INSERT INTO replies (key, request, status, body, expires_ms) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (key) DO UPDATE SET status = excluded.status, body = excluded.body WHERE status = 0`,
+        key,
+        request,
+        status,
+        body,
+        expiresMs,
+      );
     },
   };
 }

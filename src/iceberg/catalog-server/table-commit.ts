@@ -1,180 +1,224 @@
-// The catalog's half of a commit: check requirements, apply updates, write the next metadata file, swap the pointer.
+// The catalog's half of a commit: check requirements, apply updates, write the next metadata files, swap the pointers.
 
-import { LakeError, stringToUtf8, type TableIdentifier } from "#core";
-import { readTableMetadata } from "../metadata-file.ts";
+import { LakeError, type TableIdentifier } from "#core";
 import { applyUpdates, createFromUpdates } from "../metadata-builder.ts";
-import { encodeTableMetadata } from "../metadata-json.ts";
 import { failedRequirement } from "../requirements.ts";
-import { metadataFolder } from "../snapshot-files.ts";
 import type { TableMetadata } from "../table-metadata.ts";
 import type { CommitRequest } from "../update-json.ts";
 import type { CatalogServerDeps } from "./catalog-deps.ts";
-import { noSuchNamespace } from "./namespace-routes.ts";
+import type { RequestContext } from "./request-context.ts";
+import { DoneBeforeError } from "./done-before.ts";
+import { checkTableFolders, locationTaken } from "./locations.ts";
+import { nameTaken, noSuchEntry, noSuchNamespace } from "./names.ts";
+import {
+  entryText,
+  locationsOverlap,
+  type PointerChange,
+  type Receipt,
+  type SwapOutcome,
+  type SwapRefusal,
+} from "./pointer-store.ts";
+import { deleteQuietly, readStored, tablePointerIfAny, writeMetadata, type StoredMetadata } from "./stored-metadata.ts";
 
-/** A table's metadata with the file it is in. */
-export interface StoredMetadata {
-  readonly location: string;
-  readonly metadata: TableMetadata;
-}
-
-/** Attempts to swap a pointer that others move; requirements are checked anew each time. */
+/** Attempts to swap pointers that others move; requirements are checked anew each time. */
 const COMMIT_ATTEMPTS = 6;
 /** Upper bound of the first wait between attempts; doubles each time. */
 const COMMIT_BASE_DELAY_MS = 10;
 
+/** The changes to one table. */
+export interface TableChange {
+  readonly table: TableIdentifier;
+  readonly request: CommitRequest;
+  /** Location of the table should the commit create it. */
+  readonly newTableLocation: () => Promise<string>;
+}
+
+/** What a commit needs to know of its request. */
+export type CommitContext = Pick<RequestContext, "deps" | "caller" | "receipt">;
+
+interface PreparedChange {
+  readonly change: TableChange;
+  readonly base: StoredMetadata | undefined;
+  /** The base itself where the change asks for nothing. */
+  readonly next: TableMetadata;
+}
+
 /**
- * Commits to a table, or creates it when the request says assert-create and it does not exist.
+ * Commits to tables, all or none; a table whose request says assert-create and that does not exist is created. Gives
+ * the tables' metadata in the order of the changes.
  *
- * Concurrency: the pointer's compare-and-swap is the commit point. A loser checks its requirements against the winner's
- * metadata and tries again; the file it wrote in vain is deleted.
- * Errors: `commit_conflict`, `table_not_found`, `namespace_not_found`, `invalid_request`; `commit_state_unknown` when
- * the pointer could not be read after a failed swap.
+ * Concurrency: the swap of all pointers is the commit point. A loser checks its requirements against the winner's
+ * metadata and tries again; the files it wrote in vain are deleted.
+ * Cost: one metadata file a table, and one call to the store when the isolate remembers the tables.
+ * Errors: `commit_conflict` with what changed, `table_not_found`, `namespace_not_found`, `already_exists`,
+ * `invalid_request`; `commit_state_unknown` when the pointers could not be read after a failed swap.
  */
-export async function commitTable(
-  deps: CatalogServerDeps,
-  table: TableIdentifier,
-  request: CommitRequest,
-  newTableLocation: () => Promise<string>,
-): Promise<StoredMetadata> {
+export async function commitTables(
+  context: CommitContext,
+  changes: readonly TableChange[],
+): Promise<readonly StoredMetadata[]> {
+  const { deps, receipt } = context;
+  const pointers = new Map<string, string>();
   for (let attempt = 1; ; attempt++) {
-    const pointer = await deps.pointers.tablePointer(table);
-    const base =
-      pointer === undefined ? undefined : { location: pointer, metadata: await readTableMetadata(deps.io, pointer) };
-    const failed = failedRequirement(base?.metadata, request.requirements);
-    if (failed !== undefined) throw new LakeError("commit_conflict", failed);
-    if (base !== undefined && request.updates.length === 0) return base;
-    const metadata =
-      base === undefined
-        ? createFromUpdates(
-            { tableUuid: deps.random.uuid(), location: await newTableLocation() },
-            request.updates,
-            deps.clock.nowMs(),
-          )
-        : applyUpdates(base, request.updates, deps.clock.nowMs());
-    checkLocation(deps, metadata.location);
-    if (metadata.location !== base?.metadata.location) {
-      await checkLocationFree(deps, metadata.location);
+    const prepared: PreparedChange[] = [];
+    for (const change of changes) prepared.push(await prepare(context, change, pointers.get(entryText(change.table))));
+    checkApart(prepared);
+    const written = await writeAll(deps, prepared);
+    const refusal = await swapAll(deps, prepared, written, receipt);
+    if (refusal === undefined) {
+      for (const [index, { change, base, next }] of prepared.entries()) {
+        deps.memory?.keepPointer(entryText(change.table), (written[index] as StoredMetadata).location);
+        await deleteDroppedMetadata(deps, base?.metadata, next);
+      }
+      return written;
     }
-    const next = await writeMetadata(deps, metadata, base?.location);
-    const outcome = await swapPointer(deps, table, base?.location, next);
-    if (outcome === "swapped") {
-      if (base !== undefined) await deleteDroppedMetadata(deps, base.metadata, metadata);
-      return { location: next, metadata };
-    }
-    await deleteQuietly(deps, [next]);
-    if (outcome === "missing") throw new LakeError("table_not_found", "The table was dropped during the commit.");
-    if (outcome === "no_namespace") throw noSuchNamespace(table.namespace);
+    await deleteUnused(deps, prepared, written);
+    const { change, next } = prepared[refusal.index] as PreparedChange;
+    const name = entryText(change.table);
+    if (refusal.outcome === "no_namespace") throw noSuchNamespace(change.table.namespace);
+    if (refusal.outcome === "location_used") throw locationTaken(next.location, refusal.by);
+    if (refusal.outcome === "exists" && refusal.kind === "view") throw nameTaken("table", "view", change.table);
+    pointers.delete(name);
+    deps.memory?.dropPointer(name);
+    if (refusal.outcome === "moved") pointers.set(name, refusal.current);
     if (attempt >= COMMIT_ATTEMPTS) {
-      throw new LakeError("commit_conflict", "Other commits kept moving the table; nothing was committed.");
+      throw new LakeError("commit_conflict", `Other commits kept moving ${name}; nothing was committed.`);
     }
     await deps.sleep(deps.random.nextUnit() * COMMIT_BASE_DELAY_MS * 2 ** (attempt - 1));
   }
 }
 
-/** Longest location, bytes: object keys end at 1,024 and also hold partitions and file names. */
-const MAX_LOCATION_BYTES = 440;
+/** Builds a change on the pointer the swap answered, on the remembered one, or on the one the store has. */
+async function prepare(
+  context: CommitContext,
+  change: TableChange,
+  current: string | undefined,
+): Promise<PreparedChange> {
+  const { deps } = context;
+  const { table } = change;
+  if (current !== undefined) return build(context, change, await readStored(deps, current));
+  const remembered = deps.memory?.pointer(entryText(table));
+  if (remembered !== undefined) {
+    try {
+      return await build(context, change, await readStored(deps, remembered));
+    } catch (error) {
+      // What the remembered base refuses, the current one may allow.
+      if (!(error instanceof LakeError) || error.status >= 500) throw error;
+    }
+  }
+  const pointer = await tablePointerIfAny(deps, table);
+  return build(context, change, pointer === undefined ? undefined : await readStored(deps, pointer));
+}
 
-/** Errors: `invalid_request` for a location outside the warehouse, or one whose files could not be stored. */
-export function checkLocation(deps: CatalogServerDeps, location: string): void {
-  const segments = location.slice(deps.warehouse.length + 1).split("/");
-  if (!location.startsWith(`${deps.warehouse}/`) || segments.includes("..")) {
-    throw new LakeError("invalid_request", `The location ${location} is outside the warehouse ${deps.warehouse}.`);
+async function build(
+  { deps, caller }: CommitContext,
+  change: TableChange,
+  base: StoredMetadata | undefined,
+): Promise<PreparedChange> {
+  const { table, request } = change;
+  if (base === undefined && !request.requirements.some((requirement) => requirement.type === "assert-create")) {
+    throw noSuchEntry("table", table);
   }
-  const hasControl = Array.from(location).some((char) => (char.codePointAt(0) as number) < 0x20);
-  if (hasControl || segments.some((segment) => segment === "" || segment === ".") || !location.isWellFormed()) {
-    throw new LakeError("invalid_request", `The location ${location} has empty segments or control characters.`);
-  }
-  const sizeBytes = stringToUtf8(location).length;
-  if (sizeBytes > MAX_LOCATION_BYTES) {
-    const message = `The location has ${sizeBytes} bytes; at most ${MAX_LOCATION_BYTES} leave room for file names.`;
-    throw new LakeError("invalid_request", message);
+  const failed = failedRequirement(base?.metadata, request.requirements);
+  if (failed !== undefined) throw new LakeError("commit_conflict", failed);
+  if (base !== undefined && request.updates.length === 0) return { change, base, next: base.metadata };
+  const nowMs = deps.clock.nowMs();
+  const next =
+    base === undefined
+      ? createFromUpdates(
+          { tableUuid: deps.random.uuid(), location: await change.newTableLocation() },
+          request.updates,
+          nowMs,
+        )
+      : applyUpdates(base, request.updates, nowMs);
+  await checkTableFolders(deps, caller, base?.metadata, next);
+  return { change, base, next };
+}
+
+/** Errors: `invalid_request` when two tables of one commit would share a location. */
+function checkApart(prepared: readonly PreparedChange[]): void {
+  for (const [index, { next }] of prepared.entries()) {
+    const other = prepared.slice(0, index).find((earlier) => locationsOverlap(earlier.next.location, next.location));
+    if (other !== undefined) throw locationTaken(next.location, entryText(other.change.table));
   }
 }
 
-/** Errors: `invalid_request` when another table keeps its metadata there: two tables would share their files. */
-export async function checkLocationFree(deps: CatalogServerDeps, location: string): Promise<void> {
-  if (await deps.pointers.isLocationUsed(location)) {
-    throw new LakeError("invalid_request", `The location ${location} belongs to another table.`);
-  }
+async function writeAll(deps: CatalogServerDeps, prepared: readonly PreparedChange[]): Promise<StoredMetadata[]> {
+  const results = await Promise.allSettled(
+    prepared.map(({ base, next }) =>
+      base?.metadata === next ? Promise.resolve(base) : writeMetadata(deps, next, base?.location),
+    ),
+  );
+  const written = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const failure = results.find((result) => result.status === "rejected");
+  if (failure === undefined) return written;
+  const bases = new Set(prepared.map(({ base }) => base?.location));
+  await deleteQuietly(
+    deps,
+    written.map(({ location }) => location).filter((location) => !bases.has(location)),
+  );
+  throw failure.reason;
 }
 
-/** Makes the first pointer of a table. Errors: `already_exists`, `namespace_not_found`, `commit_state_unknown`. */
-export async function createPointer(
+async function deleteUnused(
   deps: CatalogServerDeps,
-  table: TableIdentifier,
-  metadata: TableMetadata,
-): Promise<StoredMetadata> {
-  const location = await writeMetadata(deps, metadata, undefined);
-  const outcome = await swapPointer(deps, table, undefined, location);
-  if (outcome === "swapped") return { location, metadata };
-  await deleteQuietly(deps, [location]);
-  if (outcome === "no_namespace") throw noSuchNamespace(table.namespace);
-  throw new LakeError("already_exists", `Table already exists: ${[...table.namespace, table.name].join(".")}`);
+  prepared: readonly PreparedChange[],
+  written: readonly StoredMetadata[],
+): Promise<void> {
+  const unused = written.filter((stored, index) => prepared[index]?.base !== stored);
+  await deleteQuietly(
+    deps,
+    unused.map(({ location }) => location),
+  );
 }
 
-const VERSION = /\/(\d+)-[^/]*$/;
-
-/** Writes metadata under a name no other commit can have; the five-digit version counts from 0. */
-async function writeMetadata(
+async function swapAll(
   deps: CatalogServerDeps,
-  metadata: TableMetadata,
-  previous: string | undefined,
-): Promise<string> {
-  const version = previous === undefined ? 0 : Number(VERSION.exec(previous)?.[1] ?? -1) + 1;
-  const folder = metadataFolder(metadata);
-  checkLocation(deps, folder);
-  const location = `${folder}/${String(version).padStart(5, "0")}-${deps.random.uuid()}.metadata.json`;
-  await deps.io.write(location, encodeTableMetadata(metadata));
-  return location;
-}
-
-type SwapOutcome = "swapped" | "moved" | "missing" | "no_namespace";
-
-async function swapPointer(
-  deps: CatalogServerDeps,
-  table: TableIdentifier,
-  expected: string | undefined,
-  next: string,
-): Promise<SwapOutcome> {
+  prepared: readonly PreparedChange[],
+  written: readonly StoredMetadata[],
+  receipt: Receipt | undefined,
+): Promise<SwapRefusal | undefined> {
+  const swaps = prepared.map(({ change, base, next }, index): PointerChange => {
+    const { location } = written[index] as StoredMetadata;
+    return { table: change.table, expected: base?.location, next: location, location: next.location };
+  });
+  let outcome: SwapOutcome;
   try {
-    if (expected !== undefined) return await deps.pointers.swapTable(table, expected, next);
-    const created = await deps.pointers.createTable(table, next);
-    if (created === "created") return "swapped";
-    return created === "exists" ? "moved" : "no_namespace";
+    outcome = await deps.pointers.swapPointers("table", swaps, receipt);
   } catch (cause) {
-    return resolveSwap(deps, table, next, cause);
+    await resolveSwap(deps, swaps, cause);
+    return undefined;
   }
+  if (outcome.outcome === "done_before") {
+    await deleteUnused(deps, prepared, written);
+    throw new DoneBeforeError();
+  }
+  return outcome.outcome === "swapped" ? undefined : outcome;
 }
 
-/** After a swap that threw: it is in exactly when the pointer says so. */
-async function resolveSwap(
-  deps: CatalogServerDeps,
-  table: TableIdentifier,
-  next: string,
-  cause: unknown,
-): Promise<SwapOutcome> {
-  const pointer = await deps.pointers.tablePointer(table).catch(() => undefined);
-  if (pointer === next) return "swapped";
+/** After a swap that threw: all of it is in exactly when one of its pointers is. Errors: `commit_state_unknown`. */
+async function resolveSwap(deps: CatalogServerDeps, swaps: readonly PointerChange[], cause: unknown): Promise<void> {
+  for (const { table, expected, next } of swaps) {
+    if (expected === next) continue;
+    const entry = await deps.pointers.findEntry(table).catch(() => undefined);
+    if (entry?.metadataLocation === next) return;
+  }
   throw new LakeError("commit_state_unknown", "The catalog could not tell whether the commit is in.", { cause });
 }
 
 const DELETE_AFTER_COMMIT = "write.metadata.delete-after-commit.enabled";
 
 /** Metadata files that fell out of the log are deleted when the table asks for it. */
-async function deleteDroppedMetadata(deps: CatalogServerDeps, base: TableMetadata, next: TableMetadata): Promise<void> {
-  if (next.properties[DELETE_AFTER_COMMIT] !== "true") return;
+async function deleteDroppedMetadata(
+  deps: CatalogServerDeps,
+  base: TableMetadata | undefined,
+  next: TableMetadata,
+): Promise<void> {
+  if (base === undefined || next.properties[DELETE_AFTER_COMMIT] !== "true") return;
   const kept = new Set(next["metadata-log"].map((entry) => entry["metadata-file"]));
+  const dropped = base["metadata-log"].map((entry) => entry["metadata-file"]).filter((file) => !kept.has(file));
   await deleteQuietly(
     deps,
-    base["metadata-log"].map((entry) => entry["metadata-file"]).filter((file) => !kept.has(file)),
+    dropped.filter((file) => file.startsWith(`${deps.warehouse}/`)),
   );
-}
-
-/** A file left behind is for orphan removal; the commit's outcome does not depend on it. */
-async function deleteQuietly(deps: CatalogServerDeps, locations: readonly string[]): Promise<void> {
-  try {
-    if (locations.length > 0) await deps.io.delete(locations);
-  } catch (error) {
-    deps.reportError?.(error);
-  }
 }

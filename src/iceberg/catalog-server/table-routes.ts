@@ -2,183 +2,237 @@
 
 import { LakeError, type TableIdentifier } from "#core";
 import { createJsonShape } from "../json-shape.ts";
-import { readTableMetadata } from "../metadata-file.ts";
-import { createTableMetadata, parseCreateTableRequest, type CreateTableRequest } from "../table-create.ts";
+import { createTableMetadata, parseCreateTableRequest } from "../table-create.ts";
 import type { TableMetadata } from "../table-metadata.ts";
 import { parseCommitRequest } from "../update-json.ts";
+import { requireWriteTo } from "./caller.ts";
 import type { CatalogServerDeps } from "./catalog-deps.ts";
 import { jsonResponse } from "./catalog-errors.ts";
-import { checkLevels, checkName, noSuchNamespace } from "./namespace-routes.ts";
-import type { Namespace } from "./pointer-store.ts";
-import { checkLocation, checkLocationFree, commitTable, createPointer, type StoredMetadata } from "./table-commit.ts";
+import { DoneBeforeError } from "./done-before.ts";
+import { checkLocation, checkReach, checkTableFolders, chooseLocation, locationTaken } from "./locations.ts";
+import { checkName, nameTaken, noSuchEntry, noSuchNamespace, readIdentifier, renameTaken } from "./names.ts";
+import { listPage, readPage } from "./pages.ts";
+import { entryText, type Namespace } from "./pointer-store.ts";
+import type { RequestContext } from "./request-context.ts";
+import { storageCredentials } from "./storage-access.ts";
+import { deleteQuietly, readStored, tablePointer, writeMetadata, type StoredMetadata } from "./stored-metadata.ts";
+import { commitTables } from "./table-commit.ts";
 import { deleteTableFiles } from "./table-purge.ts";
+import { loadedTable, matchesEtag, stagedTable, tableEtag, writtenTable } from "./table-response.ts";
 
 const shape = createJsonShape("invalid_request", "The request");
 
-function tableText(table: TableIdentifier): string {
-  return [...table.namespace, table.name].join(".");
-}
-
-function noSuchTable(table: TableIdentifier): LakeError {
-  return new LakeError("table_not_found", `Table does not exist: ${tableText(table)}`);
-}
-
 /** GET /v1/namespaces/{namespace}/tables */
-export async function listTables(deps: CatalogServerDeps, namespace: Namespace): Promise<Response> {
-  const names = await deps.pointers.listTables(namespace);
-  if (names === undefined) throw noSuchNamespace(namespace);
-  return jsonResponse({ identifiers: names.map((name) => ({ namespace, name })) });
+export async function listTables(context: RequestContext, namespace: Namespace): Promise<Response> {
+  const { deps, query } = context;
+  const listed = await listPage(
+    readPage(query),
+    (name: string) => name,
+    (page) => deps.pointers.listEntries("table", namespace, page),
+  );
+  if (listed === undefined) throw noSuchNamespace(namespace);
+  const { items, ...rest } = listed;
+  return jsonResponse({ identifiers: items.map((name) => ({ namespace, name })), ...rest });
 }
 
 /** POST /v1/namespaces/{namespace}/tables */
-export async function createTable(deps: CatalogServerDeps, namespace: Namespace, body: unknown): Promise<Response> {
-  const request = parseCreateTableRequest(body);
+export async function createTable(context: RequestContext, namespace: Namespace): Promise<Response> {
+  const { deps } = context;
+  const request = parseCreateTableRequest(context.body);
   checkName(request.name, "A table's name");
   const table = { namespace, name: request.name };
-  if ((await deps.pointers.namespaceProperties(namespace)) === undefined) throw noSuchNamespace(namespace);
-  if ((await deps.pointers.tablePointer(table)) !== undefined) {
-    throw new LakeError("already_exists", `Table already exists: ${tableText(table)}`);
-  }
-  const location = await chooseLocation(deps, table, request);
+  const properties = await deps.pointers.namespaceProperties(namespace);
+  if (properties === undefined) throw noSuchNamespace(namespace);
+  const taken = await deps.pointers.findEntry(table);
+  if (taken !== undefined) throw nameTaken("table", taken.kind, table);
+  const location = await chooseLocation(deps, table, properties, request.location);
   const metadata = createTableMetadata(request, { tableUuid: deps.random.uuid(), location }, deps.clock.nowMs());
-  // A staged table exists only in this response until its commit.
-  if (request.isStaged) return jsonResponse({ metadata, config: deps.tableConfig });
-  return tableResponse(deps, await createPointer(deps, table, metadata));
-}
-
-async function chooseLocation(
-  deps: CatalogServerDeps,
-  table: TableIdentifier,
-  request: Pick<CreateTableRequest, "location">,
-): Promise<string> {
-  if (request.location !== undefined) {
-    const location = request.location.replace(/\/+$/, "");
-    checkLocation(deps, location);
-    await checkLocationFree(deps, location);
-    return location;
+  await checkTableFolders(deps, context.caller, undefined, metadata);
+  if (request.isStaged) {
+    const by = await deps.pointers.tableAtLocation(location);
+    if (by !== undefined) throw locationTaken(location, by);
+    return stagedTable(context, table, metadata);
   }
-  const location = [deps.warehouse, ...table.namespace, table.name].join("/");
-  checkLocation(deps, location);
-  // A renamed table keeps its location: a later table of its former name must not share its files.
-  const isUsed = await deps.pointers.isLocationUsed(location);
-  return isUsed ? `${location}-${deps.random.uuid().slice(0, 8)}` : location;
+  const stored = await writeMetadata(deps, metadata, undefined);
+  await addPointer(context, table, stored, () => deleteQuietly(deps, [stored.location]));
+  return writtenTable(context, table, stored);
 }
 
-async function loadStored(deps: CatalogServerDeps, table: TableIdentifier): Promise<StoredMetadata> {
-  const location = await deps.pointers.tablePointer(table);
-  if (location === undefined) throw noSuchTable(table);
-  return { location, metadata: await readTableMetadata(deps.io, location) };
-}
-
-function tableResponse(deps: CatalogServerDeps, stored: StoredMetadata): Response {
-  return jsonResponse(
-    { "metadata-location": stored.location, metadata: stored.metadata, config: deps.tableConfig },
-    { etag: etagOf(stored.location) },
-  );
-}
-
-/** Metadata files are immutable and their names hold a random UUID. */
-function etagOf(location: string): string {
-  return `"${location.slice(location.lastIndexOf("/") + 1)}"`;
+/**
+ * Points a table to metadata that is no change of its own: its first, or what replaces the `expected` one. `undo` runs
+ * when it was not done. Errors: `already_exists`, `namespace_not_found`, `invalid_request`, `commit_conflict`,
+ * `commit_state_unknown`.
+ */
+async function addPointer(
+  { deps, receipt }: RequestContext,
+  table: TableIdentifier,
+  stored: StoredMetadata,
+  undo: () => Promise<void>,
+  expected?: string,
+): Promise<void> {
+  const { location } = stored.metadata;
+  const change = { table, expected, next: stored.location, location };
+  let outcome: Awaited<ReturnType<CatalogServerDeps["pointers"]["swapPointers"]>>;
+  try {
+    outcome = await deps.pointers.swapPointers("table", [change], receipt);
+  } catch (cause) {
+    const entry = await deps.pointers.findEntry(table).catch(() => undefined);
+    if (entry?.metadataLocation === stored.location) return;
+    throw new LakeError("commit_state_unknown", "The catalog could not tell whether the table was made.", { cause });
+  }
+  if (outcome.outcome === "swapped") {
+    deps.memory?.keepPointer(entryText(table), stored.location);
+    return;
+  }
+  await undo();
+  if (outcome.outcome === "done_before") throw new DoneBeforeError();
+  if (outcome.outcome === "exists") throw nameTaken("table", outcome.kind, table);
+  if (outcome.outcome === "location_used") throw locationTaken(location, outcome.by);
+  if (outcome.outcome === "no_namespace") throw noSuchNamespace(table.namespace);
+  throw new LakeError("commit_conflict", `${entryText(table)} was changed or dropped meanwhile; nothing was done.`);
 }
 
 /** GET /v1/namespaces/{namespace}/tables/{table} */
-export async function loadTable(
-  deps: CatalogServerDeps,
-  table: TableIdentifier,
-  query: URLSearchParams,
-  ifNoneMatch: string | null,
-): Promise<Response> {
-  const stored = await loadStored(deps, table);
-  if (ifNoneMatch !== null && ifNoneMatch === etagOf(stored.location)) return new Response(null, { status: 304 });
-  if (query.get("snapshots") !== "refs") return tableResponse(deps, stored);
-  return tableResponse(deps, { ...stored, metadata: withReferencedSnapshots(stored.metadata) });
-}
-
-function withReferencedSnapshots(metadata: TableMetadata): TableMetadata {
-  const referenced = new Set(Object.values(metadata.refs).map((ref) => ref["snapshot-id"]));
-  return { ...metadata, snapshots: metadata.snapshots.filter((snapshot) => referenced.has(snapshot["snapshot-id"])) };
+export async function loadTable(context: RequestContext, table: TableIdentifier): Promise<Response> {
+  const { deps, query, headers } = context;
+  const snapshots = query.get("snapshots") ?? "all";
+  if (snapshots !== "all" && snapshots !== "refs") throw shape.fail(`snapshots must be all or refs, not ${snapshots}.`);
+  const location = await tablePointer(deps, table);
+  const etag = tableEtag(context, location, snapshots);
+  if (matchesEtag(headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers: { etag } });
+  return loadedTable(context, table, location, snapshots);
 }
 
 /** HEAD /v1/namespaces/{namespace}/tables/{table} */
-export async function headTable(deps: CatalogServerDeps, table: TableIdentifier): Promise<Response> {
-  if ((await deps.pointers.tablePointer(table)) === undefined) throw noSuchTable(table);
+export async function headTable({ deps }: RequestContext, table: TableIdentifier): Promise<Response> {
+  await tablePointer(deps, table);
   return new Response(null, { status: 204 });
+}
+
+/** Reads the identifier in a commit's body, which may only repeat the path's. */
+function checkSameTable(body: unknown, table: TableIdentifier): void {
+  const { identifier } = shape.object(body, "body");
+  if (identifier === undefined || identifier === null) return;
+  const named = readIdentifier(identifier, "identifier");
+  if (entryText(named) !== entryText(table)) throw shape.fail(`identifier is not ${entryText(table)}.`);
 }
 
 /** POST /v1/namespaces/{namespace}/tables/{table} */
-export async function updateTable(deps: CatalogServerDeps, table: TableIdentifier, body: unknown): Promise<Response> {
+export async function updateTable(context: RequestContext, table: TableIdentifier): Promise<Response> {
+  const { deps, body } = context;
   checkName(table.name, "A table's name");
+  checkSameTable(body, table);
   const request = parseCommitRequest(body);
-  const stored = await commitTable(deps, table, request, () => chooseLocation(deps, table, { location: undefined }));
-  return jsonResponse({ "metadata-location": stored.location, metadata: stored.metadata });
+  const [stored] = await commitTables(context, [{ table, request, newTableLocation: newLocation(deps, table) }]);
+  return writtenTable(context, table, stored as StoredMetadata);
 }
 
-/** DELETE /v1/namespaces/{namespace}/tables/{table} */
-export async function dropTable(
-  deps: CatalogServerDeps,
-  table: TableIdentifier,
-  query: URLSearchParams,
-): Promise<Response> {
-  const location = await deps.pointers.dropTable(table);
-  if (location === undefined) throw noSuchTable(table);
-  if (query.get("purgeRequested")?.toLowerCase() === "true") await deleteTableFiles(deps, location);
+/** Chooses the location of a table that a commit creates. Errors: `namespace_not_found`. */
+function newLocation(deps: CatalogServerDeps, table: TableIdentifier): () => Promise<string> {
+  return async () => {
+    const properties = await deps.pointers.namespaceProperties(table.namespace);
+    if (properties === undefined) throw noSuchNamespace(table.namespace);
+    return chooseLocation(deps, table, properties, undefined);
+  };
+}
+
+/** POST /v1/transactions/commit */
+export async function commitTransaction(context: RequestContext): Promise<Response> {
+  const { deps, body, caller } = context;
+  const items = shape.array(shape.object(body, "body")["table-changes"], "table-changes");
+  if (items.length === 0) throw shape.fail("table-changes must not be empty.");
+  const changes = items.map((item, index) => {
+    const name = `table-changes[${index}]`;
+    const table = readIdentifier(shape.object(item, name)["identifier"], `${name}.identifier`);
+    return { table, request: parseCommitRequest(item), newTableLocation: newLocation(deps, table) };
+  });
+  requireWriteTo(
+    caller,
+    changes.map(({ table }) => table),
+  );
+  const names = changes.map(({ table }) => entryText(table));
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw shape.fail(`table-changes holds ${twice} twice.`);
+  await commitTables(context, changes);
   return new Response(null, { status: 204 });
 }
 
+/** DELETE /v1/namespaces/{namespace}/tables/{table} */
+export async function dropTable({ deps, query, receipt }: RequestContext, table: TableIdentifier): Promise<Response> {
+  const outcome = await deps.pointers.dropEntry("table", table, receipt);
+  if (outcome.outcome === "done_before") throw new DoneBeforeError();
+  deps.memory?.dropPointer(entryText(table));
+  if (outcome.outcome === "missing") throw noSuchEntry("table", table);
+  const isPurge = query.get("purgeRequested")?.toLowerCase() === "true";
+  if (isPurge) await deleteTableFiles(deps, outcome.metadataLocation);
+  return new Response(null, { status: 204 });
+}
+
+/** POST /v1/namespaces/{namespace}/tables/{table}/unregister */
+export async function unregisterTable(context: RequestContext, table: TableIdentifier): Promise<Response> {
+  const { deps, receipt } = context;
+  const outcome = await deps.pointers.dropEntry("table", table, receipt);
+  if (outcome.outcome === "done_before") throw new DoneBeforeError();
+  deps.memory?.dropPointer(entryText(table));
+  if (outcome.outcome === "missing") throw noSuchEntry("table", table);
+  return loadedTable(context, table, outcome.metadataLocation, "all");
+}
+
 /** POST /v1/namespaces/{namespace}/register */
-export async function registerTable(deps: CatalogServerDeps, namespace: Namespace, body: unknown): Promise<Response> {
-  const json = shape.object(body, "body");
+export async function registerTable(context: RequestContext, namespace: Namespace): Promise<Response> {
+  const { deps } = context;
+  const json = shape.object(context.body, "body");
   const name = shape.string(json["name"], "name");
   checkName(name, "A table's name");
+  const overwrites = shape.boolean(json["overwrite"] ?? false, "overwrite");
   const location = shape.string(json["metadata-location"], "metadata-location");
   checkLocation(deps, location);
+  checkReach(deps, context.caller, location);
   const table = { namespace, name };
-  if ((await deps.pointers.tablePointer(table)) !== undefined) {
-    throw new LakeError("already_exists", `Table already exists: ${tableText(table)}`);
-  }
+  if ((await deps.pointers.namespaceProperties(namespace)) === undefined) throw noSuchNamespace(namespace);
+  const taken = await deps.pointers.findEntry(table);
+  if (taken !== undefined && !(overwrites && taken.kind === "table")) throw nameTaken("table", taken.kind, table);
   const metadata = await readRegistered(deps, location);
-  await checkLocationFree(deps, metadata.location);
-  const outcome = await deps.pointers.createTable(table, location);
-  if (outcome === "no_namespace") throw noSuchNamespace(namespace);
-  if (outcome === "exists") throw new LakeError("already_exists", `Table already exists: ${tableText(table)}`);
-  return tableResponse(deps, { location, metadata });
+  await checkTableFolders(deps, context.caller, undefined, metadata);
+  await addPointer(context, table, { location, metadata }, async () => {}, taken?.metadataLocation);
+  return loadedTable(context, table, location, "all");
 }
 
 async function readRegistered(deps: CatalogServerDeps, location: string): Promise<TableMetadata> {
   try {
-    return await readTableMetadata(deps.io, location);
+    return (await readStored(deps, location)).metadata;
   } catch (cause) {
-    if (cause instanceof LakeError && cause.code === "metadata_invalid") throw shape.fail(cause.message);
+    if (cause instanceof LakeError && cause.status < 500) throw shape.fail(cause.message);
     throw cause;
   }
 }
 
 /** POST /v1/tables/rename */
-export async function renameTable(deps: CatalogServerDeps, body: unknown): Promise<Response> {
+export async function renameTable({ deps, body, caller, receipt }: RequestContext): Promise<Response> {
   const json = shape.object(body, "body");
   const source = readIdentifier(json["source"], "source");
   const destination = readIdentifier(json["destination"], "destination");
-  const outcome = await deps.pointers.renameTable(source, destination);
-  if (outcome === "missing") throw noSuchTable(source);
-  if (outcome === "no_namespace") throw noSuchNamespace(destination.namespace);
-  if (outcome === "exists") throw new LakeError("already_exists", `Table already exists: ${tableText(destination)}`);
+  requireWriteTo(caller, [source, destination]);
+  const outcome = await deps.pointers.renameEntry("table", source, destination, receipt);
+  if (outcome.outcome === "done_before") throw new DoneBeforeError();
+  deps.memory?.dropPointer(entryText(source));
+  if (outcome.outcome === "missing") throw noSuchEntry("table", source);
+  if (outcome.outcome === "no_namespace") throw noSuchNamespace(destination.namespace);
+  if (outcome.outcome === "exists") throw renameTaken(source, destination, outcome.kind);
   return new Response(null, { status: 204 });
 }
 
-function readIdentifier(value: unknown, name: string): TableIdentifier {
-  const json = shape.object(value, name);
-  const identifier = {
-    namespace: shape.strings(json["namespace"], `${name}.namespace`),
-    name: shape.string(json["name"], `${name}.name`),
-  };
-  checkLevels(identifier.namespace);
-  checkName(identifier.name, "A table's name");
-  return identifier;
+/** GET /v1/namespaces/{namespace}/tables/{table}/credentials */
+export async function loadCredentials({ deps, caller }: RequestContext, table: TableIdentifier): Promise<Response> {
+  await tablePointer(deps, table);
+  return jsonResponse({ "storage-credentials": storageCredentials(deps, caller) });
 }
 
-/** POST /v1/namespaces/{namespace}/tables/{table}/metrics: accepted and not kept. */
-export async function reportMetrics(deps: CatalogServerDeps, table: TableIdentifier, body: unknown): Promise<Response> {
-  shape.string(shape.object(body, "body")["report-type"], "report-type");
-  return headTable(deps, table);
+const REPORT_TYPES = new Set(["scan-report", "commit-report"]);
+
+/** POST /v1/namespaces/{namespace}/tables/{table}/metrics: checked here, kept by the front door. */
+export async function reportMetrics(context: RequestContext, table: TableIdentifier): Promise<Response> {
+  const type = shape.string(shape.object(context.body, "body")["report-type"], "report-type");
+  if (!REPORT_TYPES.has(type)) throw shape.fail(`report-type "${type}" is neither scan-report nor commit-report.`);
+  return headTable(context, table);
 }

@@ -1,6 +1,7 @@
 // /catalog/v1/*: the Iceberg REST catalog for other engines, behind our tokens.
 
 import { callUpstream, readBody } from "#http";
+import { CALLER_HEADER, encodeCaller } from "#iceberg";
 import { z } from "@hono/zod-openapi";
 import { dropThroughCatalog, guardCatalogRequest } from "../catalog-guard.ts";
 import type { RouteModule } from "../services.ts";
@@ -45,6 +46,7 @@ export const catalogRoutes: RouteModule = (app, services) => {
         const headers = new Headers(c.req.raw.headers);
         headers.delete("authorization");
         headers.delete("content-length");
+        headers.set(CALLER_HEADER, encodeCaller(c.get("principal")));
         headers.set("x-request-id", c.get("requestId"));
         const { method: verb } = c.req.raw;
         const hasBody = verb !== "GET" && verb !== "HEAD";
