@@ -47,3 +47,4 @@ export { decodeDelta32, decodeDelta64 } from "./delta.ts";
 export { snappyDecompress } from "./snappy.ts";
 export { lz4Decompress } from "./lz4.ts";
 export { COMPRESSION_CODEC, decompressPage } from "./page-compression.ts";
+export { multiplyHigh, xxHash64 } from "./xxhash64.ts";

@@ -27,6 +27,7 @@ export { gather, gatherBatch } from "./gather.ts";
 export { concatBatches, concatVectors, sliceBatch, sliceVector } from "./concat.ts";
 export { batchByteSize, vectorByteSize } from "./size.ts";
 export { decimalToString, stringToDecimal } from "./decimal.ts";
+export { FIELD_ID_KEY } from "./arrow-type.ts";
 export { batchToArrowIpc, type ArrowWriteOptions } from "./arrow-write.ts";
 export { arrowIpcToBatches, readArrowIpc, uuidText, type ArrowContents, type ArrowReadOptions } from "./arrow-read.ts";
 export { wordsToInt64 } from "./int64.ts";

@@ -2,7 +2,7 @@
 // Source: Iceberg docs, "Configuration", write properties.
 
 import { parseSizeBytes } from "#core";
-import type { ParquetCompression, ParquetWriteOptions } from "#parquet";
+import type { BloomFilterColumn, ParquetCompression, ParquetWriteOptions } from "#parquet";
 import { fieldsById, type IcebergSchema } from "./schema.ts";
 import type { TableMetadata } from "./table-metadata.ts";
 
@@ -42,7 +42,6 @@ export function targetFileBytes(properties: Properties): number {
 export function tableWriteOptions(properties: Properties, schema: IcebergSchema): ParquetWriteOptions {
   const rowGroupBytes = sizeProperty(properties, "write.parquet.row-group-size-bytes") ?? MAX_ROW_GROUP_BYTES;
   const pageBytes = sizeProperty(properties, "write.parquet.page-size-bytes");
-  const pageRows = countProperty(properties, "write.parquet.page-row-limit");
   const dictionaryBytes = sizeProperty(properties, "write.parquet.dict-size-bytes");
   const level = countProperty(properties, "write.parquet.compression-level");
   const bloomFilters = bloomFilterColumns(properties, schema);
@@ -50,23 +49,17 @@ export function tableWriteOptions(properties: Properties, schema: IcebergSchema)
     compression: compressionOf(properties["write.parquet.compression-codec"]),
     rowGroupBytes: clamp(rowGroupBytes, MIN_ROW_GROUP_BYTES, MAX_ROW_GROUP_BYTES),
     ...(pageBytes === undefined ? {} : { pageBytes: clamp(pageBytes, MIN_PAGE_BYTES, MAX_PAGE_BYTES) }),
-    ...(pageRows === undefined ? {} : { pageRows }),
     ...(dictionaryBytes === undefined ? {} : { dictionaryBytes }),
     ...(level === undefined ? {} : { compressionLevel: level }),
     ...(bloomFilters.length === 0 ? {} : { bloomFilters }),
   };
 }
 
+const COMPRESSIONS: readonly ParquetCompression[] = ["zstd", "gzip", "brotli", "snappy", "lz4", "uncompressed"];
+
 function compressionOf(codec: string | undefined): ParquetCompression {
   const name = codec?.trim().toLowerCase();
-  return name === "snappy" || name === "gzip" || name === "uncompressed" ? name : "zstd";
-}
-
-/** A bloom filter to write for a column. */
-interface BloomFilterColumn {
-  readonly fieldId: number;
-  readonly falsePositiveRate: number;
-  readonly maxBytes: number;
+  return COMPRESSIONS.find((compression) => compression === name) ?? "zstd";
 }
 
 function bloomFilterColumns(properties: Properties, schema: IcebergSchema): BloomFilterColumn[] {

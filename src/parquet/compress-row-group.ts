@@ -1,4 +1,4 @@
-// A row group that parquet-wasm wrote uncompressed, with its pages compressed and every size and offset corrected.
+// A row group that parquet-wasm wrote, with its pages compressed and checksummed and every size and offset corrected.
 
 import { concatBytes, invariant, stringToUtf8 } from "#core";
 import {
@@ -12,7 +12,7 @@ import {
   thriftStructs,
   type ThriftStruct,
 } from "#codec";
-import { compressPages, type CompressedChunk, type PagePlace } from "./compress-pages.ts";
+import { finishPages, type FinishedChunk, type PageCodec } from "./compress-pages.ts";
 import type { EncodedRowGroup } from "./encode-row-group.ts";
 
 /** Field ids of parquet.thrift that hold sizes or positions. */
@@ -37,30 +37,27 @@ const OFFSET_INDEX_LOCATIONS = 1;
 const LOCATION = { offset: 1, compressedPageSize: 2 } as const;
 
 /**
- * Compresses every chunk that zstd shrinks. Ownership: rewrites and keeps the given thrift; the bytes are new.
+ * Finishes every chunk; see {@link finishPages}. Ownership: rewrites and keeps the given thrift; the bytes are new.
  */
-export function compressRowGroup(encoded: EncodedRowGroup): EncodedRowGroup {
+export function finishRowGroup(encoded: EncodedRowGroup, codec: PageCodec | undefined): EncodedRowGroup {
   const [group] = thriftStructs(encoded.thrift, FILE_ROW_GROUPS);
   if (group === undefined) return encoded;
   const parts: Uint8Array[] = [stringToUtf8("PAR1")];
   let position = 4;
   let uncompressedTotal = 0;
-  const chunks = thriftStructs(group, GROUP.columns);
-  const compressedChunks = chunks.map((chunk) => {
+  const chunks = thriftStructs(group, GROUP.columns).map((chunk) => {
     const metadata = required(thriftStruct(chunk, CHUNK.metadata));
     const dataOffset = required(thriftInteger(metadata, CHUNK_METADATA.dataPageOffset));
-    const start = thriftInteger(metadata, CHUNK_METADATA.dictionaryPageOffset) ?? dataOffset;
+    const offset = thriftInteger(metadata, CHUNK_METADATA.dictionaryPageOffset) ?? dataOffset;
     const length = required(thriftInteger(metadata, CHUNK_METADATA.compressedSize));
-    const bytes = encoded.bytes.subarray(start, start + length);
-    const compressed = compressPages(bytes);
-    if (compressed === undefined) moveChunk(metadata, position - start);
-    else describeChunk(metadata, compressed, position);
+    const storedCodec = required(thriftInteger(metadata, CHUNK_METADATA.codec));
+    const finished = finishPages(encoded.bytes.subarray(offset, offset + length), codec, storedCodec);
+    describeChunk(metadata, finished, position);
     setThriftI64(chunk, CHUNK.fileOffset, 0);
-    const placed = { chunk, compressed, shift: position - start, start: position };
-    const stored = compressed?.bytes ?? bytes;
-    parts.push(stored);
-    position += stored.length;
-    uncompressedTotal += required(thriftInteger(metadata, CHUNK_METADATA.uncompressedSize));
+    const placed = { chunk, finished, start: position };
+    parts.push(finished.bytes);
+    position += finished.bytes.length;
+    uncompressedTotal += finished.uncompressedBytes;
     return placed;
   });
   const dataEnd = position;
@@ -72,12 +69,12 @@ export function compressRowGroup(encoded: EncodedRowGroup): EncodedRowGroup {
     parts.push(bytes);
     position += bytes.length;
   };
-  for (const { chunk, compressed, shift, start } of compressedChunks) {
+  for (const { chunk, finished, start } of chunks) {
     const columnIndex = indexBytes(chunk, encoded.bytes, CHUNK.columnIndexOffset, CHUNK.columnIndexLength);
     if (columnIndex !== undefined) place(chunk, columnIndex, CHUNK.columnIndexOffset, CHUNK.columnIndexLength);
     const offsetIndex = indexBytes(chunk, encoded.bytes, CHUNK.offsetIndexOffset, CHUNK.offsetIndexLength);
     if (offsetIndex === undefined) continue;
-    const moved = moveLocations(offsetIndex, compressed, shift, start);
+    const moved = moveLocations(offsetIndex, finished, start);
     place(chunk, moved, CHUNK.offsetIndexOffset, CHUNK.offsetIndexLength);
   }
   return { ...encoded, bytes: concatBytes(parts), dataEnd };
@@ -88,14 +85,7 @@ function required<T>(value: T | undefined): T {
   return value;
 }
 
-function moveChunk(metadata: ThriftStruct, shift: number): void {
-  for (const id of [CHUNK_METADATA.dataPageOffset, CHUNK_METADATA.dictionaryPageOffset]) {
-    const offset = thriftInteger(metadata, id);
-    if (offset !== undefined) setThriftI64(metadata, id, offset + shift);
-  }
-}
-
-function describeChunk(metadata: ThriftStruct, chunk: CompressedChunk, start: number): void {
+function describeChunk(metadata: ThriftStruct, chunk: FinishedChunk, start: number): void {
   const firstData = chunk.pages.find((page) => !page.isDictionary);
   metadata.set(CHUNK_METADATA.codec, { type: THRIFT_TYPE.i32, value: chunk.codec });
   setThriftI64(metadata, CHUNK_METADATA.uncompressedSize, chunk.uncompressedBytes);
@@ -118,22 +108,14 @@ function indexBytes(
 }
 
 /** An OffsetIndex lists data pages only, in order. */
-function moveLocations(
-  offsetIndex: Uint8Array,
-  chunk: CompressedChunk | undefined,
-  shift: number,
-  start: number,
-): Uint8Array {
+function moveLocations(offsetIndex: Uint8Array, finished: FinishedChunk, start: number): Uint8Array {
   const struct = readThriftStruct(new ByteCursor(offsetIndex));
   const locations = thriftStructs(struct, OFFSET_INDEX_LOCATIONS);
-  const pages = chunk?.pages.filter((page) => !page.isDictionary);
-  invariant(pages === undefined || pages.length === locations.length, "every data page has a location");
+  const pages = finished.pages.filter((page) => !page.isDictionary);
+  invariant(pages.length === locations.length, "every data page has a location");
   for (const [index, location] of locations.entries()) {
-    const page: PagePlace | undefined = pages?.[index];
-    const offset =
-      page === undefined ? required(thriftInteger(location, LOCATION.offset)) + shift : start + page.offset;
-    setThriftI64(location, LOCATION.offset, offset);
-    if (page === undefined) continue;
+    const page = required(pages[index]);
+    setThriftI64(location, LOCATION.offset, start + page.offset);
     location.set(LOCATION.compressedPageSize, { type: THRIFT_TYPE.i32, value: page.length });
   }
   return thriftStructToBytes(struct);

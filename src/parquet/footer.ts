@@ -142,6 +142,9 @@ function parseChunk(struct: ThriftStruct, column: ParquetColumn, sizeBytes: numb
   }
   const encodings = (thriftList(meta, 2)?.items ?? []).map(Number);
   const statistics = readStatistics(thriftStruct(meta, 12), column);
+  const filterOffset = thriftInteger(meta, 14) ?? 0;
+  const filterBytes = thriftInteger(meta, 15) ?? 0;
+  const hasFilter = filterOffset > 0 && filterBytes >= 0 && filterOffset + filterBytes < sizeBytes;
   return {
     offset,
     dictionaryPageOffset: hasDictionary ? dictionaryOffset : undefined,
@@ -150,6 +153,8 @@ function parseChunk(struct: ThriftStruct, column: ParquetColumn, sizeBytes: numb
     codec: thriftInteger(meta, 4) ?? 0,
     encodings,
     valueCount,
+    ...(hasFilter ? { bloomFilterOffset: filterOffset } : {}),
+    ...(hasFilter && filterBytes > 0 ? { bloomFilterBytes: filterBytes } : {}),
     ...statistics,
   };
 }

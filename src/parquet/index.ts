@@ -6,6 +6,7 @@ export {
   type ParquetColumnChunk,
   type ParquetField,
   type ParquetMetadata,
+  type ParquetNode,
   type ParquetRowGroup,
   type PhysicalType,
   type RangeReader,
@@ -13,6 +14,17 @@ export {
 export { readParquetMetadata } from "./footer.ts";
 export { columnStatistics, compareBounds, type ColumnTotals } from "./statistics.ts";
 export { createParquetWriter, encodeParquet, type ParquetWriter } from "./write.ts";
-export { type ParquetCompression, type ParquetWriteOptions } from "./encode-row-group.ts";
+export { type ParquetWriteOptions } from "./encode-row-group.ts";
+export { type ParquetCompression } from "./compress-pages.ts";
+export { type BloomFilterColumn } from "./bloom-columns.ts";
+export {
+  bloomMightHold,
+  bloomProbe,
+  bytesToBloomFilter,
+  chunkMightHold,
+  readBloomFilter,
+  type BloomFilter,
+  type BloomProbe,
+} from "./bloom-filter.ts";
 export { isPromotion, promoteVector } from "./promote.ts";
 export { scanParquet, type ScanBatch, type ScanColumn, type ScanOptions } from "./scan.ts";

@@ -3,7 +3,7 @@
 // | section | content |
 // |---|---|
 // | "PAR1" | |
-// | row groups | each one's column chunks, back to back |
+// | row groups | each one's column chunks, back to back, then its bloom filters |
 // | column indexes | ColumnIndex structs, row group by row group |
 // | offset indexes | OffsetIndex structs, page offsets rebased |
 // | footer | FileMetaData, its length, "PAR1" |
@@ -23,6 +23,7 @@ import {
 import type { EncodedRowGroup } from "./encode-row-group.ts";
 import { parseFooter } from "./footer.ts";
 import type { ParquetField, ParquetMetadata } from "./metadata.ts";
+import { correctSchema, leafPaths } from "./written-schema.ts";
 
 const MAGIC = stringToUtf8("PAR1");
 
@@ -40,9 +41,14 @@ const CHUNK = {
   columnIndexOffset: 6,
   columnIndexLength: 7,
 } as const;
-const CHUNK_METADATA = { dataPageOffset: 9, indexPageOffset: 10, dictionaryPageOffset: 11 } as const;
-const SCHEMA_ELEMENT = { logicalType: 10, fieldId: 9 } as const;
-const LOGICAL_UUID = 14;
+const CHUNK_METADATA = {
+  path: 3,
+  dataPageOffset: 9,
+  indexPageOffset: 10,
+  dictionaryPageOffset: 11,
+  bloomFilterOffset: 14,
+  bloomFilterLength: 15,
+} as const;
 /** RowGroup.ordinal is an i16. */
 const MAX_ORDINAL = 32_767;
 
@@ -73,6 +79,7 @@ export function createFooterMerger(
   const rowGroups: ThriftStruct[] = [];
   const nanCounts: (readonly (number | undefined)[])[] = [];
   const pageIndexes: PageIndexes[] = [];
+  const paths = leafPaths(fields);
 
   return {
     header: MAGIC,
@@ -82,9 +89,10 @@ export function createFooterMerger(
       const [group] = groups;
       invariant(group !== undefined && groups.length === 1, "one row group was encoded");
       const shift = fileOffset - MAGIC.length;
-      for (const chunk of thriftStructs(group, ROW_GROUP.columns)) {
+      for (const [leafIndex, chunk] of thriftStructs(group, ROW_GROUP.columns).entries()) {
         pageIndexes.push(takePageIndexes(chunk, encoded.bytes, shift));
         rebaseChunk(chunk, shift);
+        if (paths !== undefined) setPath(chunk, paths[leafIndex] ?? []);
       }
       setThriftI64(group, ROW_GROUP.fileOffset, fileOffset);
       if (rowGroups.length <= MAX_ORDINAL) {
@@ -93,12 +101,13 @@ export function createFooterMerger(
       numRows += encoded.numRows;
       rowGroups.push(group);
       nanCounts.push(encoded.nanCounts);
-      return encoded.bytes.subarray(MAGIC.length, encoded.dataEnd);
+      const data = encoded.bytes.subarray(MAGIC.length, encoded.dataEnd);
+      return encoded.bloomFilters.length === 0 ? data : withBloomFilters(data, encoded, group, fileOffset);
     },
     finish(fileOffset) {
       const footer = base ?? empty().thrift;
       const indexBytes = placePageIndexes(pageIndexes, fileOffset);
-      annotateUuids(footer, fields);
+      correctSchema(thriftStructs(footer, FILE.schema), fields);
       setThriftI64(footer, FILE.numRows, numRows);
       footer.set(FILE.rowGroups, {
         type: THRIFT_TYPE.list,
@@ -115,6 +124,33 @@ export function createFooterMerger(
       return { bytes, metadata: withNanCounts(metadata, nanCounts) };
     },
   };
+}
+
+/** The row group's bytes with its filters after them, where a file written as a stream does not have to keep them. */
+function withBloomFilters(
+  data: Uint8Array,
+  { bloomFilters }: EncodedRowGroup,
+  group: ThriftStruct,
+  fileOffset: number,
+): Uint8Array {
+  const chunks = thriftStructs(group, ROW_GROUP.columns);
+  let position = fileOffset + data.length;
+  for (const { leafIndex, bytes } of bloomFilters) {
+    const metadata = thriftStruct(chunks[leafIndex] ?? new Map(), CHUNK.metadata);
+    invariant(metadata !== undefined, "a written chunk has metadata");
+    setThriftI64(metadata, CHUNK_METADATA.bloomFilterOffset, position);
+    metadata.set(CHUNK_METADATA.bloomFilterLength, { type: THRIFT_TYPE.i32, value: bytes.length });
+    position += bytes.length;
+  }
+  return concatBytes([data, ...bloomFilters.map(({ bytes }) => bytes)]);
+}
+
+function setPath(chunk: ThriftStruct, path: readonly string[]): void {
+  const items = path.map((name) => stringToUtf8(name));
+  thriftStruct(chunk, CHUNK.metadata)?.set(CHUNK_METADATA.path, {
+    type: THRIFT_TYPE.list,
+    value: { elementType: THRIFT_TYPE.binary, items },
+  });
 }
 
 function rebaseChunk(chunk: ThriftStruct, shift: number): void {
@@ -173,17 +209,6 @@ function placePageIndexes(pageIndexes: readonly PageIndexes[], start: number): U
     place(chunk, offsetIndex, CHUNK.offsetIndexOffset, CHUNK.offsetIndexLength);
   }
   return parts;
-}
-
-/** parquet-wasm writes uuids as bare 16-byte values; Iceberg wants the UUID annotation. */
-function annotateUuids(footer: ThriftStruct, fields: readonly ParquetField[]): void {
-  const uuidIds = new Set(fields.filter((field) => field.type.kind === "uuid").map((field) => field.fieldId));
-  for (const element of thriftStructs(footer, FILE.schema)) {
-    const fieldId = thriftInteger(element, SCHEMA_ELEMENT.fieldId);
-    if (fieldId === undefined || !uuidIds.has(fieldId)) continue;
-    const uuid: ThriftStruct = new Map([[LOGICAL_UUID, { type: THRIFT_TYPE.struct, value: new Map() }]]);
-    element.set(SCHEMA_ELEMENT.logicalType, { type: THRIFT_TYPE.struct, value: uuid });
-  }
 }
 
 /** Replaces the writer's own pairs: its serialized Arrow schema would make Arrow readers see dictionaries. */

@@ -88,6 +88,10 @@ export interface ParquetColumnChunk {
   readonly nullCount: number | undefined;
   /** Known only for chunks that this process has just written; floating point columns. */
   readonly nanCount?: number;
+  /** First byte of the chunk's bloom filter, where it has one. */
+  readonly bloomFilterOffset?: number;
+  /** Length of the filter, header included; older writers do not say. */
+  readonly bloomFilterBytes?: number;
   /**
    * Bounds from min_value and max_value; undefined when absent, not decodable or NaN. Strings are ordered by
    * UTF-8 bytes. `-0` and `+0` are widened: a zero minimum is -0, a zero maximum +0.

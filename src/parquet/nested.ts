@@ -127,7 +127,7 @@ function planPresent(shape: NestedShape, type: DataType, leaves: NestedPlan["lea
       const element = planValue(shape.element, type.element, leaves, `${path}.element`);
       return (all) => {
         const reader = element(all);
-        return { cursors: reader.cursors, read: () => readItems(shape, reader.cursors, reader.read) };
+        return { cursors: reader.cursors, read: () => readItems(shape, reader.cursors, () => reader.read()) };
       };
     }
     case "map": {

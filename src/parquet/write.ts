@@ -51,7 +51,7 @@ export function encodeParquet(
  * Starts a file whose row groups go to `sink` as soon as each is full.
  *
  * Cost: memory of one row group, about five times over while it is encoded. Ownership: the sink may keep its bytes.
- * Errors: `data_invalid` for a null in a required column, `unsupported_operation` for nested and interval columns,
+ * Errors: `data_invalid` for a null in a required field, `unsupported_operation` for columns without a Parquet type,
  * `numeric_out_of_range` for decimals; and what the sink throws. After an error the file is worthless.
  */
 export function createParquetWriter(

@@ -3,7 +3,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { vectorFromScalars, type DataType, type Scalar } from "#columnar";
 import { encodeParquet, readParquetMetadata, scanParquet, type ParquetField } from "#parquet";
-import { bytesReader, scanBatches, scanRows } from "../../support/parquet-files.ts";
+import { bytesReader, scanBatches, scanRows, withDuckDb } from "../../support/parquet-files.ts";
 import { loadParquetWasm } from "../../support/parquet-wasm.ts";
 
 beforeAll(loadParquetWasm);
@@ -207,7 +207,9 @@ test("malformed text reads the same whether it is kept as UTF-8 or decoded", asy
     ["first", "qqqq", "höhe"],
     Array.from({ length: 90 }, (_, i) => (i % 2 === 0 ? "qqqq" : "é")),
   ]) {
-    const bytes = file([["x", 1, { kind: "string" }, values]]).slice();
+    // DuckDB writes no checksums, which would tell.
+    const list = values.map((value) => `'${value}'`).join(", ");
+    const bytes = await withDuckDb((duckdb) => duckdb.copy(`SELECT unnest([${list}]) AS x`, "CODEC uncompressed"));
     for (let i = 0; i < bytes.length - 3; i++) {
       if (bytes.subarray(i, i + 4).every((byte) => byte === 113)) bytes[i + 3] = 0xc3;
     }

@@ -250,7 +250,12 @@ test("what cannot be written is refused with its column's name", () => {
     code: "data_invalid",
     message: expect.stringContaining('"bad"'),
   });
-  expect(refuse({ kind: "list", element: { kind: "int32" } }, [1])).toMatchObject({ code: "unsupported_operation" });
+  expect(refuse({ kind: "list", element: { kind: "interval" } }, [])).toMatchObject({
+    code: "unsupported_operation",
+    message: expect.stringContaining('"bad.element"'),
+  });
+  expect(refuse({ kind: "struct", fields: [] }, {})).toMatchObject({ code: "unsupported_operation" });
+  expect(refuse({ kind: "binary", length: 3 }, new Uint8Array(2))).toMatchObject({ code: "data_invalid" });
   expect(refuse({ kind: "interval" }, { months: 1, days: 0, micros: 0 })).toMatchObject({
     code: "unsupported_operation",
   });
