@@ -36,6 +36,8 @@ export interface DataReader {
    * when the file is missing or no Parquet, `bytes_limit_exceeded`, `storage_unavailable`.
    */
   open(location: string, sizeBytes: number, counters: ReadCounters): Promise<OpenDataFile>;
+  /** Ranged access to any file of the table. Small files are fetched whole, once. Errors: those of {@link open}. */
+  range(location: string, sizeBytes: number, counters: ReadCounters): RangeReader;
 }
 
 /** What a reader works with. */
@@ -78,13 +80,18 @@ export function createDataReader(deps: DataReaderDeps): DataReader {
     });
   }
 
+  function range(location: string, sizeBytes: number, counters: ReadCounters): RangeReader {
+    const ranged: RangeReader = {
+      sizeBytes,
+      read: (offset, length) => fetchRange(location, counters, offset, length),
+    };
+    return sizeBytes <= WHOLE_FILE_BYTES ? wholeFileReader(ranged) : ranged;
+  }
+
   return {
+    range,
     async open(location, sizeBytes, counters) {
-      const ranged: RangeReader = {
-        sizeBytes,
-        read: (offset, length) => fetchRange(location, counters, offset, length),
-      };
-      const reader = sizeBytes <= WHOLE_FILE_BYTES ? wholeFileReader(ranged) : ranged;
+      const reader = range(location, sizeBytes, counters);
       const remembered = deps.footers.get(location);
       if (remembered !== undefined) return { metadata: remembered, reader };
       const metadata = await readParquetMetadata(reader);

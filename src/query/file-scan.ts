@@ -1,9 +1,26 @@
 // Reads the surviving files of a scan: row groups pruned by their statistics, only the wanted columns, several units
 // ahead, columns matched by field id.
 
-import { BATCH_ROWS, constantVector, type Batch, type DataType, type Scalar } from "#columnar";
-import { specById, type DataFile, type TableMetadata } from "#iceberg";
-import { scanParquet, type ParquetColumn, type ParquetMetadata, type ParquetRowGroup } from "#parquet";
+import { BATCH_ROWS, type Batch, type DataType, type Scalar } from "#columnar";
+import {
+  createFileProjection,
+  createRowDeletesLoader,
+  fileConstants,
+  isDeletionVector,
+  type DataFile,
+  type FileProjection,
+  type RowDeletes,
+  type RowDeletesLoader,
+  type ScanFile,
+  type TableMetadata,
+} from "#iceberg";
+import {
+  scanParquet,
+  type ParquetColumn,
+  type ParquetMetadata,
+  type ParquetRowGroup,
+  type RangeReader,
+} from "#parquet";
 import type { ScanStatistics } from "#sql";
 import type { DataReader, OpenDataFile } from "./data-reader.ts";
 import { isComparable, mightMatch, matchesValue, type FieldPredicate } from "./field-predicate.ts";
@@ -26,52 +43,137 @@ export interface ScanColumn {
 /** What to read of which files. */
 export interface FileScan {
   readonly metadata: TableMetadata;
-  readonly files: readonly DataFile[];
+  readonly files: readonly ScanFile[];
   readonly columns: readonly ScanColumn[];
   readonly predicates: readonly FieldPredicate[];
   /** Rows wanted at most, when known: reads less ahead. */
   readonly limit: number | undefined;
+  /** Batches tell where their rows lie. */
+  readonly positions?: boolean;
   readonly statistics: ScanStatistics;
   readonly reader: DataReader;
   readonly signal: AbortSignal;
 }
 
-/** Streams the rows of the files in file order. Memory: {@link MAX_BYTES_AHEAD} or the largest row group. */
-export function scanFiles(scan: FileScan): AsyncIterable<Batch> {
-  if (scan.columns.length === 0) return countRows(scan);
-  // A limit is often met by the first batches: what lies further ahead may never be needed.
-  const maxUnits = scan.limit === undefined ? MAX_UNITS_AHEAD : 2;
-  return prefetchUnits(fileUnits(scan, maxUnits), { maxUnits, maxBytes: MAX_BYTES_AHEAD });
+/** Live rows of one file. */
+export interface ScannedBatch extends Batch {
+  /** Index into the scan's files. */
+  readonly file: number;
+  /** Positions of the rows in the file, ascending; only when the scan asks for them. */
+  readonly positions?: Int32Array;
 }
 
-/** No column is wanted: the manifest's row counts answer without reading the files. */
-async function* countRows(scan: FileScan): AsyncGenerator<Batch, void, undefined> {
-  for (const file of scan.files) {
+/**
+ * Streams the live rows of the files in file order. Memory: {@link MAX_BYTES_AHEAD} or the largest row group, and what
+ * deletes take. Errors: those of the reader and of loading deletes.
+ */
+export function scanFiles(scan: FileScan): AsyncIterable<ScannedBatch> {
+  const deletes = createRowDeletesLoader(
+    { open: (location, sizeBytes) => openShared(scan, location, sizeBytes) },
+    scan.metadata,
+  );
+  if (scan.columns.length === 0 && scan.positions !== true) return countRows(scan, deletes);
+  // A limit is often met by the first batches: what lies further ahead may never be needed.
+  const maxUnits = scan.limit === undefined ? MAX_UNITS_AHEAD : 2;
+  return prefetchUnits(fileUnits(scan, scan.files.entries(), deletes, maxUnits), {
+    maxUnits,
+    maxBytes: MAX_BYTES_AHEAD,
+  });
+}
+
+/** Readers of delete files by scan: the vectors of many data files lie in one small file. */
+const sharedReaders = new WeakMap<FileScan, Map<string, RangeReader>>();
+/** Delete files that stay open for a scan; the small ones among them are held whole. */
+const MAX_SHARED_READERS = 16;
+
+function openShared(scan: FileScan, location: string, sizeBytes: number): RangeReader {
+  const readers = sharedReaders.get(scan) ?? new Map<string, RangeReader>();
+  sharedReaders.set(scan, readers);
+  const known = readers.get(location);
+  if (known !== undefined) return known;
+  const reader = scan.reader.range(location, sizeBytes, scan.statistics);
+  readers.set(location, reader);
+  for (const oldest of readers.keys()) {
+    if (readers.size <= MAX_SHARED_READERS) break;
+    readers.delete(oldest);
+  }
+  return reader;
+}
+
+/**
+ * No column is wanted: row counts answer without reading the data files. A manifest gives the rows of a file and of a
+ * deletion vector; position deletes are read, and equality deletes need the columns they compare.
+ */
+async function* countRows(scan: FileScan, deletes: RowDeletesLoader): AsyncGenerator<ScannedBatch, void, undefined> {
+  for (const entry of scan.files.entries()) {
     scan.signal.throwIfAborted();
-    for (let left = file.recordCount; left > 0; left -= BATCH_ROWS) {
-      yield { rowCount: Math.min(left, BATCH_ROWS), columns: [] };
+    const [index, file] = entry;
+    if (file.deletes.some(({ deleteFile }) => deleteFile.content === 2)) {
+      yield* prefetchUnits(fileUnits(scan, [entry], deletes, 1), { maxUnits: 1, maxBytes: MAX_BYTES_AHEAD });
+      continue;
+    }
+    for (let left = await countLiveRows(file, deletes); left > 0; left -= BATCH_ROWS) {
+      yield { rowCount: Math.min(left, BATCH_ROWS), columns: [], file: index };
     }
   }
 }
 
-async function* fileUnits(scan: FileScan, maxUnits: number): AsyncGenerator<ScanUnit, void, undefined> {
+/** Rows left by position deletes and vectors. */
+async function countLiveRows(file: ScanFile, deletes: RowDeletesLoader): Promise<number> {
+  const { recordCount } = file.dataFile;
+  const [only, ...others] = file.deletes;
+  if (only === undefined) return recordCount;
+  if (others.length === 0 && isDeletionVector(only.deleteFile)) return recordCount - only.deleteFile.recordCount;
+  let deleted = 0;
+  (await deletes.load(file))?.positions.forEachIn(0, recordCount, () => {
+    deleted += 1;
+  });
+  return recordCount - deleted;
+}
+
+/** A file ready to be read. */
+interface OpenedFile {
+  readonly index: number;
+  readonly file: ScanFile;
+  readonly open: OpenDataFile;
+  readonly deletes: RowDeletes | undefined;
+}
+
+async function* fileUnits(
+  scan: FileScan,
+  files: Iterable<readonly [number, ScanFile]>,
+  deletes: RowDeletesLoader,
+  maxUnits: number,
+): AsyncGenerator<ScanUnit<ScannedBatch>, void, undefined> {
   const footersAhead = Math.min(MAX_FOOTERS_AHEAD, maxUnits);
-  const opened = mapAhead(scan.files, footersAhead, async (file) => ({
-    file,
-    open: await scan.reader.open(file.filePath, file.fileSizeBytes, scan.statistics),
-  }));
-  for await (const { file, open } of opened) {
+  const opened = mapAhead([...files], footersAhead, async ([index, file]): Promise<OpenedFile> => {
+    const { filePath, fileSizeBytes } = file.dataFile;
+    const opening = scan.reader.open(filePath, fileSizeBytes, scan.statistics);
+    // Both travel at once; a failure of either ends the scan.
+    const [open, loaded] = await Promise.all([opening, deletes.load(file)]);
+    return { index, file, open, deletes: loaded };
+  });
+  for await (const each of opened) {
     scan.signal.throwIfAborted();
-    yield* rowGroupUnits(scan, file, open);
+    yield* rowGroupUnits(scan, each);
   }
 }
 
-function* rowGroupUnits(scan: FileScan, file: DataFile, { metadata, reader }: OpenDataFile): Generator<ScanUnit> {
+function* rowGroupUnits(scan: FileScan, opened: OpenedFile): Generator<ScanUnit<ScannedBatch>> {
   const { statistics } = scan;
+  const { dataFile } = opened.file;
+  const { metadata } = opened.open;
   // Planning counted the file's row groups by its split offsets.
-  statistics.rowGroupsTotal += metadata.rowGroups.length - plannedRowGroups(file);
-  const constants = partitionConstants(scan.metadata, file);
+  statistics.rowGroupsTotal += metadata.rowGroups.length - plannedRowGroups(dataFile);
+  const constants = fileConstants(scan.metadata, dataFile);
   const leaves = leavesByFieldId(metadata);
+  const projection = createFileProjection({
+    metadata: scan.metadata,
+    file: opened.file,
+    parquet: metadata,
+    columns: scan.columns,
+    deletes: opened.deletes,
+  });
   let filesScanned = 0;
   for (const [index, rowGroup] of metadata.rowGroups.entries()) {
     const failing = scan.predicates.find((predicate) => !rowGroupMightMatch(predicate, rowGroup, leaves, constants));
@@ -84,42 +186,48 @@ function* rowGroupUnits(scan: FileScan, file: DataFile, { metadata, reader }: Op
       filesScanned = 1;
       statistics.filesScanned += 1;
     }
-    const wanted = new Set(scan.columns.map((column) => column.fieldId));
+    const wanted = new Set(projection.scanColumns.map((column) => ("fieldId" in column ? column.fieldId : -1)));
     const estimatedBytes = rowGroup.columns.reduce((sum, chunk, leaf) => {
       const fieldId = metadata.columns[leaf]?.rootFieldId;
       return fieldId !== undefined && wanted.has(fieldId) ? sum + chunk.compressedBytes : sum;
     }, 0);
     yield {
       estimatedBytes,
-      open: () => readRowGroup(scan, { metadata, reader }, index, constants),
+      open: () => readRowGroup(scan, opened, projection, index, constants),
     };
   }
 }
 
 async function* readRowGroup(
   scan: FileScan,
-  { metadata, reader }: OpenDataFile,
+  { index, open: { metadata, reader } }: OpenedFile,
+  projection: FileProjection,
   rowGroup: number,
   constants: ReadonlyMap<number, Scalar>,
-): AsyncGenerator<Batch, void, undefined> {
+): AsyncGenerator<ScannedBatch, void, undefined> {
   const equals = wantedText(scan, constants);
   const batches = scanParquet(reader, metadata, {
-    columns: scan.columns.map(({ fieldId, type }) => ({ fieldId, type })),
+    columns: projection.scanColumns,
     rowGroups: [rowGroup],
     keepText: true,
     ...(equals === undefined ? {} : { equals }),
     signal: scan.signal,
   });
-  const present = new Set(metadata.columns.map((column) => column.rootFieldId));
-  for await (const batch of batches) {
-    scan.statistics.rowsScanned += batch.rowCount;
-    const columns = batch.columns.map((vector, index) => {
-      const { fieldId, type } = scan.columns[index] as ScanColumn;
-      const constant = constants.get(fieldId);
-      return constant === undefined || present.has(fieldId) ? vector : constantVector(type, constant, batch.rowCount);
-    });
-    yield { rowCount: batch.rowCount, columns };
+  for await (const scanned of batches) {
+    scan.statistics.rowsScanned += scanned.rowCount;
+    const { batch, rows } = projection.project(scanned);
+    if (batch.rowCount === 0) continue;
+    const positions = scan.positions === true ? { positions: positionsOf(scanned, rows) } : {};
+    yield { ...batch, file: index, ...positions };
   }
+}
+
+function positionsOf(
+  { rowCount, firstRow }: { readonly rowCount: number; readonly firstRow: number },
+  rows: Int32Array | undefined,
+): Int32Array {
+  if (rows !== undefined) return rows.map((row) => row + firstRow);
+  return Int32Array.from({ length: rowCount }, (_, row) => row + firstRow);
 }
 
 /** A text that a column of every wanted row equals. The filter above drops the other rows whatever they hold. */
@@ -142,18 +250,6 @@ function wantedText(
 /** Row groups of a file as its manifest entry tells; every file has at least one. */
 export function plannedRowGroups(file: DataFile): number {
   return Math.max(1, file.splitOffsets.length);
-}
-
-/**
- * Values of columns that the file itself may lack: identity partition columns have them in the manifest (Iceberg
- * specification, "Column Projection").
- */
-function partitionConstants(metadata: TableMetadata, file: DataFile): ReadonlyMap<number, Scalar> {
-  const constants = new Map<number, Scalar>();
-  for (const [index, field] of specById(metadata, file.specId).fields.entries()) {
-    if (field.transform === "identity") constants.set(field["source-id"], file.partition[index] ?? null);
-  }
-  return constants;
 }
 
 function leavesByFieldId(metadata: ParquetMetadata): ReadonlyMap<number, ParquetColumn> {

@@ -1,6 +1,6 @@
 // A data table as the SQL engine sees it: its current state with fresh rows, or one of its snapshots without.
 
-import { LakeError, required, sha256Hex, tableNameToString } from "#core";
+import { required, sha256Hex, tableNameToString } from "#core";
 import type { Batch, TypeKind } from "#columnar";
 import {
   schemaToColumns,
@@ -113,9 +113,6 @@ interface ScanParts {
 
 async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCatalogDeps): Promise<PlannedScan> {
   const { name, predicates, view, plan } = parts;
-  if (plan.deleteFiles > 0) {
-    throw new LakeError("unsupported_operation", `${name} has delete files, which are not applied here.`);
-  }
   const columns = request.columns.map((index) => required(parts.columns[index], `column ${index} of ${name}`));
   if (columns.some(({ type }) => NESTED.has(type.kind))) deps.initNestedColumns();
   const fresh = selectFresh(view.fresh, columns, predicates);
@@ -135,7 +132,7 @@ async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCat
       const { limit } = request;
       yield* scanFiles({
         metadata,
-        files: plan.files.map(({ dataFile }) => dataFile),
+        files: plan.files,
         columns,
         predicates,
         limit,

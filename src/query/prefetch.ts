@@ -3,10 +3,10 @@
 import type { Batch } from "#columnar";
 
 /** A piece of a scan that is read by itself: a row group of one file. */
-export interface ScanUnit {
+export interface ScanUnit<B extends Batch = Batch> {
   /** Bytes it holds in memory while it is read, estimated. */
   readonly estimatedBytes: number;
-  open(): AsyncIterable<Batch>;
+  open(): AsyncIterable<B>;
 }
 
 /** How far ahead to read. */
@@ -17,10 +17,10 @@ export interface PrefetchBounds {
   readonly maxBytes: number;
 }
 
-interface StartedUnit {
+interface StartedUnit<B> {
   readonly estimatedBytes: number;
-  readonly iterator: AsyncIterator<Batch>;
-  pending: Promise<IteratorResult<Batch, unknown>>;
+  readonly iterator: AsyncIterator<B>;
+  pending: Promise<IteratorResult<B, unknown>>;
 }
 
 /**
@@ -29,12 +29,12 @@ interface StartedUnit {
  * Ownership: leaving the iteration early returns every started unit's iterator. Errors: those of a unit, when its
  * turn comes.
  */
-export async function* prefetchUnits(
-  units: AsyncIterable<ScanUnit>,
+export async function* prefetchUnits<B extends Batch>(
+  units: AsyncIterable<ScanUnit<B>>,
   bounds: PrefetchBounds,
-): AsyncGenerator<Batch, void, undefined> {
+): AsyncGenerator<B, void, undefined> {
   const source = units[Symbol.asyncIterator]();
-  const started: StartedUnit[] = [];
+  const started: StartedUnit<B>[] = [];
   let heldBytes = 0;
   let exhausted = false;
   let filling: Promise<void> | undefined;
