@@ -3,28 +3,32 @@
 import {
   LakeError,
   parseTableName,
-  required,
   tableNameToString,
   type Clock,
   type RandomSource,
   type TableIdentifier,
 } from "#core";
 import { isInBucket } from "#storage";
-import { IcebergRestCatalog, type CommitTableRequest, type CreateTableRequest } from "iceberg-js";
+import { IcebergRestCatalog, type CreateTableRequest } from "iceberg-js";
 import { isAbsentNamespace } from "./all-tables.ts";
-import { createAppend } from "./append-files.ts";
 import { catalogError, createExactFetch, createPatientFetch, toExactJson } from "./catalog-transport.ts";
-import type { CommitAttempt } from "./commit-loop.ts";
-import { expireTableSnapshots, type ExpireOptions, type ExpireReport } from "./expire-snapshots.ts";
+import { commitChanges } from "./catalog-commit.ts";
+import { runCommits } from "./commit-loop.ts";
 import type { FileIO } from "./file-io.ts";
 import { parseTableMetadata } from "./metadata-json.ts";
-import { createRewrite } from "./rewrite-files.ts";
-import { planTableScan } from "./scan-plan.ts";
-import { createReplaceSortOrder, createUpdateProperties, createUpdateSpec } from "./table-changes.ts";
 import type { TableMemory } from "./table-memory.ts";
 import type { TableDeps } from "./table-deps.ts";
-import { currentSchema, currentSnapshot, defaultSortOrder, defaultSpec, type TableMetadata } from "./table-metadata.ts";
-import type { CatalogClient, CreateTableDefinition, LiveDataFile, Table } from "./table.ts";
+import type {
+  CatalogClient,
+  CatalogCommitOutcome,
+  CommitOptions,
+  CreateTableDefinition,
+  LiveDataFile,
+  Table,
+  Transaction,
+} from "./table.ts";
+import { createTable } from "./table-handle.ts";
+import { createCatalogTransaction, transactionParts } from "./transaction.ts";
 
 /** Where the catalog is and how to reach it. */
 export interface CatalogClientOptions {
@@ -58,23 +62,32 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
     io: options.io,
     clock: options.clock,
     random: options.random,
-    commitDeps: (identifier) => ({
-      ...options,
-      reload: () => loadTable(identifier),
-      async send(attempt) {
-        const reply = await rest.commitTable(toRestIdentifier(identifier), commitBody(attempt));
-        return tableOfReply(deps, identifier, reply);
-      },
-    }),
+    commit: {
+      clock: options.clock,
+      random: options.random,
+      sleep: options.sleep,
+      reload: (identifier) => loadTable(identifier),
+      send: (changes) =>
+        commitChanges(
+          {
+            ...options,
+            rest,
+            load: (identifier) => loadTable(identifier),
+            toTable: (identifier, reply) => tableOfReply(deps, identifier, reply),
+          },
+          changes,
+        ),
+    },
     reload: (identifier) => loadTable(identifier),
+    loadHistory: async (identifier) => (await loadTable(identifier, "all")).metadata,
   };
 
-  async function loadTable(identifier: TableIdentifier): Promise<Table> {
-    const key = JSON.stringify([identifier.namespace, identifier.name]);
+  async function loadTable(identifier: TableIdentifier, snapshots = options.snapshots): Promise<Table> {
+    const key = JSON.stringify([identifier.namespace, identifier.name, snapshots]);
     const remembered = options.tables?.get(key);
     const reply = await guard(
       rest.loadTableResult(toRestIdentifier(identifier), {
-        ...(options.snapshots === undefined ? {} : { snapshots: options.snapshots }),
+        ...(snapshots === undefined ? {} : { snapshots }),
         ...(remembered === undefined ? {} : { ifNoneMatch: remembered.etag }),
       }),
     );
@@ -142,7 +155,7 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
       } while (pageToken !== undefined);
       return found;
     },
-    loadTable: (table) => loadTable(toIdentifier(table)),
+    loadTable: (table, load = {}) => loadTable(toIdentifier(table), load.snapshots ?? options.snapshots),
     async createTable(definition, { ifNotExists = false } = {}) {
       const { identifier } = definition;
       try {
@@ -161,7 +174,24 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
       await guard(rest.dropTable(toRestIdentifier(toIdentifier(table)), { purge }));
     },
     tableExists: (table) => guard(rest.tableExists(toRestIdentifier(toIdentifier(table)))),
+    transaction: () => createCatalogTransaction((transactions, limits) => commitTransaction(transactions, limits)),
+    commitTransaction,
   };
+
+  async function commitTransaction(
+    transactions: readonly Transaction[],
+    limits?: CommitOptions,
+  ): Promise<CatalogCommitOutcome> {
+    const targets = transactions.map((transaction) => {
+      const { start, plan } = transactionParts(transaction);
+      return { table: start, plan };
+    });
+    const names = targets.map(({ table }) => tableNameToString(table.identifier));
+    if (new Set(names).size !== names.length) {
+      throw new LakeError("invalid_option", "A table can have one transaction only in a commit of several.");
+    }
+    return runCommits(deps.commit, targets, limits?.attempts);
+  }
 }
 
 async function guard<T>(call: Promise<T>): Promise<T> {
@@ -195,11 +225,6 @@ function checkReachable({ identifier, metadata }: Table, bucket: string | undefi
   );
 }
 
-/** The library types ids as number; raw JSON numbers keep them exact on the wire. */
-function commitBody(attempt: CommitAttempt): CommitTableRequest {
-  return toExactJson({ requirements: attempt.requirements, updates: attempt.updates }) as CommitTableRequest;
-}
-
 function createBody(definition: CreateTableDefinition): CreateTableRequest {
   return toExactJson({
     name: definition.identifier.name,
@@ -217,40 +242,6 @@ function tableOfReply(
   reply: { readonly metadata: unknown; readonly "metadata-location"?: string },
 ): Table {
   return createTable(deps, identifier, parseTableMetadata(reply.metadata), reply["metadata-location"] ?? "");
-}
-
-function createTable(
-  deps: TableDeps,
-  identifier: TableIdentifier,
-  metadata: TableMetadata,
-  metadataLocation: string,
-): Table {
-  const table: Table = {
-    identifier,
-    metadata,
-    metadataLocation,
-    schema: () => currentSchema(metadata),
-    spec: () => defaultSpec(metadata),
-    sortOrder: () => defaultSortOrder(metadata),
-    currentSnapshot: () => currentSnapshot(metadata),
-    refresh: () => deps.reload(identifier),
-    newAppend: () => createAppend(deps, table),
-    newRewrite: () => createRewrite(deps, table),
-    updateProperties: () => createUpdateProperties(deps, table),
-    updateSpec: () => createUpdateSpec(deps, table),
-    replaceSortOrder: () => createReplaceSortOrder(deps, table),
-    planScan: (options) => planTableScan(deps.io, metadata, options),
-  };
-  depsByTable.set(table, deps);
-  return table;
-}
-
-/** How to reach the catalog and the files of a table that this module made. */
-const depsByTable = new WeakMap<Table, TableDeps>();
-
-/** Expires old snapshots of a table loaded through a catalog client. See expireTableSnapshots. */
-export async function expireSnapshots(table: Table, options: ExpireOptions): Promise<ExpireReport> {
-  return expireTableSnapshots(required(depsByTable.get(table), "the table's catalog"), table, options);
 }
 
 /** Every live data file of a snapshot, the current one by default. Errors: as Table.planScan. */

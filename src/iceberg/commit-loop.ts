@@ -1,15 +1,16 @@
-// The client's half of every commit: prepare against a base, send, and on failure find out what happened.
+// The client's half of every commit: prepare against a base, send, and on failure find out what happened. A commit is of
+// one table or of several together; the catalog applies all of it or nothing.
 
-import { LakeError, type Clock, type RandomSource } from "#core";
+import { LakeError, type Clock, type RandomSource, type TableIdentifier } from "#core";
 import { catalogError, classifyCommitFailure } from "./catalog-transport.ts";
-import type { TableMetadata } from "./table-metadata.ts";
-import { MAIN_BRANCH } from "./table-metadata.ts";
+import { MAIN_BRANCH, findSnapshot, type TableMetadata } from "./table-metadata.ts";
 import type { TableRequirement, TableUpdate } from "./table-update.ts";
-import type { CommitOutcome, Table } from "./table.ts";
+import type { CatalogCommitOutcome, CommitOutcome, Table } from "./table.ts";
 
 /** What is sent for one attempt. */
 export interface CommitAttempt {
   readonly requirements: readonly TableRequirement[];
+  /** None at all when the base needs no change: then nothing is sent for the table. */
   readonly updates: readonly TableUpdate[];
 }
 
@@ -19,12 +20,20 @@ export interface CommitPlan {
   prepare(base: TableMetadata): Promise<CommitAttempt | { readonly conflict: string }>;
   /** Whether the metadata holds the change already, so that a lost answer is found again. */
   isApplied(metadata: TableMetadata): boolean;
-  /** The snapshot the change makes, if any. Commits with one require main to be at the base's snapshot. */
-  readonly snapshotId?: bigint;
+  /** The snapshot the change makes, if any. Commits with one require their branch to be at the base's snapshot. */
+  readonly snapshotId?: bigint | undefined;
+  /** The branch that snapshot goes to; default main. */
+  readonly branch?: string;
   /** Called once nothing of this change can get into the table: deletes what was written. */
   discard(): Promise<void>;
   /** Called once the change is in: deletes what lost attempts wrote. */
   finish(metadata: TableMetadata): Promise<void>;
+}
+
+/** A table's part of a commit. */
+export interface CommitChange {
+  readonly table: TableIdentifier;
+  readonly attempt: CommitAttempt;
 }
 
 /** What the loop needs from its surroundings. */
@@ -32,95 +41,161 @@ export interface CommitDeps {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly sleep: (ms: number) => Promise<void>;
-  /** Sends one commit. Rejects as iceberg-js does. */
-  readonly send: (attempt: CommitAttempt) => Promise<Table>;
-  readonly reload: () => Promise<Table>;
+  /** Sends one commit; the tables after it in the order given. Rejects as iceberg-js does. */
+  readonly send: (changes: readonly CommitChange[]) => Promise<readonly Table[]>;
+  readonly reload: (table: TableIdentifier) => Promise<Table>;
 }
 
-/** Attempts in all unless the caller says otherwise. */
+/** A table to change and how. */
+export interface CommitTarget {
+  readonly table: Table;
+  readonly plan: CommitPlan;
+}
+
+/** Attempts in all unless the caller or the table says otherwise. */
 const DEFAULT_ATTEMPTS = 5;
+/** Property of the number of attempts after the first. */
+const RETRIES_PROPERTY = "commit.retry.num-retries";
 /** Upper bound of the first wait; doubles each time. */
 const BASE_DELAY_MS = 100;
 const MAX_DELAY_MS = 5000;
 
+/** Commits a plan of one table. See {@link runCommits}. */
+export async function runCommit(
+  deps: CommitDeps,
+  table: Table,
+  plan: CommitPlan,
+  attempts?: number,
+): Promise<CommitOutcome> {
+  const outcome = await runCommits(deps, [{ table, plan }], attempts);
+  if (outcome.outcome !== "committed") return outcome;
+  const after = outcome.tables[0] ?? table;
+  // A change that turned out to change no file has made no snapshot.
+  const made = findSnapshot(after.metadata, plan.snapshotId)?.["snapshot-id"];
+  return { outcome: "committed", table: after, ...(made === undefined ? {} : { snapshotId: made }) };
+}
+
 /**
- * Commits a plan. A lost race is prepared again on the new base. After an unknown outcome the table is reloaded: the
- * change is in if it is seen there; it can no longer get in once main has left the base it required; otherwise the
- * same change, with the same snapshot id, is sent again, which the catalog can apply once at most.
+ * Commits plans of different tables together. A lost race is prepared again on the new bases. After an unknown outcome
+ * the tables are reloaded: the change is in if it is seen there; it can no longer get in once a branch has left the
+ * snapshot it required; otherwise the same change, with the same snapshot ids, is sent again, which the catalog can
+ * apply once at most.
  *
  * Errors: the catalog's refusal of the request itself; then nothing was committed and written files were deleted.
  * Concurrency: the catalog's pointer swap is the commit point.
  */
-export async function runCommit(
+export async function runCommits(
   deps: CommitDeps,
-  start: Table,
-  plan: CommitPlan,
-  attempts: number = DEFAULT_ATTEMPTS,
-): Promise<CommitOutcome> {
-  let table = start;
+  targets: readonly CommitTarget[],
+  attempts: number = defaultAttempts(targets),
+): Promise<CatalogCommitOutcome> {
+  const plans = targets.map(({ plan }) => plan);
+  let tables: readonly Table[] = targets.map(({ table }) => table);
   let lastReason = "the table kept changing";
-  /** An attempt without an answer: it may still get in while main is where it required it to be. */
-  let unanswered: { readonly error: LakeError; readonly requiredHead: bigint | undefined } | undefined;
+  /** An attempt without an answer: it may still get in while every branch is where it required it to be. */
+  let unanswered: { readonly error: LakeError; readonly heads: readonly (bigint | undefined)[] } | undefined;
 
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    const prepared = await prepareOrDiscard(plan, table.metadata, unanswered !== undefined);
+    const prepared = await prepareOrDiscard(plans, tables, unanswered !== undefined);
     if ("conflict" in prepared) {
       lastReason = prepared.conflict;
       break;
     }
     try {
-      return await committed(plan, await deps.send(prepared));
+      return await committed(plans, await sendChanges(deps, tables, prepared));
     } catch (cause) {
       const error = catalogError(cause);
       const meaning = classifyCommitFailure(error);
       if (meaning === "rejected" && unanswered === undefined) {
-        await plan.discard();
+        await discardAll(plans);
         throw error;
       }
       lastReason = error.message;
-      if (meaning === "unknown") unanswered = { error, requiredHead: headOf(table.metadata) };
+      if (meaning === "unknown") unanswered = { error, heads: headsOf(plans, tables) };
     }
     await deps.sleep(deps.random.nextUnit() * Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (attempt - 1)));
-    const reloaded = await reloadOrKeep(deps, table);
-    if (plan.isApplied(reloaded.metadata)) return committed(plan, reloaded);
-    if (plan.snapshotId !== undefined && headOf(reloaded.metadata) !== unanswered?.requiredHead) unanswered = undefined;
-    table = reloaded;
+    tables = await Promise.all(tables.map((table) => reloadOrKeep(deps, table)));
+    if (plans.every((plan, index) => plan.isApplied((tables[index] as Table).metadata))) {
+      return committed(plans, tables);
+    }
+    if (unanswered !== undefined && hasMoved(plans, unanswered.heads, headsOf(plans, tables))) unanswered = undefined;
   }
   if (unanswered !== undefined) return { outcome: "unknown", error: unanswered.error };
-  await plan.discard();
+  await discardAll(plans);
   return { outcome: "conflict", reason: lastReason };
 }
 
-function headOf(metadata: TableMetadata): bigint | undefined {
-  return metadata.refs[MAIN_BRANCH]?.["snapshot-id"];
+function defaultAttempts(targets: readonly CommitTarget[]): number {
+  const retries = targets.map(({ table }) => Number(table.metadata.properties[RETRIES_PROPERTY] ?? Number.NaN));
+  const valid = retries.filter((count) => Number.isInteger(count) && count >= 0);
+  return valid.length === 0 ? DEFAULT_ATTEMPTS : Math.max(...valid) + 1;
 }
 
-async function committed(plan: CommitPlan, table: Table): Promise<CommitOutcome> {
-  await plan.finish(table.metadata);
-  return {
-    outcome: "committed",
-    table,
-    ...(plan.snapshotId === undefined ? {} : { snapshotId: plan.snapshotId }),
-  };
+/** Sends the tables that change; the others are answered as they are. */
+async function sendChanges(
+  deps: CommitDeps,
+  tables: readonly Table[],
+  prepared: readonly CommitAttempt[],
+): Promise<readonly Table[]> {
+  const changes = tables.flatMap((table, index): CommitChange[] => {
+    const attempt = prepared[index] as CommitAttempt;
+    return attempt.updates.length === 0 ? [] : [{ table: table.identifier, attempt }];
+  });
+  if (changes.length === 0) return tables;
+  const sent = await deps.send(changes);
+  let next = 0;
+  return tables.map((table, index) => {
+    if ((prepared[index] as CommitAttempt).updates.length === 0) return table;
+    next += 1;
+    return sent[next - 1] ?? table;
+  });
+}
+
+function headsOf(plans: readonly CommitPlan[], tables: readonly Table[]): (bigint | undefined)[] {
+  return plans.map((plan, index) => tables[index]?.metadata.refs[plan.branch ?? MAIN_BRANCH]?.["snapshot-id"]);
+}
+
+/** Whether a branch that an attempt pinned is elsewhere now. */
+function hasMoved(
+  plans: readonly CommitPlan[],
+  required: readonly (bigint | undefined)[],
+  now: readonly (bigint | undefined)[],
+): boolean {
+  return plans.some((plan, index) => plan.snapshotId !== undefined && required[index] !== now[index]);
+}
+
+async function committed(plans: readonly CommitPlan[], tables: readonly Table[]): Promise<CatalogCommitOutcome> {
+  for (const [index, plan] of plans.entries()) await plan.finish((tables[index] as Table).metadata);
+  return { outcome: "committed", tables };
+}
+
+async function discardAll(plans: readonly CommitPlan[]): Promise<void> {
+  for (const plan of plans) await plan.discard();
 }
 
 /** A preparation that fails leaves nothing behind, unless an earlier attempt may still be using its files. */
 async function prepareOrDiscard(
-  plan: CommitPlan,
-  base: TableMetadata,
+  plans: readonly CommitPlan[],
+  tables: readonly Table[],
   mayBeApplied: boolean,
-): Promise<CommitAttempt | { readonly conflict: string }> {
+): Promise<readonly CommitAttempt[] | { readonly conflict: string }> {
   try {
-    return await plan.prepare(base);
+    const attempts: CommitAttempt[] = [];
+    for (const [index, plan] of plans.entries()) {
+      const prepared = await plan.prepare((tables[index] as Table).metadata);
+      if ("conflict" in prepared) return prepared;
+      attempts.push(prepared);
+    }
+    return attempts;
   } catch (error) {
-    if (!mayBeApplied) await plan.discard();
+    if (!mayBeApplied) await discardAll(plans);
     throw error;
   }
 }
 
 async function reloadOrKeep(deps: CommitDeps, table: Table): Promise<Table> {
   try {
-    return await deps.reload();
+    return await deps.reload(table.identifier);
   } catch (error) {
     // Without an answer the next attempt uses the base it has: its requirements protect it.
     if (error instanceof LakeError && classifyCommitFailure(error) !== "rejected") return table;

@@ -1,7 +1,14 @@
 // Reads and writes of metadata files by location, with a bounded cache: everything under metadata/ is immutable.
 
 import { LakeError } from "#core";
-import { locationToKey, type ObjectStore } from "#storage";
+import { keyToLocation, locationToKey, type ObjectStore } from "#storage";
+
+/** A file found by listing. */
+export interface ListedFile {
+  readonly location: string;
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+}
 
 /** Files by absolute location. */
 export interface FileIO {
@@ -14,6 +21,8 @@ export interface FileIO {
   write(location: string, bytes: Uint8Array, options?: { readonly ifNoneMatch?: "*" }): Promise<void>;
   /** Deletes files; missing ones are no error. */
   delete(locations: readonly string[]): Promise<void>;
+  /** Every file whose location starts with the prefix, a page at a time. */
+  list(prefix: string): AsyncIterable<ListedFile>;
 }
 
 /** Files that never change once written, and so may be cached. */
@@ -87,6 +96,17 @@ export function createFileIO(
     async delete(locations) {
       for (const location of locations) cache.drop(location);
       await store.delete(locations.map((location) => locationToKey(location, bucket)));
+    },
+    async *list(prefix) {
+      const keyPrefix = locationToKey(prefix, bucket);
+      let cursor: string | undefined;
+      do {
+        const page = await store.list(keyPrefix, cursor);
+        for (const { key, sizeBytes, uploadedMs } of page.objects) {
+          yield { location: keyToLocation(key, bucket), sizeBytes, modifiedMs: uploadedMs };
+        }
+        ({ cursor } = page);
+      } while (cursor !== undefined);
     },
   };
 }

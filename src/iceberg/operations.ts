@@ -2,7 +2,7 @@
 // implementations live beside this file.
 
 import type { ContentFile, DataFile, DeleteFile } from "./data-file.ts";
-import type { PartitionSpec, SnapshotRef, SortField, StatisticsFile, TableMetadata } from "./table-metadata.ts";
+import type { SortField, StatisticsFile, TableMetadata } from "./table-metadata.ts";
 import type { IcebergField, IcebergType } from "./schema.ts";
 import type { IcebergPredicate, Table } from "./table.ts";
 
@@ -49,7 +49,7 @@ export interface SnapshotUpdate<Self> extends PendingCommit {
 /** Checks of what others committed since a snapshot was read. Without one all history is checked. */
 export interface ConflictChecks<Self> {
   /** The snapshot the change was planned on; by default the branch's head when the operation was started. */
-  validateFromSnapshot(snapshotId: bigint): Self;
+  validateFromSnapshot(snapshotId: bigint | undefined): Self;
   /** Only changes that may hold rows fulfilling all predicates conflict; default all. */
   conflictDetectionFilter(predicates: readonly IcebergPredicate[]): Self;
 }
@@ -338,6 +338,8 @@ export interface Transaction extends TableOperations {
   /** The table with the changes so far. */
   table(): Table;
   commitTransaction(options?: CommitOptions): Promise<CommitOutcome>;
+  /** Deletes what the operations wrote. For a transaction that is given up before it is committed. */
+  abort(): Promise<void>;
 }
 
 /** How a commit of several tables ended: all of them or none. */

@@ -1,49 +1,62 @@
-// What every commit that makes a snapshot has in common: its base's manifests, its list, its requirements.
+// What every commit that makes a snapshot ends with: its manifest list, its requirements, its updates.
 
 import { LakeError, type Clock } from "#core";
 import { carriedSummary } from "./carried-summary.ts";
 import type { CommitAttempt } from "./commit-loop.ts";
-import type { DataFile } from "./data-file.ts";
 import type { FileIO } from "./file-io.ts";
-import { liveFileCount, type ManifestFile } from "./manifest.ts";
-import { decodeManifestList } from "./manifest-read.ts";
-import { sequenceManifest } from "./manifest-write.ts";
+import { readSnapshotManifests } from "./manifest-entries.ts";
 import { mergeManifests, type MergeCache, type NextManifest } from "./manifest-merge.ts";
+import { sequenceManifest } from "./manifest-write.ts";
+import { liveFileCount, type ManifestFile } from "./manifest.ts";
 import type { SnapshotFiles } from "./snapshot-files.ts";
-import { summarizeSnapshot } from "./snapshot-summary.ts";
+import { summarizeSnapshot, type FileChanges } from "./snapshot-summary.ts";
 import {
   MAIN_BRANCH,
   currentSnapshot,
+  findSnapshot,
   type Snapshot,
   type SnapshotSummary,
   type TableMetadata,
 } from "./table-metadata.ts";
 import type { TableRequirement, TableUpdate } from "./table-update.ts";
 
-/** The only format version whose snapshots are written here. */
-const WRITABLE_FORMAT_VERSION = 2;
+/** Format versions whose snapshots are written. */
+const WRITABLE_VERSIONS: readonly number[] = [2, 3];
+/** The first format version with row lineage. */
+const ROW_LINEAGE_VERSION = 3;
 
-/** Errors: `unsupported_operation` for tables whose snapshots need more than this code writes. */
+/** Errors: `unsupported_operation` for tables whose snapshots are not written here. */
 export function checkWritable(metadata: TableMetadata): void {
   const version = metadata["format-version"];
-  if (version !== WRITABLE_FORMAT_VERSION) {
-    throw new LakeError("unsupported_operation", `Tables of format version ${version} cannot be written here.`);
-  }
+  if (WRITABLE_VERSIONS.includes(version)) return;
+  const remedy = version === 1 ? " Upgrade it first: upgradeFormatVersion(2)." : "";
+  throw new LakeError("unsupported_operation", `Tables of format version ${version} cannot be written here.${remedy}`);
 }
 
-/** Manifests of the base's current snapshot that still have live files. */
-export async function liveManifests(io: FileIO, base: TableMetadata): Promise<ManifestFile[]> {
-  const snapshot = currentSnapshot(base);
+/** The snapshot a commit to the branch follows: its head, or that of main for a branch that is yet to be made. */
+export function branchHead(base: TableMetadata, branch: string): Snapshot | undefined {
+  const ref = base.refs[branch];
+  if (ref === undefined) return currentSnapshot(base);
+  if (ref.type === "tag") throw new LakeError("invalid_option", `${branch} is a tag: nothing can be committed to it.`);
+  const snapshot = findSnapshot(base, ref["snapshot-id"]);
+  if (snapshot === undefined) {
+    throw new LakeError("metadata_invalid", `The table's metadata lacks the snapshot ${branch} names.`);
+  }
+  return snapshot;
+}
+
+/** Manifests of a snapshot that still have live files. */
+export async function liveManifests(io: FileIO, snapshot: Snapshot | undefined): Promise<ManifestFile[]> {
   if (snapshot === undefined) return [];
-  const manifests = decodeManifestList(await io.read(snapshot["manifest-list"]));
+  const manifests = await readSnapshotManifests(io, snapshot);
   return manifests.filter((manifest) => liveFileCount(manifest) > 0);
 }
 
 /** A snapshot ready to be listed. */
 export interface SnapshotDraft {
+  readonly branch: string;
   readonly operation: SnapshotSummary["operation"];
-  readonly added: readonly DataFile[];
-  readonly deleted: readonly DataFile[];
+  readonly changes: FileChanges;
   /** Manifests this commit made for its own changes. */
   readonly made: readonly NextManifest[];
   /** Manifests of the base that stay, subject to merging. */
@@ -52,6 +65,8 @@ export interface SnapshotDraft {
   readonly replaced: number;
   readonly entriesProcessed: number;
   readonly summary: ReadonlyMap<string, string>;
+  /** False keeps the manifests as they are. */
+  readonly merge: boolean;
 }
 
 /** Surroundings of snapshot commits. */
@@ -61,8 +76,8 @@ export interface SnapshotCommitDeps {
 }
 
 /**
- * Writes the manifest list of an attempt and returns what to send. The commit requires main to be where the base has
- * it.
+ * Writes the manifest list of an attempt and returns what to send. The commit requires the branch to be where the base
+ * has it.
  */
 export async function prepareSnapshot(
   deps: SnapshotCommitDeps,
@@ -72,40 +87,72 @@ export async function prepareSnapshot(
   merges: MergeCache,
   extraUpdates: readonly TableUpdate[],
 ): Promise<CommitAttempt> {
-  const parent = currentSnapshot(base);
+  const parent = branchHead(base, draft.branch);
   const sequenceNumber = base["last-sequence-number"] + 1n;
-  const merged = await mergeManifests(deps.io, base, files, draft.kept, merges);
-  const manifests = [...draft.made, ...merged.manifests].map((next) =>
-    next.kind === "kept" ? next.manifest : sequenceManifest(next.manifest, sequenceNumber),
-  );
+  const merged = draft.merge
+    ? await mergeManifests(deps.io, base, files, draft.kept, merges)
+    : {
+        manifests: draft.kept.map((manifest) => ({ kind: "kept", manifest }) as const),
+        replaced: 0,
+        entriesProcessed: 0,
+      };
+  const next = [...draft.made, ...merged.manifests];
+  const { manifests, assignedRows } = listManifests(base, next, sequenceNumber);
   const parentId = parent?.["snapshot-id"];
   const list = await files.writeManifestList(base, sequenceNumber, parentId, manifests);
-  const mergedCount = merged.manifests.filter((next) => next.kind === "made").length;
+  const summary = new Map([...carriedSummary(base), ...draft.summary]);
+  const mergedCount = merged.manifests.filter((manifest) => manifest.kind === "made").length;
   const counts = {
     created: draft.made.length + mergedCount,
     kept: merged.manifests.length - mergedCount,
     replaced: draft.replaced + merged.replaced,
     entriesProcessed: draft.entriesProcessed + merged.entriesProcessed,
   };
-  const summary = new Map([...carriedSummary(base), ...draft.summary]);
   const snapshot: Snapshot = {
     "snapshot-id": files.snapshotId,
     ...(parentId === undefined ? {} : { "parent-snapshot-id": parentId }),
     "sequence-number": sequenceNumber,
     "timestamp-ms": Math.max(deps.clock.nowMs(), base["last-updated-ms"]),
     "manifest-list": list,
-    summary: summarizeSnapshot(draft.operation, parent, draft.added, draft.deleted, counts, summary),
+    summary: summarizeSnapshot(draft.operation, parent, draft.changes, counts, summary),
     "schema-id": base["current-schema-id"],
+    ...(hasRowLineage(base) ? { "first-row-id": base["next-row-id"] ?? 0n, "added-rows": assignedRows } : {}),
   };
-  const ref = base.refs[MAIN_BRANCH] ?? ({ type: "branch" } as const);
+  const ref = base.refs[draft.branch] ?? ({ type: "branch" } as const);
   return {
-    requirements: [...baseRequirements(base), ...headRequirement(base)],
+    requirements: [...baseRequirements(base), headRequirement(base, draft.branch)],
     updates: [
       ...extraUpdates,
       { action: "add-snapshot", snapshot },
-      { action: "set-snapshot-ref", "ref-name": MAIN_BRANCH, ...ref, "snapshot-id": files.snapshotId },
+      { action: "set-snapshot-ref", "ref-name": draft.branch, ...ref, "snapshot-id": files.snapshotId },
     ],
   };
+}
+
+function hasRowLineage(base: TableMetadata): boolean {
+  return base["format-version"] >= ROW_LINEAGE_VERSION;
+}
+
+/**
+ * The lines of a manifest list. With row lineage every data manifest without a first row id gets the next one, and takes
+ * as many ids as its files without one have rows; those of a manifest that is not read here are taken to be all its
+ * live rows. Source: Iceberg table spec, "First Row ID Assignment".
+ */
+function listManifests(
+  base: TableMetadata,
+  next: readonly NextManifest[],
+  sequenceNumber: bigint,
+): { readonly manifests: readonly ManifestFile[]; readonly assignedRows: bigint } {
+  const firstRowId = base["next-row-id"] ?? 0n;
+  let nextRowId = firstRowId;
+  const manifests = next.map((item): ManifestFile => {
+    const manifest = item.kind === "kept" ? item.manifest : sequenceManifest(item.manifest, sequenceNumber);
+    if (!hasRowLineage(base) || manifest.content === "deletes" || manifest.firstRowId !== undefined) return manifest;
+    const assigned = nextRowId;
+    nextRowId += item.kind === "made" ? item.unassignedRows : BigInt(manifest.addedRows + manifest.existingRows);
+    return { ...manifest, firstRowId: assigned };
+  });
+  return { manifests, assignedRows: nextRowId - firstRowId };
 }
 
 /** The table is the one that was loaded, and not another of its name. */
@@ -113,8 +160,11 @@ export function baseRequirements(base: TableMetadata): TableRequirement[] {
   return [{ type: "assert-table-uuid", uuid: base["table-uuid"] }];
 }
 
-/** Main is where the base has it. */
-export function headRequirement(base: TableMetadata): TableRequirement[] {
-  const head = base.refs[MAIN_BRANCH]?.["snapshot-id"] ?? null;
-  return [{ type: "assert-ref-snapshot-id", ref: MAIN_BRANCH, "snapshot-id": head }];
+/** The branch is where the base has it. */
+export function headRequirement(base: TableMetadata, branch: string = MAIN_BRANCH): TableRequirement {
+  return {
+    type: "assert-ref-snapshot-id",
+    ref: branch,
+    "snapshot-id": base.refs[branch]?.["snapshot-id"] ?? null,
+  };
 }

@@ -1,17 +1,31 @@
 // The metadata files one commit writes: names, and which attempt used which, so that the others can be deleted.
 
 import type { RandomSource } from "#core";
+import type { DataFile, DeleteFile } from "./data-file.ts";
 import type { FileIO } from "./file-io.ts";
-import type { ManifestEntry, ManifestFile } from "./manifest.ts";
-import { encodeManifest, encodeManifestList, type UnsequencedManifest } from "./manifest-write.ts";
+import { STATUS_DELETED, type ManifestEntry, type ManifestFile } from "./manifest.ts";
+import { encodeManifest, encodeManifestList, type ManifestDraft, type UnsequencedManifest } from "./manifest-write.ts";
 import { specTuple } from "./spec-tuple.ts";
 import { currentSchema, findSnapshot, type TableMetadata } from "./table-metadata.ts";
+
+/** A manifest this commit wrote. */
+export interface WrittenManifest {
+  readonly manifest: UnsequencedManifest;
+  /** Rows of its live data files that have no row id yet: the ids its `first_row_id` takes. */
+  readonly unassignedRows: bigint;
+  readonly entries: number;
+}
 
 /** Files of one commit over all its attempts. */
 export interface SnapshotFiles {
   readonly snapshotId: bigint;
-  /** Writes a manifest of entries of one spec. */
-  writeManifest(base: TableMetadata, specId: number, entries: readonly ManifestEntry[]): Promise<UnsequencedManifest>;
+  /** Writes a manifest of entries of one spec and kind. */
+  writeManifest(
+    base: TableMetadata,
+    content: ManifestFile["content"],
+    specId: number,
+    entries: readonly ManifestEntry<DataFile | DeleteFile>[],
+  ): Promise<WrittenManifest>;
   /** Writes the list of an attempt and remembers the manifests it uses. */
   writeManifestList(
     base: TableMetadata,
@@ -51,19 +65,26 @@ export function createSnapshotFiles(io: FileIO, random: RandomSource, base: Tabl
 
   return {
     snapshotId,
-    async writeManifest(base, specId, entries) {
+    async writeManifest(base, content, specId, entries) {
       const path = `${metadataFolder(base)}/${commitId}-m${written.length}.avro`;
-      const formatVersion = base["format-version"];
-      const draft = { path, formatVersion, schema: currentSchema(base), ...specTuple(base, specId), entries, snapshotId };
-      const { bytes, file } = encodeManifest(draft);
+      const { bytes, file } = encodeManifest({
+        path,
+        formatVersion: base["format-version"],
+        schema: currentSchema(base),
+        ...specTuple(base, specId),
+        content,
+        entries,
+        snapshotId,
+      } as ManifestDraft);
       await write(path, bytes);
-      return file;
+      return { manifest: file, unassignedRows: unassignedRows(entries), entries: entries.length };
     },
     async writeManifestList(base, sequenceNumber, parentId, manifests) {
       const path = `${metadataFolder(base)}/snap-${snapshotId}-${usedByList.size + 1}-${commitId}.avro`;
       usedByList.set(path, new Set(manifests.map((manifest) => manifest.path)));
       const formatVersion = base["format-version"];
-      const header = { formatVersion, snapshotId, parentSnapshotId: parentId, sequenceNumber };
+      const rowIds = formatVersion >= 3 ? { firstRowId: base["next-row-id"] ?? 0n } : {};
+      const header = { formatVersion, snapshotId, parentSnapshotId: parentId, sequenceNumber, ...rowIds };
       await write(path, encodeManifestList(header, manifests));
       return path;
     },
@@ -75,6 +96,13 @@ export function createSnapshotFiles(io: FileIO, random: RandomSource, base: Tabl
       await deleteQuietly(written.filter((location) => location !== list && !used.has(location)));
     },
   };
+}
+
+function unassignedRows(entries: readonly ManifestEntry<DataFile | DeleteFile>[]): bigint {
+  return entries.reduce((sum, { status, dataFile }) => {
+    const isAssigned = dataFile.content !== 0 || dataFile.firstRowId !== undefined;
+    return status === STATUS_DELETED || isAssigned ? sum : sum + BigInt(dataFile.recordCount);
+  }, 0n);
 }
 
 function freshSnapshotId(random: RandomSource, base: TableMetadata): bigint {

@@ -1,19 +1,34 @@
-// Commits that change a table's definition and no data: properties, partition spec, sort order.
+// Commits that change a table's definition and no data: properties, partition spec, sort order, location, format version,
+// statistics.
 
 import { LakeError } from "#core";
-import { runCommit, type CommitAttempt, type CommitPlan } from "./commit-loop.ts";
+import type { CommitAttempt, CommitPlan } from "./commit-loop.ts";
 import { isEquivalentSpec } from "./metadata-layout-updates.ts";
-import { findColumn } from "./schema.ts";
+import { fieldsById } from "./schema.ts";
 import { baseRequirements } from "./snapshot-commit.ts";
-import type { TableDeps } from "./table-deps.ts";
-import { currentSchema, defaultSortOrder, defaultSpec, type SortField, type TableMetadata } from "./table-metadata.ts";
+import type { OperationContext } from "./table-deps.ts";
+import {
+  currentSchema,
+  defaultSortOrder,
+  defaultSpec,
+  type SortField,
+  type StatisticsFile,
+  type TableMetadata,
+} from "./table-metadata.ts";
 import type { PartitionFieldRequest, PartitionSpecRequest, TableUpdate } from "./table-update.ts";
-import type { CommitOptions, CommitOutcome, ReplaceSortOrder, Table, UpdateProperties, UpdateSpec } from "./table.ts";
+import type {
+  PendingCommit,
+  ReplaceSortOrder,
+  UpdateLocation,
+  UpdateProperties,
+  UpdateSpec,
+  UpdateStatistics,
+} from "./table.ts";
 import { parseTransform } from "./transform.ts";
 
 /** A plan that writes no files. */
-function metadataPlan(
-  prepare: (base: TableMetadata) => CommitAttempt,
+export function metadataPlan(
+  prepare: (base: TableMetadata) => CommitAttempt | { readonly conflict: string },
   isApplied: (metadata: TableMetadata) => boolean,
 ): CommitPlan {
   return {
@@ -24,12 +39,8 @@ function metadataPlan(
   };
 }
 
-function commitPlan(deps: TableDeps, table: Table, plan: CommitPlan, options?: CommitOptions): Promise<CommitOutcome> {
-  return runCommit(deps.commitDeps(table.identifier), table, plan, options?.attempts);
-}
-
 /** Starts a change of table properties. The last writer of a key wins. */
-export function createUpdateProperties(deps: TableDeps, table: Table): UpdateProperties {
+export function createUpdateProperties({ submit }: OperationContext): UpdateProperties {
   /** Undefined for keys to remove. */
   const changes = new Map<string, string | undefined>();
   const update: UpdateProperties = {
@@ -51,7 +62,7 @@ export function createUpdateProperties(deps: TableDeps, table: Table): UpdatePro
       const isApplied = (metadata: TableMetadata): boolean =>
         [...changes].every(([key, value]) => metadata.properties[key] === value);
       const plan = metadataPlan((base) => ({ requirements: baseRequirements(base), updates }), isApplied);
-      return commitPlan(deps, table, plan, options);
+      return submit(plan, options);
     },
   };
   return update;
@@ -85,11 +96,20 @@ export function partitionFieldName(column: string, transform: string): string {
   }
 }
 
+interface SpecChanges {
+  readonly added: readonly AddedPartitionField[];
+  readonly removed: ReadonlySet<string>;
+  /** Former names by the new ones they get. */
+  readonly renamed: ReadonlyMap<string, string>;
+}
+
 /** Starts a change of the partition spec of future files; existing files keep theirs. */
-export function createUpdateSpec(deps: TableDeps, table: Table): UpdateSpec {
+export function createUpdateSpec({ table, submit }: OperationContext): UpdateSpec {
   const added: AddedPartitionField[] = [];
   const removed = new Set<string>();
-  const nextSpec = (base: TableMetadata): PartitionSpecRequest => evolveSpec(base, added, removed);
+  const renamed = new Map<string, string>();
+  let isDefault = true;
+  const nextSpec = (base: TableMetadata): PartitionSpecRequest => evolveSpec(base, { added, removed, renamed });
   const update: UpdateSpec = {
     addField(column, transform = "identity", name = partitionFieldName(column, transform)) {
       added.push({ column, transform, name });
@@ -99,8 +119,20 @@ export function createUpdateSpec(deps: TableDeps, table: Table): UpdateSpec {
       removed.add(name);
       return update;
     },
+    renameField(name, newName) {
+      renamed.set(name, newName);
+      return update;
+    },
+    addNonDefaultSpec() {
+      isDefault = false;
+      return update;
+    },
     commit(options) {
       const target = nextSpec(table.metadata);
+      const isApplied = (metadata: TableMetadata): boolean =>
+        isDefault
+          ? isEquivalentSpec(defaultSpec(metadata), target)
+          : metadata["partition-specs"].some((spec) => isEquivalentSpec(spec, target));
       const plan = metadataPlan(
         (base) => ({
           requirements: [
@@ -111,33 +143,35 @@ export function createUpdateSpec(deps: TableDeps, table: Table): UpdateSpec {
           ],
           updates: [
             { action: "add-spec", spec: isApplied(base) ? target : nextSpec(base) },
-            { action: "set-default-spec", "spec-id": -1 },
+            ...(isDefault ? [{ action: "set-default-spec", "spec-id": -1 } as const] : []),
           ],
         }),
         isApplied,
       );
-      return commitPlan(deps, table, plan, options);
-
-      function isApplied(metadata: TableMetadata): boolean {
-        return isEquivalentSpec(defaultSpec(metadata), target);
-      }
+      return submit(plan, options);
     },
   };
   return update;
 }
 
-function evolveSpec(
-  base: TableMetadata,
-  added: readonly AddedPartitionField[],
-  removed: ReadonlySet<string>,
-): PartitionSpecRequest {
+function evolveSpec(base: TableMetadata, { added, removed, renamed }: SpecChanges): PartitionSpecRequest {
   const { fields } = defaultSpec(base);
-  for (const name of removed) {
+  for (const name of [...removed, ...renamed.keys()]) {
     if (fields.every((field) => field.name !== name)) {
       throw new LakeError("invalid_option", `The table has no partition field ${name}.`);
     }
+    if (removed.has(name) && renamed.has(name)) {
+      throw new LakeError("invalid_option", `The partition field ${name} is both removed and renamed.`);
+    }
   }
-  const kept: PartitionFieldRequest[] = fields.filter((field) => !removed.has(field.name));
+  const newNames = new Set(added.map(({ name }) => name));
+  // Format version 1 finds partition values by position: a field that goes stays as one without values.
+  const kept = fields.flatMap((field): PartitionFieldRequest[] => {
+    const name = renamed.get(field.name) ?? field.name;
+    if (!removed.has(field.name)) return [{ ...field, name }];
+    if (base["format-version"] > 1) return [];
+    return [{ ...field, name: newNames.has(name) ? `${name}_${field["field-id"]}` : name, transform: "void" }];
+  });
   const appended = added.map(({ column, transform, name }): PartitionFieldRequest => {
     if (parseTransform(transform).kind === "unknown") {
       throw new LakeError("invalid_option", `"${transform}" is no partition transform.`);
@@ -153,26 +187,32 @@ function evolveSpec(
 }
 
 function columnId(base: TableMetadata, column: string): number {
-  const field = findColumn(currentSchema(base), column);
-  if (field === undefined) throw new LakeError("undefined_column", `The table has no column ${column}.`);
-  return field.id;
+  for (const [id, located] of fieldsById(currentSchema(base))) {
+    if (located.path === column) return id;
+  }
+  throw new LakeError("undefined_column", `The table has no column ${column}.`);
 }
 
 /** Starts a replacement of the sort order of future files. */
-export function createReplaceSortOrder(deps: TableDeps, table: Table): ReplaceSortOrder {
+export function createReplaceSortOrder({ submit }: OperationContext): ReplaceSortOrder {
   const keys: { readonly column: string; readonly field: Omit<SortField, "source-id"> }[] = [];
-  const add = (column: string, direction: SortField["direction"], nullOrder: SortField["null-order"]): void => {
-    keys.push({ column, field: { transform: "identity", direction, "null-order": nullOrder } });
+  const add = (
+    column: string,
+    direction: SortField["direction"],
+    nullOrder: SortField["null-order"],
+    transform: string,
+  ): void => {
+    keys.push({ column, field: { transform, direction, "null-order": nullOrder } });
   };
   const fieldsFor = (base: TableMetadata): SortField[] =>
     keys.map(({ column, field }) => ({ ...field, "source-id": columnId(base, column) }));
   const order: ReplaceSortOrder = {
-    asc(column, nullOrder = "nulls-first") {
-      add(column, "asc", nullOrder);
+    asc(column, nullOrder = "nulls-first", transform = "identity") {
+      add(column, "asc", nullOrder, transform);
       return order;
     },
-    desc(column, nullOrder = "nulls-last") {
-      add(column, "desc", nullOrder);
+    desc(column, nullOrder = "nulls-last", transform = "identity") {
+      add(column, "desc", nullOrder, transform);
       return order;
     },
     commit(options) {
@@ -193,7 +233,7 @@ export function createReplaceSortOrder(deps: TableDeps, table: Table): ReplaceSo
         }),
         (metadata) => areEqualOrders(defaultSortOrder(metadata).fields, fieldsFor(metadata)),
       );
-      return commitPlan(deps, table, plan, options);
+      return submit(plan, options);
     },
   };
   return order;
@@ -213,4 +253,106 @@ function areEqualOrders(a: readonly SortField[], b: readonly SortField[]): boole
       );
     })
   );
+}
+
+/** Starts a move of the table's future files. */
+export function createUpdateLocation({ submit }: OperationContext): UpdateLocation {
+  let location: string | undefined;
+  const update: UpdateLocation = {
+    setLocation(to) {
+      location = to.replace(/\/+$/, "");
+      return update;
+    },
+    async commit(options) {
+      const to = location ?? "";
+      if (to === "") throw new LakeError("invalid_option", "The table's location must not be empty.");
+      const plan = metadataPlan(
+        (base) => ({ requirements: baseRequirements(base), updates: [{ action: "set-location", location: to }] }),
+        (metadata) => metadata.location === to,
+      );
+      return submit(plan, options);
+    },
+  };
+  return update;
+}
+
+const FORMAT_VERSIONS: readonly number[] = [1, 2, 3];
+
+/** Starts an upgrade of the table's format; see TableOperations. */
+export function createUpgradeFormatVersion({ submit }: OperationContext, version: number): PendingCommit {
+  return {
+    async commit(options) {
+      if (!FORMAT_VERSIONS.includes(version)) {
+        throw new LakeError("invalid_option", `Format version ${version} is not supported.`);
+      }
+      const plan = metadataPlan(
+        (base) => {
+          const present = base["format-version"];
+          if (present > version) {
+            return { conflict: `the table has format version ${present}, which does not go down to ${version}` };
+          }
+          const updates: TableUpdate[] =
+            present === version ? [] : [{ action: "upgrade-format-version", "format-version": version }];
+          return { requirements: baseRequirements(base), updates };
+        },
+        (metadata) => metadata["format-version"] >= version,
+      );
+      return submit(plan, options);
+    },
+  };
+}
+
+/** Starts a change of the statistics files of snapshots. */
+export function createUpdateStatistics({ submit }: OperationContext): UpdateStatistics {
+  const ofTable = new Map<bigint, StatisticsFile | undefined>();
+  const ofPartitions = new Map<bigint, StatisticsFile | undefined>();
+  const update: UpdateStatistics = {
+    setStatistics(file) {
+      ofTable.set(file["snapshot-id"], file);
+      return update;
+    },
+    removeStatistics(snapshotId) {
+      ofTable.set(snapshotId, undefined);
+      return update;
+    },
+    setPartitionStatistics(file) {
+      ofPartitions.set(file["snapshot-id"], file);
+      return update;
+    },
+    removePartitionStatistics(snapshotId) {
+      ofPartitions.set(snapshotId, undefined);
+      return update;
+    },
+    async commit(options) {
+      const updates: TableUpdate[] = [
+        ...[...ofTable].map(([snapshotId, statistics]): TableUpdate =>
+          statistics === undefined
+            ? { action: "remove-statistics", "snapshot-id": snapshotId }
+            : { action: "set-statistics", statistics },
+        ),
+        ...[...ofPartitions].map(([snapshotId, file]): TableUpdate =>
+          file === undefined
+            ? { action: "remove-partition-statistics", "snapshot-id": snapshotId }
+            : { action: "set-partition-statistics", "partition-statistics": file },
+        ),
+      ];
+      const plan = metadataPlan(
+        (base) => ({ requirements: baseRequirements(base), updates }),
+        (metadata) =>
+          hasStatistics(metadata.statistics, ofTable) && hasStatistics(metadata["partition-statistics"], ofPartitions),
+      );
+      return submit(plan, options);
+    },
+  };
+  return update;
+}
+
+/** Statistics to set by snapshot, undefined for those to remove. */
+type StatisticsChanges = ReadonlyMap<bigint, StatisticsFile | undefined>;
+
+function hasStatistics(files: readonly StatisticsFile[] | undefined, changes: StatisticsChanges): boolean {
+  return [...changes].every(([snapshotId, wanted]) => {
+    const known = files?.find((file) => file["snapshot-id"] === snapshotId);
+    return known?.["statistics-path"] === wanted?.["statistics-path"];
+  });
 }

@@ -1,15 +1,25 @@
 // What table operations need: files, time, and a way to the catalog.
 
 import type { Clock, RandomSource, TableIdentifier } from "#core";
-import type { CommitDeps } from "./commit-loop.ts";
+import type { CommitDeps, CommitPlan } from "./commit-loop.ts";
 import type { FileIO } from "./file-io.ts";
-import type { Table } from "./table.ts";
+import type { TableMetadata } from "./table-metadata.ts";
+import type { CommitOptions, CommitOutcome, Table } from "./table.ts";
 
 /** Dependencies of a loaded table. */
 export interface TableDeps {
   readonly io: FileIO;
   readonly clock: Clock;
   readonly random: RandomSource;
-  readonly commitDeps: (table: TableIdentifier) => CommitDeps;
+  readonly commit: CommitDeps;
   readonly reload: (table: TableIdentifier) => Promise<Table>;
+  /** The metadata with all snapshots, also for a client that loads tables without their history. */
+  readonly loadHistory: (table: TableIdentifier) => Promise<TableMetadata>;
+}
+
+/** Where an operation starts and what becomes of its plan: a commit, or a step of a transaction. */
+export interface OperationContext {
+  readonly deps: TableDeps;
+  readonly table: Table;
+  readonly submit: (plan: CommitPlan, options?: CommitOptions) => Promise<CommitOutcome>;
 }

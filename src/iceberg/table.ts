@@ -138,8 +138,8 @@ export interface CatalogClient {
   ): Promise<void>;
   /** Errors: `namespace_not_found`. */
   listTables(namespace: readonly string[]): Promise<readonly TableIdentifier[]>;
-  /** Errors: `table_not_found`. */
-  loadTable(table: TableIdentifier | string): Promise<Table>;
+  /** Errors: `table_not_found`. `snapshots` overrides the client's own choice. */
+  loadTable(table: TableIdentifier | string, options?: { readonly snapshots?: "all" | "refs" }): Promise<Table>;
   /** Errors: `already_exists` unless `ifNotExists`, `namespace_not_found`. */
   createTable(definition: CreateTableDefinition, options?: CreateOptions): Promise<Table>;
   /** Errors: `table_not_found`. `purge` also asks the catalog to delete the files. */
