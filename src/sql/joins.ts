@@ -2,7 +2,7 @@
 
 import type { ColumnSchema } from "#columnar";
 import { columnsOf, conjunction, conjunctsOf, remapColumns } from "./expressions.ts";
-import type { Expr, PlanNode } from "./plan.ts";
+import type { Expr, JoinKey, PlanNode } from "./plan.ts";
 
 /** A join node. */
 export type JoinNode = PlanNode & { readonly kind: "join" };
@@ -53,7 +53,7 @@ export function equalKeyOf(
 /** A join whose condition, over left ++ right, is split into equal keys and the rest. */
 export function createJoin(type: JoinType, left: PlanNode, right: PlanNode, condition: Expr | undefined): JoinNode {
   const leftWidth = left.columns.length;
-  const equalKeys: { left: Expr; right: Expr }[] = [];
+  const equalKeys: JoinKey[] = [];
   const rest: Expr[] = [];
   for (const part of conjunctsOf(condition)) {
     const key = equalKeyOf(part, leftWidth);

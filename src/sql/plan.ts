@@ -115,6 +115,14 @@ export interface WindowCall {
   readonly frame: WindowFrame;
 }
 
+/** An equal pair: expressions over the left and over the right input. */
+export interface JoinKey {
+  readonly left: Expr;
+  readonly right: Expr;
+  /** NULL matches NULL. */
+  readonly nullsEqual?: boolean;
+}
+
 /** A relational operator. `columns` is the output schema; expressions index the input's output columns. */
 export type PlanNode =
   | {
@@ -128,9 +136,13 @@ export type PlanNode =
     }
   /** Literal rows: VALUES, and the single empty row of a SELECT without FROM. */
   | { readonly kind: "values"; readonly rows: readonly (readonly Expr[])[]; readonly columns: readonly ColumnSchema[] }
-  /** generate_series and other set-returning functions in FROM. */
+  /**
+   * generate_series and other set-returning functions. With an input, the function runs for each of its rows: the
+   * arguments read them, and the output is the row's columns followed by the function's.
+   */
   | {
       readonly kind: "function_scan";
+      readonly input?: PlanNode;
       readonly function: string;
       readonly args: readonly Expr[];
       readonly columns: readonly ColumnSchema[];
@@ -187,8 +199,7 @@ export type PlanNode =
       readonly joinType: "inner" | "left" | "right" | "full" | "cross" | "semi" | "anti";
       readonly left: PlanNode;
       readonly right: PlanNode;
-      /** Equal pairs: expressions over the left and over the right input. */
-      readonly equalKeys: readonly { readonly left: Expr; readonly right: Expr }[];
+      readonly equalKeys: readonly JoinKey[];
       /** The rest of the condition, over left ++ right. */
       readonly residual: Expr | undefined;
       readonly columns: readonly ColumnSchema[];

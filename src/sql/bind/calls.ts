@@ -62,7 +62,12 @@ function bindAggregate(name: string, node: FuncCall, env: ExprEnvironment, span:
   if (aggregates === undefined) {
     throw sqlError("grouping_error", `Aggregate functions are not allowed in ${env.clause}.`, span);
   }
-  const inner: ExprEnvironment = { ...env, aggregates: undefined, clause: "an aggregate's arguments" };
+  const inner: ExprEnvironment = {
+    ...env,
+    aggregates: undefined,
+    correlated: env.correlated?.below,
+    clause: "an aggregate's arguments",
+  };
   const call = bindAggregateCall(name, node, inner, span);
   return { kind: "column", index: AGGREGATE_BASE + addAggregate(aggregates, call), name, type: call.type };
 }

@@ -1,7 +1,7 @@
 // Where an expression stands: the names it may use and what its clause allows.
 
 import type { Node, SelectStmt, WindowDef } from "libpg-query";
-import type { AggregateCall, Expr, PlanNode, SortKey, WindowCall } from "../plan.ts";
+import type { AggregateCall, Expr, PlanNode, SortKey, SourceSpan, WindowCall } from "../plan.ts";
 import type { BindContext, CommonTables } from "./context.ts";
 import type { Scope } from "./scope.ts";
 
@@ -37,6 +37,31 @@ export interface WindowSink {
 /** Above every aggregate's index. */
 export const WINDOW_BASE = 2_000_000;
 
+/**
+ * A subquery in an expression that reads columns around it. Its columns of the outer row stand in `plan` as
+ * OUTER_BASE + k for `captures[k]`, an expression over the row it is applied to.
+ */
+export interface CorrelatedSubquery {
+  /** One column. */
+  readonly plan: PlanNode;
+  readonly captures: readonly Expr[];
+  readonly span: SourceSpan | undefined;
+}
+
+/**
+ * Correlated subqueries of one clause. Until they are applied to the clause's input, subquery k stands as the column
+ * `firstIndex + k`.
+ */
+export interface SubquerySink {
+  readonly firstIndex: number;
+  readonly subqueries: CorrelatedSubquery[];
+  /** Where those inside aggregate arguments go: they are applied below the aggregate. */
+  readonly below: SubquerySink | undefined;
+}
+
+/** Above every window call's index: correlated subqueries of WHERE, of aggregate arguments, of the select list. */
+export const SUBQUERY_BASE = { where: 3_000_000, arguments: 3_300_000, list: 3_600_000 } as const;
+
 /** The surroundings of an expression. */
 export interface ExprEnvironment {
   readonly context: BindContext;
@@ -46,6 +71,8 @@ export interface ExprEnvironment {
   readonly clause: string;
   /** Where aggregate and window calls go; undefined where they are not allowed. */
   readonly aggregates: AggregateSink | undefined;
+  /** Where subqueries that read this row go; absent where they are not allowed. */
+  readonly correlated?: SubquerySink | undefined;
   readonly bind: (node: Node | undefined, env: ExprEnvironment) => Expr;
   readonly bindQuery: (query: SelectStmt, env: ExprEnvironment) => PlanNode;
 }

@@ -97,13 +97,6 @@ function bindColumn(fields: readonly Node[], env: ExprEnvironment, span: SourceS
   if (found.kind === "ambiguous") {
     throw sqlError("ambiguous_column", `Column reference "${parts.join(".")}" is ambiguous.`, span);
   }
-  if (found.kind === "outer") {
-    throw sqlError(
-      "sql_unsupported",
-      `Correlated subqueries are not supported: "${parts.join(".")}" belongs to the outer query.`,
-      span,
-    );
-  }
   // A fresh object for each reference, so that each has its own place in the text.
   return { ...found.column.expr };
 }

@@ -2,7 +2,7 @@
 
 import { nearestName } from "#core";
 import type { Alias, JoinExpr, Node, RangeFunction, RangeVar } from "libpg-query";
-import { BOOLEAN } from "../expressions.ts";
+import { BOOLEAN, replaceColumns } from "../expressions.ts";
 import { resolveTableFunction, tableFunctionNames } from "../execute/table-function.ts";
 import { createJoin, type JoinType } from "../joins.ts";
 import type { Expr, PlanNode } from "../plan.ts";
@@ -10,10 +10,20 @@ import { typesEqual } from "../values/index.ts";
 import { itemsOf, locationOf, nodeKind, stringsOf } from "./ast.ts";
 import { bindCall, coerce, coerceCondition, undefinedFunction, unify } from "./coerce.ts";
 import { selectOf, spanAt, tableKey, tablePath, unsupported } from "./context.ts";
+import { createDependentJoin } from "./correlated.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { sqlError, withSpan } from "./errors.ts";
 import { ONE_EMPTY_ROW, renameColumns, resolveUnknownColumns } from "./output.ts";
-import { emptyScope, joinScopes, lookupColumn, relationScope, type Scope, type ScopeColumn } from "./scope.ts";
+import {
+  OUTER_BASE,
+  emptyScope,
+  joinScopes,
+  lookupColumn,
+  relationScope,
+  subqueryScope,
+  type Scope,
+  type ScopeColumn,
+} from "./scope.ts";
 
 /** A plan and the names of its columns. */
 export interface BoundFrom {
@@ -21,23 +31,44 @@ export interface BoundFrom {
   readonly scope: Scope;
 }
 
+/** A FROM item; `captures` are what it reads of the items before it, present for lateral ones only. */
+interface BoundItem extends BoundFrom {
+  readonly captures?: readonly Expr[];
+}
+
 /** Binds the items of a FROM clause; several items are a cross join. No items: one row without columns. */
 export function bindFrom(items: readonly Node[], env: ExprEnvironment): BoundFrom {
   let result: BoundFrom | undefined;
   for (const item of items) {
-    const bound = bindItem(item, env);
+    const bound = bindItem(item, env, result);
     result = result === undefined ? bound : crossJoin(result, bound, env, item);
   }
   if (result === undefined) return { plan: ONE_EMPTY_ROW, scope: emptyScope(env.scope.parent) };
   return { plan: result.plan, scope: { ...result.scope, parent: env.scope.parent } };
 }
 
-function crossJoin(left: BoundFrom, right: BoundFrom, env: ExprEnvironment, item: Node): BoundFrom {
+function crossJoin(left: BoundFrom, right: BoundItem, env: ExprEnvironment, item: Node): BoundFrom {
   requireDistinctRelations(left, right, env, item);
   return {
-    plan: createJoin("cross", left.plan, right.plan, undefined),
+    plan: joinItems("cross", left, right, undefined),
     scope: joinScopes(left.scope, right.scope, left.plan.columns.length),
   };
+}
+
+/** Joins a FROM item to those before it, which it may read. */
+function joinItems(type: JoinType, left: BoundFrom, right: BoundItem, condition: Expr | undefined): PlanNode {
+  const { plan, captures = [] } = right;
+  if (captures.length === 0) return createJoin(type, left.plan, plan, condition);
+  const isInner = type === "cross" || type === "inner";
+  if (isInner && plan.kind === "function_scan" && plan.input === undefined) {
+    const args = plan.args.map((arg) =>
+      replaceColumns(arg, (index) => (index >= OUTER_BASE ? captures[index - OUTER_BASE] : undefined)),
+    );
+    const columns = [...left.plan.columns, ...plan.columns];
+    const applied: PlanNode = { ...plan, input: left.plan, args, columns };
+    return condition === undefined ? applied : { kind: "filter", input: applied, condition, columns };
+  }
+  return createDependentJoin(isInner ? "inner" : type, { plan: left.plan, captures }, plan, condition);
 }
 
 function requireDistinctRelations(left: BoundFrom, right: BoundFrom, env: ExprEnvironment, item: Node): void {
@@ -51,7 +82,8 @@ function requireDistinctRelations(left: BoundFrom, right: BoundFrom, env: ExprEn
   );
 }
 
-function bindItem(node: Node, env: ExprEnvironment): BoundFrom {
+/** Binds one item; a lateral one may read `before`. */
+function bindItem(node: Node, env: ExprEnvironment, before: BoundFrom | undefined): BoundItem {
   const { context } = env;
   if ("RangeVar" in node) return bindTable(node.RangeVar, env);
   if ("JoinExpr" in node) return bindJoin(node.JoinExpr, env);
@@ -59,15 +91,26 @@ function bindItem(node: Node, env: ExprEnvironment): BoundFrom {
     const { lateral, subquery, alias } = node.RangeSubselect;
     const query = selectOf(subquery);
     const location = locationOf(query?.targetList?.[0]) ?? locationOf(subquery);
-    if (lateral === true) throw unsupported(context, "LATERAL is", location);
     if (query === undefined) throw unsupported(context, "This FROM item is", location);
+    if (lateral === true) {
+      const scope = lateralScope(before, env);
+      const inner: ExprEnvironment = { ...env, scope, aggregates: undefined, correlated: undefined };
+      const plan = resolveUnknownColumns(context, env.bindQuery(query, inner));
+      return { ...aliased(plan, alias, "subquery", env), captures: scope.captures };
+    }
     // A derived table sees the names around the whole query, not its neighbours.
     const plan = resolveUnknownColumns(context, env.bindQuery(query, { ...env, scope: siblingScope(env) }));
     return aliased(plan, alias, "subquery", env);
   }
-  if ("RangeFunction" in node) return bindRangeFunction(node.RangeFunction, env);
+  if ("RangeFunction" in node) return bindRangeFunction(node.RangeFunction, env, before);
   if ("RangeTableSample" in node) throw unsupported(context, "TABLESAMPLE is", node.RangeTableSample.location);
   throw unsupported(context, `${nodeKind(node)} in FROM is`, locationOf(node));
+}
+
+/** The scope a lateral item starts from: the items before it, then what surrounds the query. */
+function lateralScope(before: BoundFrom | undefined, env: ExprEnvironment): Scope & { readonly captures: Expr[] } {
+  const around = before === undefined ? undefined : { ...before.scope, parent: env.scope.parent };
+  return subqueryScope(around ?? env.scope.parent);
 }
 
 /** The scope a derived table starts from: only what surrounds the query it stands in. */
@@ -126,7 +169,7 @@ function bindTable(node: RangeVar, env: ExprEnvironment): BoundFrom {
   return aliased(plan, node.alias, name, env);
 }
 
-function bindRangeFunction(node: RangeFunction, env: ExprEnvironment): BoundFrom {
+function bindRangeFunction(node: RangeFunction, env: ExprEnvironment, before: BoundFrom | undefined): BoundItem {
   const { context } = env;
   const calls = (node.functions ?? []).map((item) => itemsOf(item)[0]);
   const [call] = calls;
@@ -137,7 +180,13 @@ function bindRangeFunction(node: RangeFunction, env: ExprEnvironment): BoundFrom
   const name = stringsOf(call.FuncCall.funcname).at(-1) ?? "";
   if (node.ordinality === true) throw unsupported(context, "WITH ORDINALITY is", location);
   const span = spanAt(context, location);
-  const inner: ExprEnvironment = { ...env, scope: emptyScope(env.scope.parent), clause: "functions in FROM" };
+  // A function in FROM may always read the items before it.
+  const scope = before === undefined ? undefined : lateralScope(before, env);
+  const inner: ExprEnvironment = {
+    ...env,
+    scope: scope ?? emptyScope(env.scope.parent),
+    clause: "functions in FROM",
+  };
   const bound = (call.FuncCall.args ?? []).map((arg) => env.bind(arg, inner));
   const types = bound.map((expr) =>
     expr.type.kind === "null" ? (context.fallbackTypes.get(expr) ?? expr.type) : expr.type,
@@ -157,7 +206,7 @@ function bindRangeFunction(node: RangeFunction, env: ExprEnvironment): BoundFrom
     nullable: true,
   }));
   const plan: PlanNode = { kind: "function_scan", function: resolved.id, args, columns };
-  return aliased(plan, node.alias, name, env);
+  return { ...aliased(plan, node.alias, name, env), captures: scope?.captures ?? [] };
 }
 
 const JOIN_TYPES: Readonly<Record<string, JoinType>> = {
@@ -173,8 +222,11 @@ function bindJoin(node: JoinExpr, env: ExprEnvironment): BoundFrom {
   if (type === undefined || node.larg === undefined || node.rarg === undefined) {
     throw unsupported(context, `${node.jointype ?? "This join"} is`, undefined);
   }
-  const left = bindItem(node.larg, env);
-  const right = bindItem(node.rarg, env);
+  const left = bindItem(node.larg, env, undefined);
+  const right = bindItem(node.rarg, env, left);
+  if ((right.captures ?? []).length > 0 && type !== "inner" && type !== "left") {
+    throw sqlError("sql_unsupported", "A lateral item must be joined by CROSS, INNER or LEFT JOIN.");
+  }
   requireDistinctRelations(left, right, env, node.rarg);
   const leftWidth = left.plan.columns.length;
   const joined: Scope = { ...joinScopes(left.scope, right.scope, leftWidth), parent: env.scope.parent };
@@ -182,7 +234,7 @@ function bindJoin(node: JoinExpr, env: ExprEnvironment): BoundFrom {
     node.isNatural === true
       ? unqualifiedNames(left.scope).filter((name) => unqualifiedNames(right.scope).includes(name))
       : stringsOf(node.usingClause);
-  const plan = (condition: Expr | undefined): PlanNode => createJoin(type, left.plan, right.plan, condition);
+  const plan = (condition: Expr | undefined): PlanNode => joinItems(type, left, right, condition);
   let result: BoundFrom;
   if (names.length > 0) {
     result = bindUsing(names, type, left, right, env, plan);

@@ -4,12 +4,12 @@ import type { Node } from "libpg-query";
 import type { ColumnSchema } from "#columnar";
 import { exprIdentity, mapChildren, mayBeNull, someExpr } from "../expressions.ts";
 import type { AggregateCall, Expr, PlanNode } from "../plan.ts";
-import { stringsOf } from "./ast.ts";
+import { locationOf, stringsOf } from "./ast.ts";
 import { resolveUnknown } from "./coerce.ts";
 import { spanAt, unsupported, type BindContext } from "./context.ts";
-import { AGGREGATE_BASE, WINDOW_BASE, type ExprEnvironment } from "./environment.ts";
+import { AGGREGATE_BASE, SUBQUERY_BASE, WINDOW_BASE, type ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
-import { lookupColumn } from "./scope.ts";
+import { OUTER_BASE, lookupColumn } from "./scope.ts";
 
 /** A SELECT item. */
 export interface Target {
@@ -24,7 +24,18 @@ export function usesAggregate(expr: Expr): boolean {
 
 /** Whether an expression uses a window function's result, before the window nodes are made. */
 export function usesWindow(expr: Expr): boolean {
-  return someExpr(expr, (part) => part.kind === "column" && part.index >= WINDOW_BASE);
+  return someExpr(
+    expr,
+    (part) => part.kind === "column" && part.index >= WINDOW_BASE && part.index < SUBQUERY_BASE.where,
+  );
+}
+
+/** Whether an expression waits for a correlated subquery's value. */
+export function usesSubquery(expr: Expr): boolean {
+  return someExpr(
+    expr,
+    (part) => part.kind === "column" && part.index >= SUBQUERY_BASE.where && part.index < OUTER_BASE,
+  );
 }
 
 /** The position an integer constant in GROUP BY or ORDER BY names, 1-based; undefined for other expressions. */
@@ -68,7 +79,7 @@ export function bindGroupKeys(
       throw unsupported(context, "GROUPING SETS, ROLLUP and CUBE are", item.GroupingSet.location);
     const key = resolveUnknown(
       context,
-      bindGroupKey(item, targets, { ...env, aggregates: undefined, clause: "GROUP BY" }, scope),
+      bindGroupKey(item, targets, { ...env, aggregates: undefined, correlated: undefined, clause: "GROUP BY" }, scope),
     );
     if (usesAggregate(key)) {
       throw sqlError("grouping_error", "Aggregate functions are not allowed in GROUP BY.", context.spans.get(key));
@@ -76,6 +87,7 @@ export function bindGroupKeys(
     if (usesWindow(key)) {
       throw sqlError("windowing_error", "Window functions are not allowed in GROUP BY.", context.spans.get(key));
     }
+    if (usesSubquery(key)) throw unsupported(context, "Grouping by a correlated subquery is", locationOf(item));
     const identity = exprIdentity(key);
     if (!keys.some((known) => exprIdentity(known) === identity)) keys.push(key);
   }

@@ -3,7 +3,7 @@
 import { nearestName } from "#core";
 import type { ColumnSchema } from "#columnar";
 import type { Expr, SourceSpan } from "../plan.ts";
-import { columnRef, remapColumns } from "../expressions.ts";
+import { columnRef, exprIdentity, remapColumns } from "../expressions.ts";
 import { sqlError } from "./errors.ts";
 
 /** One name of the FROM clause. `expr` reads the FROM clause's output row. */
@@ -23,6 +23,19 @@ export interface Scope {
   /** Relations in reach, to tell an unknown relation from an unknown column. */
   readonly relations: readonly string[];
   readonly parent: Scope | undefined;
+  /**
+   * Present where a subquery begins: names found further out belong to the outer row, are gathered here as expressions
+   * over it, and stand as the columns OUTER_BASE + k.
+   */
+  readonly captures?: Expr[];
+}
+
+/** Above every other column index: columns of an outer row. */
+export const OUTER_BASE = 5_000_000;
+
+/** The scope a subquery starts from, which gathers what it reads of the rows around it. */
+export function subqueryScope(parent: Scope | undefined): Scope & { readonly captures: Expr[] } {
+  return { columns: [], relations: [], parent, captures: [] };
 }
 
 /** A scope over the columns of one relation that starts at an offset of the row. */
@@ -61,7 +74,6 @@ export function joinScopes(left: Scope, right: Scope, leftWidth: number): Scope 
 /** How a name was found. */
 export type Lookup =
   | { readonly kind: "found"; readonly column: ScopeColumn }
-  | { readonly kind: "outer"; readonly column: ScopeColumn }
   | { readonly kind: "ambiguous" }
   | { readonly kind: "missing" };
 
@@ -74,7 +86,15 @@ export function lookupColumn(scope: Scope, relation: string | undefined, name: s
   if (first !== undefined) return matches.length === 1 ? { kind: "found", column: first } : { kind: "ambiguous" };
   if (scope.parent === undefined) return { kind: "missing" };
   const outer = lookupColumn(scope.parent, relation, name);
-  return outer.kind === "found" ? { kind: "outer", column: outer.column } : outer;
+  if (outer.kind !== "found" || scope.captures === undefined) return outer;
+  return { kind: "found", column: { ...outer.column, expr: capture(scope.captures, outer.column) } };
+}
+
+function capture(captures: Expr[], { name, expr }: ScopeColumn): Expr {
+  const identity = exprIdentity(expr);
+  const known = captures.findIndex((other) => exprIdentity(other) === identity);
+  const position = known === -1 ? captures.push(expr) - 1 : known;
+  return { kind: "column", index: OUTER_BASE + position, name, type: expr.type };
 }
 
 /** The error for a name that is nowhere in reach, with the nearest one that is. */

@@ -1,13 +1,21 @@
 // One SELECT: FROM, WHERE, GROUP BY, HAVING, the select list, DISTINCT, ORDER BY and LIMIT, in the order they apply.
 
 import type { Node, ResTarget, SelectStmt } from "libpg-query";
-import { columnRef, exprIdentity } from "../expressions.ts";
+import { columnRef, exprIdentity, mapAggregate } from "../expressions.ts";
 import type { Expr, PlanNode, SortKey } from "../plan.ts";
 import { nodeKind, locationOf, stringOf } from "./ast.ts";
 import { coerceCondition, resolveUnknown } from "./coerce.ts";
 import { deriveColumnName } from "./column-name.ts";
 import { spanAt, unsupported } from "./context.ts";
-import type { AggregateSink, ExprEnvironment, PendingWindow } from "./environment.ts";
+import { applySubqueries } from "./correlated.ts";
+import {
+  SUBQUERY_BASE,
+  type AggregateSink,
+  type CorrelatedSubquery,
+  type ExprEnvironment,
+  type PendingWindow,
+  type SubquerySink,
+} from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { bindFrom } from "./from.ts";
 import { bareName, bindGroupKeys, createAggregate, ordinalOf, regroup, targetAt, type Target } from "./grouping.ts";
@@ -37,17 +45,21 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
     ...env,
     scope: outer,
     aggregates: undefined,
+    correlated: undefined,
   });
   const base: ExprEnvironment = {
     ...env,
     scope: { ...from.scope, parent: env.scope },
     aggregates: undefined,
+    correlated: undefined,
   };
   let plan = bindWhere(statement.whereClause, from.plan, { ...base, clause: "WHERE" });
 
   const windows = windowSink(statement.windowClause ?? [], context);
   const sink: AggregateSink = { calls: [], windows };
-  const listEnv: ExprEnvironment = { ...base, aggregates: sink, clause: "SELECT" };
+  const inArguments: SubquerySink = { firstIndex: SUBQUERY_BASE.arguments, subqueries: [], below: undefined };
+  const inList: SubquerySink = { firstIndex: SUBQUERY_BASE.list, subqueries: [], below: inArguments };
+  const listEnv: ExprEnvironment = { ...base, aggregates: sink, correlated: inList, clause: "SELECT" };
   const isPlain = ["groupClause", "sortClause", "limitCount", "limitOffset"].every((clause) => !(clause in statement));
   let targets = bindTargets(statement.targetList ?? [], listEnv).map((target) =>
     isPlain && distinct === undefined ? target : { ...target, expr: resolveUnknown(context, target.expr) },
@@ -74,15 +86,26 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
   let order = bindOrder(statement.sortClause ?? [], targets, { ...listEnv, clause: "ORDER BY" });
 
   let pending: readonly PendingWindow[] = windows.calls;
+  let subqueries: readonly CorrelatedSubquery[] = inList.subqueries;
   if (keys.length > 0 || sink.calls.length > 0 || having !== undefined) {
-    plan = createAggregate(plan, keys, sink.calls);
+    const below = applySubqueries(plan, inArguments);
+    const calls = sink.calls.map((call) => mapAggregate(call, below.resolve));
+    plan = createAggregate(below.plan, keys, calls);
     const rewrite = (expr: Expr): Expr => regroup(context, expr, keys);
+    subqueries = subqueries.map((subquery) => ({ ...subquery, captures: subquery.captures.map(rewrite) }));
     pending = pending.map((window) => mapPending(window, rewrite));
     targets = targets.map((target) => ({ ...target, expr: rewrite(target.expr) }));
     order = order.map((key) => ({ ...key, expr: rewrite(key.expr) }));
     if (having !== undefined) having = rewrite(having);
   }
-  if (having !== undefined) plan = { kind: "filter", input: plan, condition: having, columns: plan.columns };
+  const applied = applySubqueries(plan, { ...inList, subqueries: [...subqueries] });
+  plan = applied.plan;
+  targets = targets.map((target) => ({ ...target, expr: applied.resolve(target.expr) }));
+  order = order.map((key) => ({ ...key, expr: applied.resolve(key.expr) }));
+  pending = pending.map((window) => mapPending(window, applied.resolve));
+  if (having !== undefined) {
+    plan = { kind: "filter", input: plan, condition: applied.resolve(having), columns: plan.columns };
+  }
   if (pending.length > 0) {
     const windowed = createWindows(plan, pending);
     plan = windowed.plan;

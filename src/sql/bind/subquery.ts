@@ -1,21 +1,34 @@
-// Subqueries inside expressions. They do not depend on the outer row, so they run once, before the main plan.
+// Subqueries inside expressions. Those that do not read the outer row run once, before the main plan; the others are
+// joined to it.
 
 import type { Node, SubLink } from "libpg-query";
 import type { DataType } from "#columnar";
-import { BOOLEAN } from "../expressions.ts";
+import { BOOLEAN, FALSE, INT64, TRUE, caseBranch, columnRef, literal } from "../expressions.ts";
 import type { Expr, PlanNode, SourceSpan } from "../plan.ts";
 import { stringsOf } from "./ast.ts";
-import { bindCall, unify } from "./coerce.ts";
+import { bindCall, resolveUnknown, unify } from "./coerce.ts";
 import { selectOf, unsupported, type PreparedSubquery } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
+import { addSubquery, plainAggregate } from "./correlated.ts";
 import { sqlError } from "./errors.ts";
-import { resolveUnknownColumns } from "./output.ts";
+import { createAggregate, usesSubquery, usesWindow } from "./grouping.ts";
+import { project, resolveUnknownColumns } from "./output.ts";
+import { OUTER_BASE, subqueryScope } from "./scope.ts";
+
+/** A bound subquery with what it reads of the outer row; see CorrelatedSubquery. */
+export interface BoundSubquery {
+  readonly plan: PlanNode;
+  readonly captures: readonly Expr[];
+}
 
 /** Binds the query of a subquery expression over the scope around it. */
-export function bindSubselect(node: Node | undefined, env: ExprEnvironment): PlanNode {
+export function bindSubselect(node: Node | undefined, env: ExprEnvironment): BoundSubquery {
   const query = selectOf(node);
   if (query === undefined) throw unsupported(env.context, "This subquery is", undefined);
-  return resolveUnknownColumns(env.context, env.bindQuery(query, env));
+  const scope = subqueryScope(env.scope);
+  const inner: ExprEnvironment = { ...env, scope, aggregates: undefined, correlated: undefined };
+  const plan = resolveUnknownColumns(env.context, env.bindQuery(query, inner));
+  return { plan, captures: scope.captures };
 }
 
 /** Registers a subquery and returns the literal that will hold its value. */
@@ -33,11 +46,13 @@ export function placeholder(
 /**
  * A subquery in an expression: a scalar, EXISTS, or IN / ANY / ALL.
  *
- * Errors: `type_mismatch` for a wrong number of columns; `sql_unsupported` for correlated ones.
+ * Errors: `type_mismatch` for a wrong number of columns; `sql_unsupported` where a correlated one cannot stand.
  */
 export function bindSubLink(node: SubLink, env: ExprEnvironment, span: SourceSpan): Expr {
   const { context } = env;
-  const plan = bindSubselect(node.subselect, env);
+  const bound = bindSubselect(node.subselect, env);
+  if (bound.captures.length > 0) return bindCorrelated(node, bound, env, span);
+  const { plan } = bound;
   if (node.subLinkType === "EXISTS_SUBLINK") return placeholder(env, "exists", plan, BOOLEAN, span);
   const column = singleColumn(plan, span);
   switch (node.subLinkType) {
@@ -65,6 +80,68 @@ export function bindSubLink(node: SubLink, env: ExprEnvironment, span: SourceSpa
     default:
       throw unsupported(context, "This form of subquery is", node.location);
   }
+}
+
+function bindCorrelated(node: SubLink, bound: BoundSubquery, env: ExprEnvironment, span: SourceSpan): Expr {
+  const { context, correlated: sink } = env;
+  if (sink === undefined) throw unsupported(context, `A correlated subquery in ${env.clause} is`, node.location);
+  const { plan, captures } = bound;
+  switch (node.subLinkType) {
+    case "EXISTS_SUBLINK": {
+      const counted = createAggregate(plan, [], [plainAggregate("count", [], INT64)]);
+      const [count] = counted.columns.map((column, i) => columnRef(i, column));
+      const isThere = bindCall(context, ">", [count ?? literal(0, INT64), literal(0, INT64)], span);
+      return addSubquery(sink, { plan: project(counted, [isThere], ["exists"]), captures, span });
+    }
+    case "EXPR_SUBLINK":
+      singleColumn(plan, span);
+      return addSubquery(sink, { plan, captures, span });
+    case "ANY_SUBLINK":
+    case "ALL_SUBLINK": {
+      const column = singleColumn(plan, span);
+      const arg = resolveUnknown(context, env.bind(node.testexpr, env));
+      if (usesWindow(arg) || usesSubquery(arg)) {
+        throw unsupported(context, "Comparing this with a correlated subquery is", node.location);
+      }
+      const outer: Expr = { kind: "column", index: OUTER_BASE + captures.length, name: "compared", type: arg.type };
+      const operator = stringsOf(node.operName).at(-1) ?? "=";
+      const isAny = node.subLinkType === "ANY_SUBLINK";
+      const compared = bindCall(context, operator, [outer, columnRef(0, column)], span);
+      const quantified = quantifiedValue(plan, compared, isAny);
+      return addSubquery(sink, { plan: quantified, captures: [...captures, arg], span });
+    }
+    case "ARRAY_SUBLINK":
+    case "MULTIEXPR_SUBLINK":
+    case "CTE_SUBLINK":
+    case "ROWCOMPARE_SUBLINK":
+    case undefined:
+    default:
+      throw unsupported(context, "This form of correlated subquery is", node.location);
+  }
+}
+
+/** One row: whether the comparison holds for any row, or for all, with NULL where a NULL leaves it open. */
+function quantifiedValue(plan: PlanNode, compared: Expr, isAny: boolean): PlanNode {
+  const isOpen: Expr = { kind: "is_null", arg: compared, negated: false, type: BOOLEAN };
+  const grouped = createAggregate(
+    plan,
+    [],
+    [plainAggregate(isAny ? "bool_or" : "bool_and", [compared], BOOLEAN), plainAggregate("count", [], INT64, isOpen)],
+  );
+  const [known = FALSE, open = literal(0, INT64)] = grouped.columns.map((column, i) => columnRef(i, column));
+  const isDecided: Expr = {
+    kind: "coalesce",
+    args: [isAny ? known : { kind: "not", arg: known, type: BOOLEAN }, FALSE],
+    type: BOOLEAN,
+  };
+  const hasOpen: Expr = { kind: "call", function: ">", args: [open, literal(0, INT64)], type: BOOLEAN };
+  const value: Expr = {
+    kind: "case",
+    branches: [caseBranch(isDecided, isAny ? TRUE : FALSE), caseBranch(hasOpen, literal(null, BOOLEAN))],
+    otherwise: isAny ? FALSE : TRUE,
+    type: BOOLEAN,
+  };
+  return project(grouped, [value], [isAny ? "any" : "all"]);
 }
 
 function singleColumn(plan: PlanNode, span: SourceSpan): PlanNode["columns"][number] {

@@ -1,4 +1,4 @@
-// The WHERE clause: IN and NOT IN over subqueries become semi and anti joins, the rest one filter.
+// The WHERE clause: IN and EXISTS over subqueries become semi and anti joins, the rest one filter.
 
 import type { Node, SubLink } from "libpg-query";
 import { BOOLEAN, INT64, columnRef, conjunction, literal } from "../expressions.ts";
@@ -7,22 +7,33 @@ import type { AggregateCall, Expr, PlanNode, SourceSpan } from "../plan.ts";
 import { locationOf, stringsOf } from "./ast.ts";
 import { bindCall, coerceCondition } from "./coerce.ts";
 import { spanAt } from "./context.ts";
-import type { ExprEnvironment } from "./environment.ts";
+import { applySubqueries, createDependentJoin } from "./correlated.ts";
+import { SUBQUERY_BASE, type ExprEnvironment, type SubquerySink } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { bindRow } from "./expression.ts";
 import { createAggregate } from "./grouping.ts";
 import { bindSubselect, placeholder } from "./subquery.ts";
 
-/** Applies a WHERE condition to a plan; columns stay the same. */
+/** Applies a WHERE condition to a plan. Its columns come first; values of correlated subqueries may follow. */
 export function bindWhere(condition: Node | undefined, plan: PlanNode, env: ExprEnvironment): PlanNode {
   if (condition === undefined) return plan;
   const { context } = env;
   let result = plan;
   const filters: Expr[] = [];
+  const sink: SubquerySink = { firstIndex: SUBQUERY_BASE.where, subqueries: [], below: undefined };
+  const bindFilter = (part: Node): Expr => {
+    const bound = env.bind(part, { ...env, correlated: sink });
+    return coerceCondition(context, bound, env.clause, spanAt(context, locationOf(part)));
+  };
   for (const part of astConjuncts(condition)) {
+    const joined = existenceJoin(part, result, env);
+    if (joined !== undefined) {
+      result = joined;
+      continue;
+    }
     const membership = membershipOf(part);
     if (membership === undefined) {
-      filters.push(coerceCondition(context, env.bind(part, env), env.clause, spanAt(context, locationOf(part))));
+      filters.push(bindFilter(part));
       continue;
     }
     const { link, negated } = membership;
@@ -35,15 +46,25 @@ export function bindWhere(condition: Node | undefined, plan: PlanNode, env: Expr
         span,
       );
     }
-    const right = bindSubselect(link.subselect, env);
+    const { plan: right, captures } = bindSubselect(link.subselect, env);
+    if (negated && captures.length > 0) {
+      filters.push(bindFilter(part));
+      continue;
+    }
     if (right.columns.length !== left.length) {
       const message = `Subquery has ${right.columns.length} columns where ${left.length} are compared.`;
       throw sqlError("type_mismatch", message, span);
     }
-    result = createJoin(negated ? "anti" : "semi", result, right, membershipCondition(left, result, right, env, span));
+    const matches = membershipCondition(left, result, right, env, span);
+    result =
+      captures.length > 0
+        ? createDependentJoin("semi", { plan: result, captures }, right, matches)
+        : createJoin(negated ? "anti" : "semi", result, right, matches);
     if (negated) filters.push(...notInGuard(left[0], link, env, span));
   }
-  const filter = conjunction(filters);
+  const applied = applySubqueries(result, sink);
+  result = applied.plan;
+  const filter = conjunction(filters.map(applied.resolve));
   return filter === undefined ? result : { kind: "filter", input: result, condition: filter, columns: result.columns };
 }
 
@@ -63,6 +84,30 @@ function membershipOf(node: Node): { readonly link: SubLink; readonly negated: b
   }
   if (!("SubLink" in node) || node.SubLink.subLinkType !== "ANY_SUBLINK") return undefined;
   return (stringsOf(node.SubLink.operName).at(-1) ?? "=") === "=" ? { link: node.SubLink, negated: false } : undefined;
+}
+
+/** EXISTS and NOT EXISTS over a correlated subquery as a join; undefined for any other condition. */
+function existenceJoin(node: Node, plan: PlanNode, env: ExprEnvironment): PlanNode | undefined {
+  const isNegation = "BoolExpr" in node && node.BoolExpr.boolop === "NOT_EXPR";
+  const inner = isNegation ? node.BoolExpr.args?.[0] : node;
+  if (inner === undefined || !("SubLink" in inner) || inner.SubLink.subLinkType !== "EXISTS_SUBLINK") return undefined;
+  const bound = bindSubselect(inner.SubLink.subselect, env);
+  if (bound.captures.length === 0) return undefined;
+  return createDependentJoin(
+    isNegation ? "anti" : "semi",
+    { plan, captures: bound.captures },
+    withoutEffectOnExistence(bound.plan),
+    undefined,
+  );
+}
+
+/** The plan without what cannot change whether it has rows. */
+function withoutEffectOnExistence(plan: PlanNode): PlanNode {
+  const isFreeLimit = plan.kind === "limit" && plan.offset === 0 && (plan.limit ?? 1) > 0;
+  if (plan.kind === "project" || plan.kind === "sort" || plan.kind === "distinct" || isFreeLimit) {
+    return withoutEffectOnExistence(plan.input);
+  }
+  return plan;
 }
 
 function membershipCondition(
@@ -90,7 +135,7 @@ function notInGuard(left: Expr | undefined, link: SubLink, env: ExprEnvironment,
   if (left === undefined) return [];
   const { context } = env;
   const count = (ofColumn: boolean): Expr => {
-    const input = bindSubselect(link.subselect, env);
+    const { plan: input } = bindSubselect(link.subselect, env);
     const [column] = input.columns;
     const call: AggregateCall = {
       function: "count",

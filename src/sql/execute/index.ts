@@ -10,7 +10,7 @@ import { compileExpr, evaluateConstant } from "./expression.ts";
 import { executeJoin } from "./join.ts";
 import { compileSelection } from "./selection.ts";
 import { executeSort } from "./sort.ts";
-import { executeFunctionScan } from "./table-function.ts";
+import { executeFunctionApply, executeFunctionScan } from "./table-function.ts";
 import { executeWindow, windowExprs } from "./window/index.ts";
 
 export {
@@ -76,7 +76,9 @@ function runNode(node: PlanNode, required: Required, context: ExecutionContext):
     case "values":
       return executeValues(node, context);
     case "function_scan":
-      return executeFunctionScan(node, context);
+      return node.input === undefined
+        ? executeFunctionScan(node, context)
+        : runFunctionApply(node, node.input, required, context);
     case "filter":
       return executeFilter(node, required, context);
     case "project":
@@ -110,6 +112,17 @@ function runNode(node: PlanNode, required: Required, context: ExecutionContext):
     case "set_operation":
       return executeSetOperation(node, run(node.left, "all", context), run(node.right, "all", context), context);
   }
+}
+
+function runFunctionApply(
+  node: Node<"function_scan">,
+  input: PlanNode,
+  required: Required,
+  context: ExecutionContext,
+): AsyncIterable<Batch> {
+  const width = input.columns.length;
+  const passed = required === "all" ? required : new Set([...required].filter((index) => index < width));
+  return executeFunctionApply(node, run(input, withKeys(passed, node.args), context), width, context);
 }
 
 function withKeys(required: Required, exprs: readonly Expr[]): Required {

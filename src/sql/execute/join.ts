@@ -25,7 +25,7 @@ function indexRight(node: JoinNode, right: Batch, context: ExecutionContext): Ri
     keys.map((key) => key(right)),
     right.rowCount,
     true,
-    true,
+    rejectedNulls(node),
   );
   const first = new Int32Array(encoder.count).fill(-1);
   const next = new Int32Array(right.rowCount).fill(-1);
@@ -36,6 +36,11 @@ function indexRight(node: JoinNode, right: Batch, context: ExecutionContext): Ri
     first[id] = row;
   }
   return { encoder, first, next };
+}
+
+/** The keys whose NULLs match nothing. */
+function rejectedNulls(node: JoinNode): boolean[] {
+  return node.equalKeys.map((key) => key.nullsEqual !== true);
 }
 
 /** Pairs of rows in order of the left rows, at most about a batch of them. */
@@ -126,7 +131,7 @@ function* probe(state: Probe, left: Batch): Generator<Batch> {
             state.leftKeys.map((key) => key(left)),
             left.rowCount,
             false,
-            true,
+            rejectedNulls(node),
           ),
         );
   for (const pairs of candidates) {
@@ -161,7 +166,7 @@ function pick(values: Int32Array, rows: Int32Array): Int32Array {
 
 /**
  * Runs a join. Memory: the right input and its index. Order: left rows in order, then, for right and full joins,
- * the unmatched right rows. NULL keys match nothing.
+ * the unmatched right rows. NULL keys match nothing unless `nullsEqual`.
  */
 export async function* executeJoin(
   node: JoinNode,

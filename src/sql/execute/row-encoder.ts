@@ -32,13 +32,18 @@ export class RowEncoder {
   }
 
   /**
-   * The id of each row. Without `insert`, rows never inserted give -1. With `rejectNulls`, rows with a NULL in any
-   * column give -1 (joins). Ownership: a view of this encoder's buffer, good until the next call.
+   * The id of each row. Without `insert`, rows never inserted give -1. Rows with a NULL in a column
+   * that `rejectNulls` names give -1 (joins). Ownership: a view of this encoder's buffer, good until the next call.
    */
-  encode(columns: readonly Vector[], rowCount: number, insert: boolean, rejectNulls = false): Int32Array {
+  encode(
+    columns: readonly Vector[],
+    rowCount: number,
+    insert: boolean,
+    rejectNulls: readonly boolean[] = [],
+  ): Int32Array {
     if (this.ids.length < rowCount) this.ids = new Int32Array(rowCount);
     const out = this.ids.subarray(0, rowCount);
-    const rejected = rejectNulls ? new Uint8Array(rowCount) : undefined;
+    const rejected = rejectNulls.includes(true) ? new Uint8Array(rowCount) : undefined;
     if (this.encoders.length === 0) out.fill(0);
     for (const [c, encoder] of this.encoders.entries()) {
       const column = columns[c] as Vector;
@@ -48,7 +53,7 @@ export class RowEncoder {
         target = this.scratch;
       }
       encoder.encode(column, rowCount, insert, target);
-      if (rejected !== undefined && encoder.nullId >= 0) {
+      if (rejected !== undefined && rejectNulls[c] === true && encoder.nullId >= 0) {
         const { nullId } = encoder;
         for (let i = 0; i < rowCount; i++) if (target[i] === nullId) rejected[i] = 1;
       }

@@ -3,6 +3,7 @@
 import { LakeError } from "#core";
 import {
   BATCH_ROWS,
+  gather,
   vectorFromScalars,
   type Batch,
   type DataType,
@@ -20,7 +21,8 @@ import { intervalToMicros } from "../values/interval.ts";
 import { jsonElementTexts, jsonMemberTexts, jsonTextToPlain } from "../values/json-scan.ts";
 import { bigintToInt64 } from "../values/number-text.ts";
 import { checkpoint, type ExecutionContext } from "./context.ts";
-import { evaluateConstant } from "./expression.ts";
+import { rowReader } from "./build.ts";
+import { compileExpr, evaluateConstant } from "./expression.ts";
 
 type FunctionScanNode = Extract<PlanNode, { kind: "function_scan" }>;
 type RowsOf = (args: readonly Scalar[]) => Iterable<readonly Scalar[]>;
@@ -167,6 +169,48 @@ function rowsOf(node: FunctionScanNode): RowsOf {
   const chosen = chooseOverload(overloads.get(node.function) ?? [], types);
   if (chosen === undefined) throw new LakeError("undefined_function", `function ${node.function} does not exist`);
   return chosen.item.rows;
+}
+
+/** Runs a set-returning function for each row of its input. A null argument gives no rows. */
+export async function* executeFunctionApply(
+  node: FunctionScanNode,
+  input: AsyncIterable<Batch>,
+  width: number,
+  context: ExecutionContext,
+): AsyncGenerator<Batch> {
+  const compiled = node.args.map((arg) => compileExpr(arg, context));
+  const rowsOfCall = rowsOf(node);
+  const types = node.columns.slice(width).map((column) => column.type);
+  for await (const batch of input) {
+    checkpoint(context);
+    const readers = compiled.map((arg) => rowReader(arg(batch)));
+    let rows: number[] = [];
+    let columns: Scalar[][] = types.map(() => []);
+    const flush = (): Batch => {
+      const taken = Int32Array.from(rows);
+      const made = columns.map((values, i) => vectorFromScalars(types[i] ?? TEXT, values));
+      const result = {
+        rowCount: taken.length,
+        columns: [...batch.columns.map((column) => gather(column, taken)), ...made],
+      };
+      rows = [];
+      columns = types.map(() => []);
+      return result;
+    };
+    for (let row = 0; row < batch.rowCount; row++) {
+      const args = readers.map((read) => read(row));
+      if (args.includes(null)) continue;
+      for (const values of rowsOfCall(args)) {
+        rows.push(row);
+        for (const [i, column] of columns.entries()) column.push(values[i] ?? null);
+        if (rows.length === BATCH_ROWS) {
+          checkpoint(context);
+          yield flush();
+        }
+      }
+    }
+    if (rows.length > 0) yield flush();
+  }
 }
 
 /** Runs a set-returning function whose arguments are constants. A null argument gives no rows. */

@@ -47,7 +47,8 @@ function operatorText(plan: PlanNode): string {
       return "distinct";
     case "join": {
       const keys = plan.equalKeys.map(
-        ({ left, right }) => `${expressionToText(left, CANONICAL)}=${expressionToText(right, CANONICAL)}`,
+        ({ left, right, nullsEqual }) =>
+          `${expressionToText(left, CANONICAL)}${nullsEqual === true ? "==" : "="}${expressionToText(right, CANONICAL)}`,
       );
       const residual = plan.residual === undefined ? "" : expressionToText(plan.residual, CANONICAL);
       return `${plan.joinType}[${keys.join(";")}|${residual}]`;

@@ -145,7 +145,10 @@ function describeOperator(
     case "distinct":
       return ["Distinct", []];
     case "join": {
-      const keys = node.equalKeys.map(({ left, right }) => `${expressionToText(left)} = ${expressionToText(right)}`);
+      const keys = node.equalKeys.map(({ left, right, nullsEqual }) => {
+        const operator = nullsEqual === true ? "IS NOT DISTINCT FROM" : "=";
+        return `${expressionToText(left)} ${operator} ${expressionToText(right)}`;
+      });
       const details = keys.length === 0 ? [] : [`Hash Condition: ${keys.join(" AND ")}`];
       if (node.residual !== undefined) details.push(`Join Filter: ${expressionToText(node.residual)}`);
       const name = JOIN_NAMES[node.joinType];

@@ -1,6 +1,6 @@
 // Functions that belong to no family: identifiers, conversions between types, session information.
 
-import { bytesToHex } from "#core";
+import { LakeError, bytesToHex } from "#core";
 import type { DataType, Scalar } from "#columnar";
 import { dataTypeToName, scalarToText } from "../values/index.ts";
 import type { EvaluationEnvironment, FunctionCatalog } from "./definition.ts";
@@ -70,6 +70,22 @@ export function defineMiscellany({ defineWith, definePolymorphic, alias, define 
         dataTypeToName(type ?? TEXT),
   });
   alias("pg_typeof", "typeof");
+  // The value of a correlated scalar subquery, with the number of rows it came from. No name that SQL could write.
+  definePolymorphic("single row", {
+    signature: "any, int8 -> any",
+    options: { strict: false },
+    resolve: ([type, count, ...rest]) =>
+      type === undefined || count === undefined || rest.length > 0
+        ? undefined
+        : { argTypes: [type, count], returnType: type },
+    implement: () => (value: Scalar, count: Scalar) => {
+      if (count !== null && Number(count) > 1) {
+        const message = "More than one row returned by a subquery used as an expression.";
+        throw new LakeError("sql_runtime_error", message);
+      }
+      return value;
+    },
+  });
   definePolymorphic("to_json", {
     signature: "any -> json",
     options: { safe: true },

@@ -4,6 +4,7 @@ import { conjunctsOf } from "../expressions.ts";
 import type { Expr, PlanNode } from "../plan.ts";
 
 const UNKNOWN_TABLE_ROWS = 1000;
+const ROWS_PER_FUNCTION_CALL = 10;
 const EQUALITY_SELECTIVITY = 0.1;
 const OTHER_SELECTIVITY = 0.33;
 const GROUPS_PER_ROW_EXPONENT = 0.5;
@@ -31,7 +32,7 @@ function estimate(plan: PlanNode): number {
     case "values":
       return plan.rows.length;
     case "function_scan":
-      return UNKNOWN_TABLE_ROWS;
+      return plan.input === undefined ? UNKNOWN_TABLE_ROWS : estimateRows(plan.input) * ROWS_PER_FUNCTION_CALL;
     case "filter":
       return estimateRows(plan.input) * selectivity(plan.condition);
     case "project":

@@ -18,7 +18,7 @@ export function chooseBuildSides(plan: PlanNode): PlanNode {
       ...node,
       left: node.right,
       right: node.left,
-      equalKeys: node.equalKeys.map((key) => ({ left: key.right, right: key.left })),
+      equalKeys: node.equalKeys.map((key) => ({ ...key, left: key.right, right: key.left })),
       residual: node.residual === undefined ? undefined : remapColumns(node.residual, swapped),
       columns: joinColumns("inner", node.right, node.left),
     };

@@ -8,8 +8,9 @@ export function inputsOf(plan: PlanNode): readonly PlanNode[] {
   switch (plan.kind) {
     case "scan":
     case "values":
-    case "function_scan":
       return [];
+    case "function_scan":
+      return plan.input === undefined ? [] : [plan.input];
     case "filter":
     case "project":
     case "aggregate":
@@ -29,8 +30,12 @@ export function mapInputs(plan: PlanNode, change: (input: PlanNode) => PlanNode)
   switch (plan.kind) {
     case "scan":
     case "values":
-    case "function_scan":
       return plan;
+    case "function_scan": {
+      if (plan.input === undefined) return plan;
+      const input = change(plan.input);
+      return input === plan.input ? plan : { ...plan, input };
+    }
     case "filter":
     case "project":
     case "aggregate":
@@ -87,7 +92,7 @@ export function mapExpressions(plan: PlanNode, change: (expr: Expr) => Expr): Pl
     case "join":
       return {
         ...plan,
-        equalKeys: plan.equalKeys.map((key) => ({ left: change(key.left), right: change(key.right) })),
+        equalKeys: plan.equalKeys.map((key) => ({ ...key, left: change(key.left), right: change(key.right) })),
         residual: plan.residual === undefined ? undefined : change(plan.residual),
       };
   }

@@ -79,8 +79,27 @@ function prune(plan: PlanNode, wanted: ReadonlySet<number>): Pruned {
         indexOf: positions(kept),
       };
     }
-    case "function_scan":
-      return { plan, indexOf: (index) => index };
+    case "function_scan": {
+      if (plan.input === undefined) return { plan, indexOf: (index) => index };
+      const width = plan.input.columns.length;
+      const { plan: input, indexOf } = prune(
+        plan.input,
+        neededBy(
+          plan.args,
+          [...wanted].filter((index) => index < width),
+        ),
+      );
+      const shift = input.columns.length - width;
+      return {
+        plan: {
+          ...plan,
+          input,
+          args: plan.args.map((arg) => remapColumns(arg, indexOf)),
+          columns: [...input.columns, ...plan.columns.slice(width)],
+        },
+        indexOf: (index) => (index < width ? indexOf(index) : index + shift),
+      };
+    }
     case "filter": {
       const { plan: input, indexOf } = prune(plan.input, neededBy([plan.condition], wanted));
       const condition = remapColumns(plan.condition, indexOf);
@@ -206,6 +225,7 @@ function pruneJoin(plan: PlanNode & { readonly kind: "join" }, wanted: ReadonlyS
       left: left.plan,
       right: right.plan,
       equalKeys: plan.equalKeys.map((key) => ({
+        ...key,
         left: remapColumns(key.left, left.indexOf),
         right: remapColumns(key.right, right.indexOf),
       })),

@@ -32,8 +32,15 @@ function push(plan: PlanNode, conditions: readonly Expr[], log: RewriteLog): Pla
     case "scan":
       return filterScan(plan, wanted, log);
     case "values":
-    case "function_scan":
       return withFilter(plan, wanted);
+    case "function_scan": {
+      if (plan.input === undefined) return withFilter(plan, wanted);
+      const width = plan.input.columns.length;
+      const isOnInput = (condition: Expr): boolean => !isVolatile(condition) && sideOf(condition, width) === "left";
+      const down = wanted.filter(isOnInput);
+      const stay = wanted.filter((condition) => !isOnInput(condition));
+      return withFilter({ ...plan, input: push(plan.input, down, log) }, stay);
+    }
     case "filter":
       // The lower filter's conditions come first: they may guard the upper ones from errors.
       return push(plan.input, [...conjunctsOf(plan.condition), ...wanted], log);

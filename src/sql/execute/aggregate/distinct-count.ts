@@ -30,7 +30,9 @@ export class DistinctCountAccumulator implements Accumulator {
   }
 
   update(groups: Int32Array | undefined, args: readonly Vector[], rowCount: number): void {
-    const ids = this.values.encode(args.slice(0, this.argCount), rowCount, true, true);
+    const values = args.slice(0, this.argCount);
+    const rejectNulls = values.map(() => true);
+    const ids = this.values.encode(values, rowCount, true, rejectNulls);
     if (groups === undefined) this.countSingle(ids, rowCount);
     else this.countGroups(groups, ids, rowCount);
   }

@@ -1,0 +1,155 @@
+// Where correlated subqueries meet the rows they read: as joins, or as one more column.
+
+import {
+  BOOLEAN,
+  INT64,
+  caseBranch,
+  columnRef,
+  conjunction,
+  literal,
+  replaceColumns,
+  transformExpr,
+} from "../expressions.ts";
+import { createJoin, type JoinNode, type JoinType } from "../joins.ts";
+import type { AggregateCall, Expr, JoinKey, PlanNode } from "../plan.ts";
+import { attachOuter, groupByOuter, overNoRows, type AttachedPlan, type OuterRows } from "./dependent-join.ts";
+import type { CorrelatedSubquery, SubquerySink } from "./environment.ts";
+import { createAggregate } from "./grouping.ts";
+import { project } from "./output.ts";
+import { OUTER_BASE } from "./scope.ts";
+
+/** Registers a subquery; its value stands as a column until {@link applySubqueries} makes it. */
+export function addSubquery(sink: SubquerySink, subquery: CorrelatedSubquery): Expr {
+  const index = sink.firstIndex + sink.subqueries.push(subquery) - 1;
+  const [column] = subquery.plan.columns;
+  return { kind: "column", index, name: column?.name ?? "subquery", type: column?.type ?? BOOLEAN };
+}
+
+/** An aggregate call without FILTER, DISTINCT or ORDER BY. */
+export function plainAggregate(name: string, args: readonly Expr[], type: Expr["type"], filter?: Expr): AggregateCall {
+  return { function: name, args, distinct: false, filter, orderBy: [], directArgs: [], type };
+}
+
+/**
+ * A join whose right side reads the left rows. The right side's columns follow the left's, then come the values it was
+ * joined by. `condition` is over left ++ right.
+ */
+export function createDependentJoin(
+  type: JoinType,
+  outer: OuterRows,
+  right: PlanNode,
+  condition: Expr | undefined,
+): JoinNode {
+  const attached = attachOuter(right, outer);
+  const join = createJoin(type, outer.plan, attached.plan, condition);
+  const equalKeys = [...join.equalKeys, ...outerKeys(outer, attached)];
+  return { ...join, joinType: join.joinType === "cross" && equalKeys.length > 0 ? "inner" : join.joinType, equalKeys };
+}
+
+function outerKeys(outer: OuterRows, attached: AttachedPlan): JoinKey[] {
+  return outer.captures.flatMap((capture, k) => {
+    const index = attached.at[k] ?? 0;
+    const column = attached.plan.columns[index];
+    if (column === undefined) return [];
+    return [{ left: capture, right: columnRef(index, column), nullsEqual: attached.nullSafe[k] ?? false }];
+  });
+}
+
+/** The plan with one more column for each subquery of a clause, and how the clause's expressions read them. */
+export function applySubqueries(
+  input: PlanNode,
+  sink: SubquerySink,
+): { readonly plan: PlanNode; readonly resolve: (expr: Expr) => Expr } {
+  const { subqueries, firstIndex } = sink;
+  if (subqueries.length === 0) return { plan: input, resolve: (expr) => expr };
+  const width = input.columns.length;
+  const plan = subqueries.reduce((outer, subquery) => appendValue(outer, subquery), input);
+  const resolve = (expr: Expr): Expr =>
+    transformExpr(expr, (part) => {
+      if (part.kind !== "column" || part.index < firstIndex || part.index >= firstIndex + subqueries.length)
+        return part;
+      return { ...part, index: width + part.index - firstIndex };
+    });
+  return { plan, resolve };
+}
+
+/** The outer columns and the subquery's value: NULL where it has no row. */
+function appendValue(outer: PlanNode, { plan, captures }: CorrelatedSubquery): PlanNode {
+  const rows: OuterRows = { plan: outer, captures };
+  const found = overAggregate(plan);
+  return found === undefined ? appendSingleRow(rows, plan) : appendAggregate(rows, found);
+}
+
+function withValue(joined: PlanNode, outer: PlanNode, value: Expr): PlanNode {
+  const own = outer.columns.map((column, i) => columnRef(i, column));
+  return project(joined, [...own, value], [...outer.columns.map((column) => column.name), "subquery"]);
+}
+
+function leftJoin(outer: OuterRows, grouped: PlanNode, attached: AttachedPlan): PlanNode {
+  const at = [...outer.captures.keys()];
+  const join = createJoin("left", outer.plan, grouped, undefined);
+  return { ...join, equalKeys: outerKeys(outer, { plan: grouped, at, nullSafe: attached.nullSafe }) };
+}
+
+function appendSingleRow(outer: OuterRows, plan: PlanNode): PlanNode {
+  const attached = attachOuter(plan, outer);
+  const keys = attached.at.flatMap((index) => {
+    const column = attached.plan.columns[index];
+    return column === undefined ? [] : [columnRef(index, column)];
+  });
+  const [column] = plan.columns;
+  const type = column?.type ?? BOOLEAN;
+  const value = column === undefined ? literal(null, type) : columnRef(0, column);
+  const grouped = createAggregate(attached.plan, keys, [
+    plainAggregate("first", [value], type),
+    plainAggregate("count", [], INT64),
+  ]);
+  const joined = leftJoin(outer, grouped, attached);
+  const at = outer.plan.columns.length + keys.length;
+  const args: Expr[] = [
+    { kind: "column", index: at, name: "first", type },
+    { kind: "column", index: at + 1, name: "count", type: INT64 },
+  ];
+  return withValue(joined, outer.plan, { kind: "call", function: "single row", args, type });
+}
+
+/** A subquery that is expressions over one aggregated row. `above` goes upwards. */
+interface OverAggregate {
+  readonly aggregate: PlanNode & { readonly kind: "aggregate" };
+  readonly above: readonly (PlanNode & { readonly kind: "project" | "filter" })[];
+}
+
+function overAggregate(plan: PlanNode): OverAggregate | undefined {
+  if (plan.kind === "aggregate") return plan.keys.length === 0 ? { aggregate: plan, above: [] } : undefined;
+  if (plan.kind !== "project" && plan.kind !== "filter") return undefined;
+  const below = overAggregate(plan.input);
+  return below === undefined ? undefined : { ...below, above: [...below.above, plan] };
+}
+
+/** The aggregate is joined by its outer values; what stood above it is computed on the joined row. */
+function appendAggregate(outer: OuterRows, { aggregate, above }: OverAggregate): PlanNode {
+  const attached = attachOuter(aggregate.input, outer);
+  const joined = leftJoin(outer, groupByOuter(aggregate, attached), attached);
+  const first = outer.plan.columns.length + outer.captures.length;
+  let row: readonly Expr[] = aggregate.aggregates.map((call, i) =>
+    overNoRows(call, { kind: "column", index: first + i, name: call.function, type: call.type }),
+  );
+  const conditions: Expr[] = [];
+  for (const node of above) {
+    const values = row;
+    const resolve = (expr: Expr): Expr =>
+      replaceColumns(expr, (index) => (index >= OUTER_BASE ? outer.captures[index - OUTER_BASE] : values[index]));
+    if (node.kind === "project") row = node.exprs.map(resolve);
+    else conditions.push(resolve(node.condition));
+  }
+  const value = row[0] ?? literal(null, BOOLEAN);
+  const condition = conjunction(conditions);
+  if (condition === undefined) return withValue(joined, outer.plan, value);
+  const guarded: Expr = {
+    kind: "case",
+    branches: [caseBranch(condition, value)],
+    otherwise: literal(null, value.type),
+    type: value.type,
+  };
+  return withValue(joined, outer.plan, guarded);
+}
