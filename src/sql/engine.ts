@@ -6,21 +6,27 @@ import type { Node, SelectStmt } from "libpg-query";
 import { bindStatement, type BoundQuery } from "./bind/bind.ts";
 import { nodeKind } from "./bind/ast.ts";
 import type { PreparedSubquery } from "./bind/context.ts";
-import {
-  createMemoryBudget,
-  createProfileSink,
-  executePlan,
-  type ExecutionContext,
-  type MemoryBudget,
-} from "./execute/index.ts";
-import { checkpoint, type OperatorProfile, type ScanNode } from "./execute/context.ts";
+import { executePlan } from "./execute/index.ts";
+import type { ScanNode } from "./execute/context.ts";
 import { planToCacheText } from "./explain/cache-text.ts";
-import { describePlan, planToLines, type OperatorDescription, type PlanDescription } from "./explain/describe.ts";
-import { someExpr } from "./expressions.ts";
+import { changeNodeOf } from "./change/bind-change.ts";
+import { explainableChange } from "./change/explain-change.ts";
+import { prepareChange, type PreparedChange } from "./change/prepare-change.ts";
+import type { PlanDescription } from "./explain/describe.ts";
+import {
+  createContext,
+  describe,
+  predicatesOf,
+  scansOf,
+  someExpression,
+  timings,
+  type Execution,
+  type UsedPredicate,
+} from "./execution.ts";
 import { functionRegistry } from "./functions/index.ts";
-import { foldPlan, mapExpressions, optimizePlan, visitPlan, type RewriteLog } from "./optimize/index.ts";
+import { foldPlan, optimizePlan, type RewriteLog } from "./optimize/index.ts";
 import { parseStatement, type ParsedStatement } from "./parser/parse.ts";
-import type { Expr, PlanNode } from "./plan.ts";
+import type { PlanNode } from "./plan.ts";
 import { boundSubqueryRows, readSubquery, substituteSubqueries, type SubqueryValue } from "./subquery-values.ts";
 import type { PlannedScan, ScanStatistics, TableCatalog } from "./table-source.ts";
 import { explainStatement, showTables } from "./statements.ts";
@@ -65,7 +71,7 @@ export interface PreparedQuery {
   /** Tables read, fully qualified. */
   readonly tables: readonly string[];
   /** Columns that scans can be skipped by, and how. */
-  readonly predicates: readonly { readonly table: string; readonly column: string; readonly operator: string }[];
+  readonly predicates: readonly UsedPredicate[];
   /** The plan; after planScans with files, after execution with a profile with rows and times. */
   explain(): PlanDescription;
   /** Finds the files each scan reads. Idempotent. */
@@ -84,15 +90,37 @@ export interface PreparedQuery {
   memoryPeakBytes(): number;
 }
 
+/** A statement that gives rows, or one that changes them. */
+export type PreparedStatement =
+  | { readonly kind: "query"; readonly query: PreparedQuery }
+  | { readonly kind: "change"; readonly change: PreparedChange };
+
 /**
- * Parses, binds and optimizes one statement: SELECT, VALUES, EXPLAIN of these, SHOW TABLES.
+ * Parses, binds and optimizes one statement: SELECT, VALUES, EXPLAIN of any, SHOW TABLES; INSERT, UPDATE, DELETE, MERGE
+ * and TRUNCATE of one table.
  *
  * Errors: the SQL codes, with `position`, `start`, `end` and `nearest` in the details.
  */
-export async function prepareQuery(sql: string, options: PrepareOptions): Promise<PreparedQuery> {
-  try {
+export async function prepareStatement(sql: string, options: PrepareOptions): Promise<PreparedStatement> {
+  return withDepthCheck(async () => {
     const statement = parseStatement(sql);
-    return await prepareStatement(statement, statement.statement, options);
+    const node = changeNodeOf(statement.statement);
+    if (node !== undefined) return { kind: "change", change: await prepareChange(statement, node, options) };
+    return { kind: "query", query: await prepareNode(statement, statement.statement, options) };
+  });
+}
+
+/** As {@link prepareStatement}, for queries only: what changes rows is `sql_unsupported`. */
+export async function prepareQuery(sql: string, options: PrepareOptions): Promise<PreparedQuery> {
+  return withDepthCheck(() => {
+    const statement = parseStatement(sql);
+    return prepareNode(statement, statement.statement, options);
+  });
+}
+
+async function withDepthCheck<T>(prepare: () => Promise<T>): Promise<T> {
+  try {
+    return await prepare();
   } catch (error) {
     if (error instanceof RangeError && /call stack/i.test(error.message)) {
       throw new LakeError("sql_unsupported", "The query is nested too deeply.", { cause: error });
@@ -101,22 +129,23 @@ export async function prepareQuery(sql: string, options: PrepareOptions): Promis
   }
 }
 
-async function prepareStatement(
-  statement: ParsedStatement,
-  node: Node,
-  options: PrepareOptions,
-): Promise<PreparedQuery> {
+async function prepareNode(statement: ParsedStatement, node: Node, options: PrepareOptions): Promise<PreparedQuery> {
   if ("SelectStmt" in node) return prepareSelect(statement, node.SelectStmt, options);
   if ("ExplainStmt" in node && node.ExplainStmt.query !== undefined) {
-    const inner = await prepareStatement(statement, node.ExplainStmt.query, options);
-    return explainStatement(inner, node.ExplainStmt.options ?? []);
+    const { query, options: explainOptions = [] } = node.ExplainStmt;
+    const changing = changeNodeOf(query);
+    const inner =
+      changing === undefined
+        ? await prepareNode(statement, query, options)
+        : explainableChange(await prepareChange(statement, changing, options));
+    return explainStatement(inner, explainOptions);
   }
   if ("VariableShowStmt" in node && node.VariableShowStmt.name === "tables") {
     return showTables(statement, await options.catalog.tableNames());
   }
   throw new LakeError(
     "sql_unsupported",
-    `${statementName(node)} is not supported: only SELECT, VALUES, EXPLAIN and SHOW TABLES.`,
+    `${statementName(node)} is not supported: only SELECT, VALUES, INSERT, UPDATE, DELETE, MERGE, EXPLAIN and SHOW TABLES.`,
   );
 }
 
@@ -158,35 +187,6 @@ interface Preparation {
   readonly subqueries: readonly PreparedSubquery[];
   readonly log: RewriteLog;
   readonly statementTimeMicros: number;
-}
-
-/** What execution leaves behind for explain and profile. */
-interface Execution {
-  plan: PlanNode;
-  subqueries: PlanNode[];
-  profiles: Map<PlanNode, OperatorProfile> | undefined;
-  memory: MemoryBudget | undefined;
-}
-
-function scansOf(plans: readonly PlanNode[]): ScanNode[] {
-  const scans: ScanNode[] = [];
-  for (const plan of plans) {
-    visitPlan(plan, (node) => {
-      if (node.kind === "scan") scans.push(node);
-    });
-  }
-  return scans;
-}
-
-function someExpression(plan: PlanNode, test: (expr: Expr) => boolean): boolean {
-  let found = false;
-  visitPlan(plan, (node) => {
-    mapExpressions(node, (expr) => {
-      found ||= someExpr(expr, test);
-      return expr;
-    });
-  });
-  return found;
 }
 
 function createPreparedQuery(preparation: Preparation): PreparedQuery {
@@ -249,83 +249,4 @@ function createPreparedQuery(preparation: Preparation): PreparedQuery {
       yield* executePlan(execution.plan, context);
     },
   };
-}
-
-function createContext(
-  options: ExecuteOptions,
-  planned: ReadonlyMap<ScanNode, PlannedScan>,
-  statementTimeMicros: number,
-  execution: Execution,
-): ExecutionContext {
-  const memory = createMemoryBudget(options.memoryLimitBytes);
-  execution.memory = memory;
-  const profiles = new Map<PlanNode, OperatorProfile>();
-  const sink = options.profile === true ? createProfileSink(options.clock) : undefined;
-  if (sink !== undefined) execution.profiles = profiles;
-  const { timeLimitMs } = options;
-  const context: ExecutionContext = {
-    statementTimeMicros,
-    limits: { open: () => memory.open("expression"), checkTime: () => checkpoint(context) },
-    planScan(node) {
-      const scan = planned.get(node);
-      if (scan === undefined) throw new LakeError("internal", "A scan was not planned.");
-      return scan;
-    },
-    signal: options.signal,
-    memory,
-    ...(timeLimitMs === undefined
-      ? {}
-      : { deadline: { clock: options.clock, atMs: options.clock.nowMs() + timeLimitMs, limitMs: timeLimitMs } }),
-    ...(sink === undefined
-      ? {}
-      : {
-          profile: {
-            clock: sink.clock,
-            operator(node: PlanNode) {
-              const record = sink.operator(node);
-              profiles.set(node, record);
-              return record;
-            },
-          },
-        }),
-  };
-  return context;
-}
-
-function describe(execution: Execution, planned: ReadonlyMap<ScanNode, PlannedScan>, log: RewriteLog): PlanDescription {
-  const sources = {
-    scanOf: (node: ScanNode) => planned.get(node),
-    profileOf: (node: PlanNode) => execution.profiles?.get(node),
-  };
-  const plan = describePlan(execution.plan, sources);
-  const subqueries = execution.subqueries.map((subquery) => describePlan(subquery, sources));
-  return { plan, subqueries, rewrites: log.rewrites, text: planToLines(plan, subqueries, log.rewrites) };
-}
-
-function timings(description: PlanDescription): OperatorTiming[] {
-  const result: OperatorTiming[] = [];
-  const visit = (node: OperatorDescription, depth: number): void => {
-    result.push({
-      operator: node.operator,
-      depth,
-      rows: node.actual_rows ?? 0,
-      batches: node.batches ?? 0,
-      elapsed_ms: node.elapsed_ms ?? 0,
-    });
-    for (const child of node.children) visit(child, depth + 1);
-  };
-  visit(description.plan, 0);
-  for (const subquery of description.subqueries) visit(subquery, 0);
-  return result;
-}
-
-function predicatesOf(scans: readonly ScanNode[]): PreparedQuery["predicates"] {
-  const predicates = new Map<string, { table: string; column: string; operator: string }>();
-  for (const { source, predicates: own } of scans) {
-    for (const { column, operator } of own) {
-      const entry = { table: source.name, column: source.columns[column]?.name ?? "", operator };
-      predicates.set(Object.values(entry).join("\n"), entry);
-    }
-  }
-  return [...predicates.values()];
 }

@@ -3,14 +3,24 @@
 export { initSqlParser } from "./parser/parse.ts";
 export {
   prepareQuery,
+  prepareStatement,
   type ExecuteOptions,
   type OperatorTiming,
   type PreparedQuery,
+  type PreparedStatement,
   type PrepareOptions,
 } from "./engine.ts";
 export type { OperatorDescription, PlanDescription } from "./explain/describe.ts";
 export type { Rewrite } from "./optimize/index.ts";
+export type { PreparedChange } from "./change/prepare-change.ts";
+export type { ChangeOperation } from "./change/bound-change.ts";
+export type { RowCounts } from "./change/file-changes.ts";
 export type {
+  ChangeableTable,
+  ChangeScan,
+  ChangeScanRequest,
+  ChangeSink,
+  FileChange,
   PlannedScan,
   ScanPredicate,
   ScanRequest,

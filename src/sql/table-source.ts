@@ -60,6 +60,59 @@ export interface TableSource {
   /** Rows the table has, when its metadata says so; for planning only. */
   readonly estimatedRows?: number;
   planScan(request: ScanRequest): Promise<PlannedScan>;
+  /** Present when rows of the table can be changed. */
+  readonly changes?: ChangeableTable;
+}
+
+/** What a change wants of the table whose rows it changes. */
+export interface ChangeScanRequest extends ScanRequest {
+  /**
+   * True when a row is deleted exactly if it fulfils all predicates: files all of whose rows provably do may be
+   * removed without being read, and are then left out of the scan.
+   */
+  readonly removesMatches: boolean;
+}
+
+/** A table whose rows can be changed. */
+export interface ChangeableTable {
+  /** What an INSERT puts into a column it leaves out, by column; absent: NULL. */
+  readonly defaults: ReadonlyMap<number, Scalar>;
+  /**
+   * Scans committed rows with their place. Two more columns may be asked for after the table's own: the file's number
+   * within the scan and the row's position in the file, both int32. Files come one after the other in the order of
+   * their numbers, rows in the order of their positions.
+   */
+  planScan(request: ChangeScanRequest): Promise<ChangeScan>;
+  /** How changed rows are written, for EXPLAIN: lines such as `Mode: copy-on-write`. */
+  describe(operation: "insert" | "update" | "delete" | "merge"): readonly string[];
+}
+
+/** A scan of rows that may change. */
+export interface ChangeScan extends PlannedScan {
+  /** Rows of the files that are removed without being read. */
+  readonly rowsRemoved: number;
+}
+
+/** How some rows of one file change. */
+export interface FileChange {
+  /** Rows that are deleted or updated: distinct positions, ascending. */
+  readonly positions: Int32Array;
+  /** For each of them 1 when it is updated, 0 when it is deleted. */
+  readonly isUpdate: Uint8Array;
+  readonly updates: number;
+  /**
+   * The new rows of some updated ones, in the same order, with all columns of the table. `rows` are their rows in
+   * `batch`, which holds all columns of the table; `changes` their indices in `positions`.
+   */
+  update(batch: Batch, rows: Int32Array, changes: Int32Array): Batch;
+}
+
+/** Takes a change's effects; nothing is visible before whoever made it commits. */
+export interface ChangeSink {
+  /** New rows, all columns of the table in order. */
+  insert(batch: Batch): Promise<void>;
+  /** Some rows of a file of the scan; each file once, in the scan's order. */
+  change(file: number, change: FileChange): Promise<void>;
 }
 
 /** Which state of a table is meant. */

@@ -53,7 +53,8 @@ export function memoryTable(
   };
 }
 
-function fulfils(
+/** Whether a row fulfils a predicate, NaN none. */
+export function fulfils(
   row: MemoryRow,
   { column: index, operator, values }: ScanPredicate,
   columns: readonly ColumnSchema[],
@@ -85,7 +86,8 @@ function fulfils(
   }
 }
 
-function plannedScan(
+/** A scan of rows at hand. */
+export function plannedScan(
   name: string,
   columns: readonly ColumnSchema[],
   rows: readonly MemoryRow[],

@@ -43,7 +43,7 @@ const KIND_BY_OID: Readonly<Record<number, string>> = {
 };
 
 /** Leaves every value as the text PostgreSQL sends. */
-const RAW_PARSERS = Object.fromEntries(
+export const RAW_PARSERS = Object.fromEntries(
   Array.from({ length: 5000 }, (_, oid) => [oid, (text: string) => text] as const),
 );
 

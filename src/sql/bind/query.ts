@@ -28,7 +28,8 @@ export function bindQuery(statement: SelectStmt, env: ExprEnvironment): PlanNode
   return bindSelect(statement, inner);
 }
 
-function bindWith(statement: SelectStmt, env: ExprEnvironment): ExprEnvironment {
+/** The surroundings with the common table expressions of a WITH clause in reach. */
+export function bindWith(statement: SelectStmt, env: ExprEnvironment): ExprEnvironment {
   const clause = statement.withClause;
   if (clause === undefined) return env;
   if (clause.recursive === true) throw unsupported(env.context, "WITH RECURSIVE is", clause.location);

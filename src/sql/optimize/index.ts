@@ -19,11 +19,19 @@ export function foldPlan(plan: PlanNode, env: FoldEnvironment): PlanNode {
   return transformPlan(plan, (node) => mapExpressions(node, (expr) => foldExpr(expr, env)));
 }
 
-/** The plan that gives the same rows with less work. Named rewrites go to the log. */
-export function optimizePlan(plan: PlanNode, env: FoldEnvironment, log: RewriteLog): PlanNode {
+/**
+ * The plan that gives the same rows with less work. Named rewrites go to the log. `keepsSides` leaves the inputs of
+ * joins where they are, for plans whose left rows have to come in their scan's order.
+ */
+export function optimizePlan(
+  plan: PlanNode,
+  env: FoldEnvironment,
+  log: RewriteLog,
+  { keepsSides = false }: { readonly keepsSides?: boolean } = {},
+): PlanNode {
   const folded = foldPlan(plan, env);
   const filtered = foldPlan(pushDownFilters(folded, log), env);
-  const sided = chooseBuildSides(filtered);
+  const sided = keepsSides ? filtered : chooseBuildSides(filtered);
   const pruned = mergeProjections(pruneColumns(mergeProjections(sided)));
   return pushDownLimits(pruned);
 }

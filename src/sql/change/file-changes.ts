@@ -1,0 +1,139 @@
+// Gathers what a search found, file by file: the search gives its rows in the order of files and positions.
+
+import { gatherBatch, scalarAt, type Batch } from "#columnar";
+import { InvariantViolation, LakeError } from "#core";
+import type { MemoryAccount } from "../execute/context.ts";
+import type { ChangeSink, FileChange } from "../table-source.ts";
+import type { RowActions } from "./row-actions.ts";
+
+/** Rows that a search changed. */
+export interface RowCounts {
+  inserted: number;
+  updated: number;
+  deleted: number;
+}
+
+/** Bytes a found row takes while its file is gathered: position, source row, action. */
+const BYTES_PER_ROW = 12;
+/** Rows gathered before the arrays grow for the first time. */
+const INITIAL_ROWS = 1024;
+/** Source rows inserted at once. */
+const INSERT_ROWS = 8192;
+
+/** Takes a search's batches and hands each file's rows to the sink as soon as the next file begins. */
+export interface FileChanges {
+  add(batch: Batch): Promise<void>;
+  finish(): Promise<void>;
+}
+
+/**
+ * Creates the collector of one search. `refusesSecond`: a row that is found a second time is an error; else its first
+ * action counts.
+ *
+ * Memory: {@link BYTES_PER_ROW} a row found in one file. Errors: `cardinality_violation`, those of the actions.
+ */
+export function createFileChanges(
+  actions: RowActions,
+  sink: ChangeSink,
+  counts: RowCounts,
+  refusesSecond: boolean,
+  account: MemoryAccount,
+): FileChanges {
+  let file: number | undefined;
+  let count = 0;
+  let positions = new Int32Array(INITIAL_ROWS);
+  let sourceRows = new Int32Array(INITIAL_ROWS);
+  let chosen = new Int32Array(INITIAL_ROWS);
+
+  function grow(): void {
+    account.resize(positions.length * 2 * BYTES_PER_ROW);
+    [positions, sourceRows, chosen] = [doubled(positions), doubled(sourceRows), doubled(chosen)];
+  }
+
+  async function flush(): Promise<void> {
+    if (file === undefined || count === 0) return;
+    const found = {
+      positions: positions.slice(0, count),
+      sources: sourceRows.slice(0, count),
+      actions: chosen.slice(0, count),
+    };
+    count = 0;
+    const isUpdate = Uint8Array.from(found.actions, (action) => (actions.isUpdate(action) ? 1 : 0));
+    const updates = isUpdate.reduce((sum, flag) => sum + flag, 0);
+    counts.updated += updates;
+    counts.deleted += isUpdate.length - updates;
+    const change: FileChange = {
+      positions: found.positions,
+      isUpdate,
+      updates,
+      update(batch, rows, changes) {
+        const pick = (values: Int32Array): Int32Array => Int32Array.from(changes, (change) => values[change] ?? -1);
+        const old = rows.length === batch.rowCount ? batch : gatherBatch(batch, rows);
+        return actions.updated(old, pick(found.actions), pick(found.sources));
+      },
+    };
+    await sink.change(file, change);
+  }
+
+  async function insert(pending: ReadonlyMap<number, number[]>): Promise<void> {
+    for (const [action, rows] of pending) {
+      for (let start = 0; start < rows.length; start += INSERT_ROWS) {
+        const part = Int32Array.from(rows.slice(start, start + INSERT_ROWS));
+        await sink.insert(actions.inserted(action, part));
+      }
+      counts.inserted += rows.length;
+    }
+  }
+
+  return {
+    async add(batch) {
+      const [files, places, sources, numbers] = batch.columns;
+      if (files === undefined || places === undefined || sources === undefined || numbers === undefined) {
+        throw new InvariantViolation("a search gives four columns");
+      }
+      const inserts = new Map<number, number[]>();
+      for (let row = 0; row < batch.rowCount; row++) {
+        const action = scalarAt(numbers, row);
+        if (action === null) continue;
+        const source = (scalarAt(sources, row) ?? -1) as number;
+        const found = scalarAt(files, row);
+        if (found === null) {
+          const rows = inserts.get(action as number) ?? [];
+          rows.push(source);
+          inserts.set(action as number, rows);
+          continue;
+        }
+        if (found !== file) {
+          if (file !== undefined && (found as number) < file) throw new InvariantViolation("files out of order");
+          await flush();
+          file = found as number;
+        }
+        const position = scalarAt(places, row) as number;
+        if (count > 0 && positions[count - 1] === position) {
+          if (refusesSecond) throw secondAction();
+          continue;
+        }
+        if (count === positions.length) grow();
+        positions[count] = position;
+        sourceRows[count] = source;
+        chosen[count] = action as number;
+        count += 1;
+      }
+      await insert(inserts);
+    },
+    finish: flush,
+  };
+}
+
+function doubled(values: Int32Array): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(values.length * 2);
+  grown.set(values);
+  return grown;
+}
+
+function secondAction(): LakeError {
+  return new LakeError(
+    "cardinality_violation",
+    "MERGE command cannot affect row a second time: more than one source row matches it; nothing was changed.",
+  );
+}
