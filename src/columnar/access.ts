@@ -16,7 +16,7 @@ export function isNullAt(vector: Vector, index: number): boolean {
 
 /**
  * The value of row `index` as a scalar, null where the row is null. int64 comes as a number within ±(2^53 - 1)
- * and as a bigint outside; boolean as true or false. Bytes and nested values are the vector's own: do not mutate.
+ * and as a bigint outside, a timestamp as a number where that is exact; boolean as true or false. Bytes and nested values are the vector's own: do not mutate.
  */
 export function scalarAt(vector: Vector, index: number): Scalar {
   if (vector.encoding === "constant") return vector.value;
@@ -28,7 +28,8 @@ export function scalarAt(vector: Vector, index: number): Scalar {
   if (vector.type.kind === "boolean") return value === 1;
   if (typeof value === "bigint") {
     const narrow = Number(value);
-    return Number.isSafeInteger(narrow) ? narrow : value;
+    if (Number.isSafeInteger(narrow)) return narrow;
+    return vector.type.kind === "timestamp" && BigInt(narrow) === value ? narrow : value;
   }
   return value;
 }

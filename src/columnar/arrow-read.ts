@@ -5,7 +5,7 @@ import { InvariantViolation, LakeError } from "#core";
 import { arrowFieldToDataType } from "./arrow-type.ts";
 import type { DataType, Decimal, Interval, Scalar } from "./data-type.ts";
 import { scalarAt } from "./access.ts";
-import { wordsToInt64 } from "./int64.ts";
+import { exactTimestamps, wordsToInt64 } from "./int64.ts";
 import { stringToDecimal } from "./decimal.ts";
 import { textVector } from "./text-vector.ts";
 import { decodeUtf8Block } from "./utf8-block.ts";
@@ -188,27 +188,30 @@ function floatsOf(data: arrow.Data, type: arrow.DataType): Float64Array {
 /** Microseconds for each unit of Arrow's TimeUnit: seconds, milliseconds, microseconds, nanoseconds. */
 const UNIT_MICROS = [1_000_000, 1000, 1, 0.001] as const;
 
-function microsOf(data: arrow.Data, type: arrow.DataType): Float64Array {
+function microsOf(data: arrow.Data, type: arrow.DataType): Float64Array | BigInt64Array {
   let unit: number = arrow.TimeUnit.MICROSECOND;
   if (arrow.DataType.isTime(type) || arrow.DataType.isTimestamp(type)) ({ unit } = type);
   else if (arrow.DataType.isDate(type)) unit = arrow.TimeUnit.MILLISECOND;
   const raw = data.values as BigInt64Array | Int32Array;
   const narrow = raw instanceof BigInt64Array ? wordsToInt64(wordsOf(data), data.length) : Float64Array.from(raw);
   const perUnit = UNIT_MICROS[unit] ?? 1;
-  if (narrow instanceof Float64Array) {
-    if (perUnit === 1) return narrow;
-    return narrow.map((value) => Math.floor(perUnit > 1 ? value * perUnit : value / 1000));
+  if (narrow instanceof Float64Array && perUnit <= 1) {
+    return perUnit === 1 ? narrow : narrow.map((value) => Math.floor(value / 1000));
   }
+  const isExact = narrow instanceof Float64Array && narrow.every((value) => Number.isSafeInteger(value * perUnit));
+  if (isExact) return narrow.map((value) => value * perUnit);
   // Nanoseconds pass 2^53 in April 1970: divide as integers, rounding down.
-  const micros = new Float64Array(narrow.length);
-  for (let i = 0; i < narrow.length; i++) micros[i] = bigMicros(narrow[i] as bigint, perUnit);
-  return micros;
+  return exactTimestamps(
+    BigInt64Array.from(narrow as Iterable<number | bigint> as Iterable<bigint>, (value) =>
+      bigMicros(BigInt(value), perUnit),
+    ),
+  );
 }
 
-function bigMicros(value: bigint, perUnit: number): number {
-  if (perUnit >= 1) return Number(value) * perUnit;
+function bigMicros(value: bigint, perUnit: number): bigint {
+  if (perUnit >= 1) return value * BigInt(perUnit);
   const floored = value / 1000n;
-  return Number(value % 1000n < 0n ? floored - 1n : floored);
+  return value % 1000n < 0n ? floored - 1n : floored;
 }
 
 function offsetsOf(data: arrow.Data): Int32Array {

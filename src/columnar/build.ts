@@ -2,6 +2,7 @@
 
 import { InvariantViolation } from "#core";
 import type { DataType, Scalar } from "./data-type.ts";
+import { exactTimestamps } from "./int64.ts";
 import type { ConstantVector, FlatVector, VectorValues } from "./vector.ts";
 
 /**
@@ -44,8 +45,9 @@ function valuesFromScalars(type: DataType, values: readonly Scalar[]): VectorVal
       return Float64Array.from(values, (value) => (value === null ? 0 : Math.fround(toNumber(value))));
     case "float64":
     case "time":
-    case "timestamp":
       return Float64Array.from(values, (value) => (value === null ? 0 : toNumber(value)));
+    case "timestamp":
+      return timestampsFromScalars(values);
     case "int64":
       return integersFromScalars(values);
     case "string":
@@ -88,6 +90,18 @@ function integersFromScalars(values: readonly Scalar[]): Float64Array | BigInt64
     if (value === null) return 0n;
     return BigInt(toNumber(value));
   });
+}
+
+function timestampsFromScalars(values: readonly Scalar[]): Float64Array | BigInt64Array {
+  if (!values.some((value) => typeof value === "bigint")) {
+    return Float64Array.from(values, (value) => (value === null ? 0 : toNumber(value)));
+  }
+  return exactTimestamps(
+    BigInt64Array.from(values, (value) => {
+      if (typeof value === "bigint") return value;
+      return value === null ? 0n : BigInt(toNumber(value));
+    }),
+  );
 }
 
 function isSafeBigInt(value: Scalar): boolean {

@@ -14,7 +14,7 @@
  * | binary | Uint8Array[] | `length` is the width of Iceberg's fixed[length], which is stored so; absent when values vary |
  * | date | Int32Array | days since 1970-01-01 |
  * | time | Float64Array | microseconds since midnight |
- * | timestamp | Float64Array | microseconds since 1970-01-01T00:00:00; `utc` true for timestamptz |
+ * | timestamp | Float64Array or BigInt64Array | microseconds since 1970-01-01T00:00:00; `utc` true for timestamptz; BigInt64Array only in vectors that are copied from file to file, where a value is not exact as a double |
  * | interval | Interval[] | |
  * | list | unknown[][] | elements as scalars |
  * | struct | plain objects | fields by name, all of them present |
@@ -97,7 +97,7 @@ export interface Interval {
 
 /**
  * One value outside a vector. int64 is a number when within ±(2^53 - 1), else a bigint; timestamps, dates and
- * times are their physical numbers; null is SQL NULL. A map is the list of its [key, value] pairs.
+ * times are their physical numbers (timestamps that are not exact as a double are bigints); null is SQL NULL. A map is the list of its [key, value] pairs.
  */
 export type Scalar =
   | null

@@ -30,7 +30,7 @@ export { decimalToString, stringToDecimal } from "./decimal.ts";
 export { FIELD_ID_KEY } from "./arrow-type.ts";
 export { batchToArrowIpc, type ArrowWriteOptions } from "./arrow-write.ts";
 export { arrowIpcToBatches, readArrowIpc, uuidText, type ArrowContents, type ArrowReadOptions } from "./arrow-read.ts";
-export { wordsToInt64 } from "./int64.ts";
+export { exactTimestamps, wordsToInt64 } from "./int64.ts";
 export {
   LONG_BYTES,
   concatBlocks,

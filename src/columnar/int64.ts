@@ -33,3 +33,18 @@ export function wordsToInt64(words: Int32Array, count: number): Float64Array | B
   new Int32Array(exact.buffer).set(words.subarray(0, count * 2));
   return exact;
 }
+
+/**
+ * Timestamps out of exact 64-bit integers: as doubles when every one is exact as a double (each whole second for the
+ * next eighteen thousand years is), else a BigInt64Array. Ownership: may be the array given.
+ */
+export function exactTimestamps(values: BigInt64Array): Float64Array | BigInt64Array {
+  const doubles = new Float64Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as bigint;
+    const double = Number(value);
+    if (!Number.isSafeInteger(double) && BigInt(double) !== value) return values;
+    doubles[i] = double;
+  }
+  return doubles;
+}

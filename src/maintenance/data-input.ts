@@ -49,6 +49,7 @@ export async function* readDataFiles(
     const scan = scanParquet(reader, metadata, {
       columns: columns.map(({ fieldId, type }) => ({ fieldId, type })),
       keepText: true,
+      wideTimestamps: true,
       ...(deps.signal === undefined ? {} : { signal: deps.signal }),
     });
     let rows = 0;

@@ -3,7 +3,7 @@
 import { corruptData } from "#codec";
 import { concatVectors, constantVector, sliceVector, textVector, type DataType, type Vector } from "#columnar";
 import type { ParquetColumn, ParquetColumnChunk } from "./metadata.ts";
-import { PageDecoder } from "./page-decoder.ts";
+import { PageDecoder, type Keep } from "./page-decoder.ts";
 import { PageReader } from "./pages.ts";
 
 /**
@@ -20,15 +20,15 @@ export class ChunkDecoder {
   #rowsLeft: number;
   #rowsToSkip = 0;
 
-  /** `bytes` holds exactly the chunk; `type` is what rows shall be read as; `keepText` leaves text as UTF-8. */
+  /** `bytes` holds exactly the chunk; `type` is what rows shall be read as. */
   constructor(
     bytes: Uint8Array,
     chunk: ParquetColumnChunk,
     column: ParquetColumn,
     type: DataType | undefined,
-    keepText = false,
+    keep: Keep = {},
   ) {
-    this.#decoder = new PageDecoder(column, type, keepText);
+    this.#decoder = new PageDecoder(column, type, keep);
     this.#pages = new PageReader(bytes, chunk.codec, column);
     this.#rowsLeft = chunk.valueCount;
   }

@@ -3,7 +3,7 @@
 import { corruptData } from "#codec";
 import { scalarAt, type DataType, type Scalar, type Vector } from "#columnar";
 import type { ParquetColumn, ParquetColumnChunk } from "./metadata.ts";
-import { PageDecoder } from "./page-decoder.ts";
+import { PageDecoder, type Keep } from "./page-decoder.ts";
 import { PageReader } from "./pages.ts";
 
 /**
@@ -24,9 +24,15 @@ export class LeafCursor {
   #entriesLeft: number;
 
   /** `bytes` holds exactly the chunk; `type` is what values shall be read as. */
-  constructor(bytes: Uint8Array, chunk: ParquetColumnChunk, column: ParquetColumn, type: DataType | undefined) {
+  constructor(
+    bytes: Uint8Array,
+    chunk: ParquetColumnChunk,
+    column: ParquetColumn,
+    type: DataType | undefined,
+    keep: Keep = {},
+  ) {
     this.#pages = new PageReader(bytes, chunk.codec, column);
-    this.#decoder = new PageDecoder(column, type);
+    this.#decoder = new PageDecoder(column, type, { ...keep, keepText: false });
     this.#maxDefinition = column.maxDefinitionLevel;
     this.#entriesLeft = chunk.valueCount;
   }

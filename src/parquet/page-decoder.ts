@@ -1,5 +1,6 @@
 // The values of one chunk's pages: its dictionary and every encoding, as vectors of the type wanted.
 
+import { LakeError } from "#core";
 import { ByteCursor, corruptData, decodeHybrid } from "#codec";
 import { constantVector, textVector, type DataType, type FlatVector, type Vector } from "#columnar";
 import { plainHolds } from "./byte-arrays.ts";
@@ -28,14 +29,15 @@ export class PageDecoder {
   readonly #column: ParquetColumn;
   readonly #fileType: DataType;
   readonly #type: DataType;
+  readonly #refusesWide: boolean;
   /** Whether text is left as UTF-8. */
   readonly keepsText: boolean;
   #dictionary: FlatVector | undefined;
   #wanted: Uint8Array | undefined;
   #dictionaryHoldsWanted = true;
 
-  /** `type` is what values shall be read as; `keepText` leaves text as UTF-8. */
-  constructor(column: ParquetColumn, type: DataType | undefined, keepText = false) {
+  /** `type` is what values shall be read as. */
+  constructor(column: ParquetColumn, type: DataType | undefined, { keepText = false, wideTimestamps = false }: Keep) {
     const reading = readAs(column, type);
     if (reading.type === undefined) {
       throw corruptData(`the type of column "${column.path.join(".")}" is not supported`);
@@ -43,6 +45,7 @@ export class PageDecoder {
     this.#column = reading;
     this.#fileType = reading.type;
     this.#type = type ?? reading.type;
+    this.#refusesWide = !wideTimestamps && reading.type.kind === "timestamp";
     this.keepsText =
       keepText &&
       column.physicalType === "byte_array" &&
@@ -95,7 +98,9 @@ export class PageDecoder {
   decode(page: Page): Vector {
     const isNested = page.definitionLevels !== undefined || page.repetitionLevels !== undefined;
     const rows = isNested ? { ...page, valueCount: page.presentCount } : page;
-    return promoteVector(this.#decode(rows), this.#type, this.#column.path.join("."));
+    const vector = this.#decode(rows);
+    if (this.#refusesWide) refuseWide(vector, this.#column);
+    return promoteVector(vector, this.#type, this.#column.path.join("."));
   }
 
   #decode(page: Page): Vector {
@@ -150,6 +155,25 @@ export class PageDecoder {
       dictionary,
       validity: validity ?? new Uint8Array(length),
     };
+  }
+}
+
+/** What readers that move values on can do without having converted. */
+export interface Keep {
+  /** Leaves text as UTF-8. */
+  readonly keepText?: boolean | undefined;
+  /** Gives timestamps that are not exact as a double as 64-bit integers, which nobody else understands. */
+  readonly wideTimestamps?: boolean | undefined;
+}
+
+function refuseWide(vector: Vector, column: ParquetColumn): void {
+  if (vector.encoding === "constant") return;
+  const { values } = vector.encoding === "dictionary" ? vector.dictionary : vector;
+  if (values instanceof BigInt64Array) {
+    throw new LakeError(
+      "numeric_out_of_range",
+      `Column "${column.path.join(".")}" has a timestamp with fractions of a second so far from now that it cannot be computed with.`,
+    );
   }
 }
 

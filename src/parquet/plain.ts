@@ -1,7 +1,7 @@
 // PLAIN values and stored integers to our physical arrays.
 
 import { corruptData, unpackBits } from "#codec";
-import { uuidText, wordsToInt64, type Decimal, type VectorValues } from "#columnar";
+import { exactTimestamps, uuidText, wordsToInt64, type Decimal, type VectorValues } from "#columnar";
 import { decodePlainBinaries, decodePlainStrings } from "./byte-arrays.ts";
 import type { ParquetColumn } from "./metadata.ts";
 import { bigEndianToBigInt, halfToDouble } from "./number-bytes.ts";
@@ -99,19 +99,30 @@ export function convertInt64(values: Float64Array | BigInt64Array, column: Parqu
       const exact = BigInt64Array.from(values as Iterable<number | bigint> as Iterable<bigint>, BigInt);
       return nanosToMicros(new Int32Array(exact.buffer), values.length);
     }
-    // Beyond ±2^53 µs (the year 2255) a double is exact to a few microseconds only.
-    const micros = values instanceof Float64Array ? values : Float64Array.from(values, Number);
-    if (conversion !== "millis") return micros;
-    for (let i = 0; i < micros.length; i++) micros[i] = (micros[i] as number) * 1000;
-    return micros;
+    return toMicros(values, conversion === "millis" ? 1000 : 1);
   }
   if (values instanceof Float64Array) return values;
   // The exact decoder was needed for a step between values; the values themselves may be narrow.
   return wordsToInt64(new Int32Array(values.buffer, values.byteOffset, values.length * 2), values.length);
 }
 
+/** Stored times as microseconds, exactly. Ownership: may be the array given, changed. */
+function toMicros(values: Float64Array | BigInt64Array, micros: 1 | 1000): Float64Array | BigInt64Array {
+  if (values instanceof Float64Array) {
+    if (micros === 1) return values;
+    if (values.every((value) => Number.isSafeInteger(value * micros))) {
+      for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) * micros;
+      return values;
+    }
+  }
+  const factor = BigInt(micros);
+  const exact = Array.from(values as ArrayLike<number | bigint>, (value) => BigInt(value) * factor);
+  if (exact.some((value) => BigInt.asIntN(64, value) !== value)) throw corruptData("a timestamp is out of range");
+  return exactTimestamps(BigInt64Array.from(exact));
+}
+
 /** Floors 64-bit nanoseconds to microseconds exactly: the high word's quotient and remainder by 1000 are exact. */
-function nanosToMicros(words: Int32Array, count: number): Float64Array {
+function nanosToMicros(words: Int32Array, count: number): Float64Array | BigInt64Array {
   const micros = new Float64Array(count);
   for (let i = 0, w = 0; i < count; i++, w += 2) {
     const high = words[w + 1] as number;
@@ -119,17 +130,35 @@ function nanosToMicros(words: Int32Array, count: number): Float64Array {
     const rest = (high - quotient * 1000) * WORD + ((words[w] as number) >>> 0);
     micros[i] = quotient * WORD + Math.floor(rest / 1000);
   }
-  return micros;
+  if (areSafe(micros)) return micros;
+  return exactTimestamps(
+    BigInt64Array.from({ length: count }, (_, i) => {
+      const nanos = (BigInt(words[i * 2 + 1] as number) << 32n) | BigInt((words[i * 2] as number) >>> 0);
+      return (nanos - (((nanos % 1000n) + 1000n) % 1000n)) / 1000n;
+    }),
+  );
 }
 
 /** INT96: 64-bit nanoseconds of the day, then the 32-bit Julian day. */
-function int96ToMicros(words: Int32Array, count: number): Float64Array {
+function int96ToMicros(words: Int32Array, count: number): Float64Array | BigInt64Array {
   const micros = new Float64Array(count);
   for (let i = 0, w = 0; i < count; i++, w += 3) {
     const nanos = (words[w + 1] as number) * WORD + ((words[w] as number) >>> 0);
     micros[i] = ((words[w + 2] as number) - JULIAN_EPOCH) * MICROS_A_DAY + Math.floor(nanos / 1000);
   }
-  return micros;
+  if (areSafe(micros)) return micros;
+  const exact = Array.from({ length: count }, (_, i) => {
+    const nanos = (words[i * 3 + 1] as number) * WORD + ((words[i * 3] as number) >>> 0);
+    const day = BigInt((words[i * 3 + 2] as number) - JULIAN_EPOCH) * BigInt(MICROS_A_DAY);
+    return day + BigInt(Math.floor(nanos / 1000));
+  });
+  if (exact.some((value) => BigInt.asIntN(64, value) !== value)) throw corruptData("a timestamp is out of range");
+  return exactTimestamps(BigInt64Array.from(exact));
+}
+
+function areSafe(values: Float64Array): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isSafeInteger(values[i])) return false;
+  return true;
 }
 
 function decodeFixed(bytes: Uint8Array, column: ParquetColumn, count: number): VectorValues {

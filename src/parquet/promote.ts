@@ -12,12 +12,15 @@ import {
   type Vector,
 } from "#columnar";
 
+const MICROS_A_DAY = 86_400_000_000;
+
 const PROMOTIONS: { readonly [from in TypeKind]?: readonly TypeKind[] } = {
   int16: ["int32", "int64"],
   int32: ["int64"],
   float32: ["float64"],
   string: ["json"],
   json: ["string"],
+  date: ["timestamp"],
 };
 
 /** Dictionaries are shared by all batches of a chunk, and so are their promoted forms. */
@@ -25,7 +28,7 @@ const promotedDictionaries = new WeakMap<FlatVector, FlatVector>();
 
 /**
  * The vector as `type`: unchanged when it already has it, else int → long, float → double,
- * text → json and decimals of greater precision. Errors: `data_invalid` for any other difference.
+ * text → json, date → timestamp without time zone and decimals of greater precision. Errors: `data_invalid` for any other difference.
  */
 export function promoteVector(vector: Vector, type: DataType, columnName: string): Vector {
   const from = vector.type;
@@ -47,14 +50,18 @@ export function promoteVector(vector: Vector, type: DataType, columnName: string
   }
   if (vector.encoding === "flat") return promoteFlat(vector, type);
   const { value } = vector;
-  const scaled = type.kind === "decimal" && value !== null ? rescale(value as Decimal, type.scale) : value;
-  return { ...vector, type, value: scaled };
+  if (type.kind === "decimal" && value !== null) {
+    return { ...vector, type, value: rescale(value as Decimal, type.scale) };
+  }
+  const isDate = from.kind === "date" && type.kind === "timestamp" && typeof value === "number";
+  return { ...vector, type, value: isDate ? value * MICROS_A_DAY : value };
 }
 
 /** Whether stored values of `from` can be read as `to` without loss. */
 export function isPromotion(from: DataType, to: DataType): boolean {
   if (from.kind === "timestamp" && to.kind === "timestamp") return from.utc === to.utc;
   if (from.kind === to.kind) return true;
+  if (from.kind === "date" && to.kind === "timestamp") return !to.utc;
   return PROMOTIONS[from.kind]?.includes(to.kind) ?? false;
 }
 
@@ -64,6 +71,9 @@ function promoteFlat(vector: FlatVector, type: DataType): FlatVector {
   const { values } = vector;
   if (type.kind === "int64" && values instanceof Int32Array) {
     return { ...vector, type, values: Float64Array.from(values) };
+  }
+  if (type.kind === "timestamp" && values instanceof Int32Array) {
+    return { ...vector, type, values: Float64Array.from(values, (days) => days * MICROS_A_DAY) };
   }
   if (type.kind === "decimal" && vector.type.kind === "decimal" && vector.type.scale !== type.scale) {
     return { ...vector, type, values: (values as readonly Decimal[]).map((value) => rescale(value, type.scale)) };

@@ -13,6 +13,7 @@ import type {
   ParquetRowGroup,
   RangeReader,
 } from "./metadata.ts";
+import type { Keep } from "./page-decoder.ts";
 import { planNested, type NestedPlan } from "./nested.ts";
 
 /**
@@ -35,6 +36,11 @@ export interface ScanOptions {
   readonly batchRows?: number;
   /** Leaves text as UTF-8 for readers that move it on (see textVector); its strings are made when asked for. */
   readonly keepText?: boolean;
+  /**
+   * Gives timestamps that are not exact as a double as a BigInt64Array, for readers that move them on; by default the
+   * scan refuses them.
+   */
+  readonly wideTimestamps?: boolean;
   /**
    * Only rows whose column at `position` of `columns` is this text are wanted; needs `keepText`. Batches without one
    * are left out and what only they need is not decoded. Rows that do not match may come, and their text may be null.
@@ -66,7 +72,8 @@ type ChunkBytes = ReadonlyMap<ParquetColumnChunk, Uint8Array>;
  *
  * Cost: reads only the needed chunks, neighbours within 64 KiB in one request; the next row group is fetched once
  * a second batch is asked for. Holds the compressed bytes of two row groups and one decoded
- * page a column. Errors: those of the reader, the signal's reason, `data_invalid` for corrupt or unreadable data.
+ * page a column. Errors: those of the reader, the signal's reason, `data_invalid` for corrupt or unreadable data,
+ * `numeric_out_of_range` for timestamps that are not exact as a double.
  */
 export async function* scanParquet(
   reader: RangeReader,
@@ -96,7 +103,7 @@ export async function* scanParquet(
     const fetched = await (next ?? fetchGroup(position));
     next = undefined;
     invariant(fetched !== undefined, "a selected row group is fetched");
-    const readers = plans.map((plan) => columnReader(plan, group, fetched, options.keepText));
+    const readers = plans.map((plan) => columnReader(plan, group, fetched, options));
     const tested = wantedText === undefined ? undefined : readers[equals?.position ?? -1];
     if (wantedText !== undefined) tested?.wantOnly(wantedText);
     for (let row = 0; row < group.numRows; row += batchRows) {
@@ -182,12 +189,7 @@ function canSearch(text: string): boolean {
   return text.isWellFormed() && !text.includes("\ufffd");
 }
 
-function columnReader(
-  plan: ColumnPlan,
-  group: ParquetRowGroup,
-  fetched: ChunkBytes,
-  keepText: boolean | undefined,
-): ColumnReader {
+function columnReader(plan: ColumnPlan, group: ParquetRowGroup, fetched: ChunkBytes, keep: Keep): ColumnReader {
   const bytesOf = (chunk: ParquetColumnChunk): Uint8Array => {
     const bytes = fetched.get(chunk);
     invariant(bytes !== undefined, "a needed chunk was read");
@@ -198,12 +200,12 @@ function columnReader(
       return { read: (rows) => nullVector(plan.type, rows), skip: () => {}, wantOnly: () => {} };
     case "flat": {
       const chunk = chunkOf(group, plan.column);
-      return new ChunkDecoder(bytesOf(chunk), chunk, plan.column, plan.type, keepText);
+      return new ChunkDecoder(bytesOf(chunk), chunk, plan.column, plan.type, keep);
     }
     case "nested": {
       const cursors = plan.plan.leaves.map(({ column, type }) => {
         const chunk = chunkOf(group, column);
-        return new LeafCursor(bytesOf(chunk), chunk, column, type);
+        return new LeafCursor(bytesOf(chunk), chunk, column, type, keep);
       });
       return { ...plan.plan.open(cursors), wantOnly: () => {} };
     }

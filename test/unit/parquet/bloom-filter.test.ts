@@ -1,6 +1,7 @@
 // Bloom filters: other writers' files, DuckDB's reading of ours, and no value that is there ever ruled out.
 
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -24,10 +25,10 @@ import { loadParquetWasm } from "../../support/parquet-wasm.ts";
 
 beforeAll(loadParquetWasm);
 
-const GOLDEN = new URL("../../golden/parquet/", import.meta.url);
+const GOLDEN = fileURLToPath(import.meta.resolve("../../golden/parquet/"));
 
 function golden(name: string): Uint8Array {
-  return new Uint8Array(readFileSync(fileURLToPath(new URL(name, GOLDEN))));
+  return new Uint8Array(readFileSync(join(GOLDEN, name)));
 }
 
 function hashOf(text: string): { readonly high: number; readonly low: number } {
