@@ -18,6 +18,7 @@ import {
 import { LakeError, compareBytes } from "#core";
 import type { Scalar } from "#columnar";
 import { sanitizeAvroName, type PartitionTupleField } from "./manifest-schema.ts";
+import { skipBounds, skipCounts } from "./metric-map.ts";
 import { bytesToBigint, bytesToUuid } from "./single-value.ts";
 import { parseDecimalType } from "./type-names.ts";
 
@@ -233,8 +234,13 @@ function compileField(field: AvroField, known: readonly KnownField[]): SlotReade
       if (match.shape === "counts" || match.shape === "bounds") return compileAvroSkipper(type);
       throw new LakeError("metadata_invalid", `A manifest's ${match.name} has a type it cannot have.`);
     }
-    return match.reader(compileAvroSkipper(type));
+    return match.reader(compileSkipper(type, match.shape));
   });
+}
+
+function compileSkipper(type: AvroSchema, shape: KnownField["shape"]): AvroSkipper {
+  if (shape === "counts") return skipCounts;
+  return shape === "bounds" ? skipBounds : compileAvroSkipper(type);
 }
 
 /** Null leaves what the slots hold of an entry of nothing. */

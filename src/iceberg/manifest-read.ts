@@ -1,6 +1,6 @@
 // Decodes manifests and manifest lists of any writer. Mirrors manifest-write.ts.
 
-import { LakeError, utf8ToString } from "#core";
+import { LakeError, stringToUtf8, utf8ToString } from "#core";
 import {
   avroError,
   compileAvroDecoder,
@@ -329,28 +329,26 @@ function inheritedSequenceNumber(status: EntryStatus, manifest: ManifestFile): b
   return status === STATUS_ADDED || manifest.sequenceNumber === 0n ? manifest.sequenceNumber : null;
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 function dataFileOf(slots: EntrySlots, block: Uint8Array, manifest: ManifestFile, spec: PartitionSpec): DataFile {
   if (slots.content !== 0) throw wrongContent(manifest);
+  const file: Mutable<DataFile> = contentFileOf(slots, block, spec, 0);
   const firstRowId = wide(slots.firstRowId);
-  return {
-    ...contentFileOf(slots, block, spec),
-    content: 0,
-    ...(firstRowId === undefined ? {} : { firstRowId }),
-  };
+  if (firstRowId !== undefined) file.firstRowId = firstRowId;
+  return file;
 }
 
 function deleteFileOf(slots: EntrySlots, block: Uint8Array, manifest: ManifestFile, spec: PartitionSpec): DeleteFile {
   const { content, contentOffset, contentSizeBytes } = slots;
   if (content !== 1 && content !== 2) throw wrongContent(manifest);
+  const file: Mutable<DeleteFile> = contentFileOf(slots, block, spec, content);
   const equalityIds = integersAt(block, slots.equalityIdsAt);
-  return {
-    ...contentFileOf(slots, block, spec),
-    content,
-    ...(equalityIds.length === 0 ? {} : { equalityIds }),
-    ...(slots.referencedDataFileAt < 0 ? {} : { referencedDataFile: textAt(block, slots.referencedDataFileAt) }),
-    ...(contentOffset < 0 ? {} : { contentOffset }),
-    ...(contentSizeBytes < 0 ? {} : { contentSizeBytes }),
-  };
+  if (equalityIds.length > 0) file.equalityIds = equalityIds;
+  if (slots.referencedDataFileAt >= 0) file.referencedDataFile = textAt(block, slots.referencedDataFileAt);
+  if (contentOffset >= 0) file.contentOffset = contentOffset;
+  if (contentSizeBytes >= 0) file.contentSizeBytes = contentSizeBytes;
+  return file;
 }
 
 function wrongContent(manifest: ManifestFile): LakeError {
@@ -358,13 +356,19 @@ function wrongContent(manifest: ManifestFile): LakeError {
 }
 
 /** The file holds a copy of its entry's bytes, so that a few files do not keep whole blocks in memory. */
-function contentFileOf(slots: EntrySlots, block: Uint8Array, spec: PartitionSpec): Omit<ContentFile, "content"> {
+function contentFileOf<C extends ContentFile["content"]>(
+  slots: EntrySlots,
+  block: Uint8Array,
+  spec: PartitionSpec,
+  content: C,
+): Mutable<ContentFile> & { content: C } {
   const { start } = slots;
   const bytes = block.slice(start, slots.end);
   const at = (offset: number): number => (offset < 0 ? -1 : offset - start);
-  return {
+  const file: Mutable<ContentFile> & { content: C } = {
+    content,
     filePath: textAt(bytes, at(slots.filePathAt)),
-    fileFormat: textAt(bytes, at(slots.fileFormatAt)).toUpperCase(),
+    fileFormat: formatAt(bytes, at(slots.fileFormatAt)),
     specId: spec["spec-id"],
     partition: slots.partition,
     recordCount: slots.recordCount,
@@ -376,9 +380,10 @@ function contentFileOf(slots: EntrySlots, block: Uint8Array, spec: PartitionSpec
     lowerBounds: encodedBounds(bytes, at(slots.lowerBoundsAt)),
     upperBounds: encodedBounds(bytes, at(slots.upperBoundsAt)),
     splitOffsets: integersAt(bytes, at(slots.splitOffsetsAt)),
-    ...(slots.sortOrderId < 0 ? {} : { sortOrderId: slots.sortOrderId }),
-    ...(slots.keyMetadataAt < 0 ? {} : { keyMetadata: bytesAt(bytes, at(slots.keyMetadataAt)) }),
   };
+  if (slots.sortOrderId >= 0) file.sortOrderId = slots.sortOrderId;
+  if (slots.keyMetadataAt >= 0) file.keyMetadata = bytesAt(bytes, at(slots.keyMetadataAt));
+  return file;
 }
 
 function cursorAt(bytes: Uint8Array, offset: number): AvroCursor {
@@ -393,6 +398,15 @@ function bytesAt(bytes: Uint8Array, offset: number): Uint8Array {
 
 function textAt(bytes: Uint8Array, offset: number): string {
   return utf8ToString(bytesAt(bytes, offset));
+}
+
+const PARQUET = "PARQUET";
+const ENCODED_PARQUET = Uint8Array.of(PARQUET.length * 2, ...stringToUtf8(PARQUET));
+
+/** Nearly every file has the same format, which then is not decoded. */
+function formatAt(bytes: Uint8Array, offset: number): string {
+  const isParquet = ENCODED_PARQUET.every((byte, index) => bytes[offset + index] === byte);
+  return isParquet ? PARQUET : textAt(bytes, offset).toUpperCase();
 }
 
 const readIntegers = compileAvroDecoder({ type: "array", items: "long" });

@@ -2,7 +2,7 @@
 // a file, and most files are passed over without looking at any.
 // Source: Iceberg table spec, Appendix A: maps with keys that are not strings are arrays of key and value records.
 
-import { createAvroCursor, readAvroCount, skipAvroBytes, skipAvroLong, type AvroCursor } from "#codec";
+import { avroError, createAvroCursor, readAvroCount, skipAvroBytes, skipAvroLong, type AvroCursor } from "#codec";
 
 /** Reads a value at the cursor. */
 interface ValueCodec<T> {
@@ -21,6 +21,45 @@ const BYTES_VALUES: ValueCodec<Uint8Array> = {
   },
   skip: skipAvroBytes,
 };
+
+/** Moves behind a map of counts. As every skipper, it leaves the end of the data to its caller. */
+export function skipCounts(cursor: AvroCursor): void {
+  const { bytes } = cursor;
+  for (let count = itemCount(cursor); count > 0; count = itemCount(cursor)) {
+    let { offset } = cursor;
+    // A key and a value are two integers.
+    for (let i = 0; i < count * 2; i++) while ((bytes[offset++] as number) >= 0x80);
+    cursor.offset = offset;
+  }
+}
+
+/** Moves behind a map of bounds. */
+export function skipBounds(cursor: AvroCursor): void {
+  const { bytes } = cursor;
+  for (let count = itemCount(cursor); count > 0; count = itemCount(cursor)) {
+    for (let i = 0; i < count; i++) {
+      let { offset } = cursor;
+      while ((bytes[offset++] as number) >= 0x80);
+      const length = bytes[offset] as number;
+      cursor.offset = offset;
+      // Most bounds are short: one byte holds twice their length.
+      if (length < 0x80 && (length & 1) === 0) cursor.offset = offset + 1 + (length >> 1);
+      else skipAvroBytes(cursor);
+    }
+  }
+}
+
+/** Items of the next run of a map, 0 at its end; the bytes a run may say it has are passed. */
+function itemCount(cursor: AvroCursor): number {
+  let count = readAvroCount(cursor);
+  if (count < 0) {
+    count = -count;
+    skipAvroLong(cursor);
+  }
+  // An item takes two bytes at least.
+  if (count * 2 > cursor.bytes.length - cursor.offset) throw avroError("a map counts more items than it has bytes.");
+  return count;
+}
 
 /** Calls `visit` for each key with the cursor at its value until it answers true; `visit` has to pass the value. */
 function walk(cursor: AvroCursor, visit: (key: number) => boolean): void {
