@@ -28,3 +28,4 @@ export {
 } from "./bloom-filter.ts";
 export { isPromotion, promoteVector } from "./promote.ts";
 export { scanParquet, type ScanBatch, type ScanColumn, type ScanOptions } from "./scan.ts";
+export { withFieldIds, type NamedFieldId } from "./field-ids.ts";

@@ -91,6 +91,18 @@ function structShape(node: ParquetNode, base: ShapeBase): StructShape {
 
 function listShape(node: ParquetNode, base: ShapeBase): ListShape {
   const repeated = onlyRepeated(node, "list");
+  const element = listElementNode(node, repeated);
+  return {
+    kind: "list",
+    ...base,
+    itemFrom: repeated.definitionLevel,
+    repetitionLevel: repeated.repetitionLevel,
+    element: element === repeated ? itemShape(repeated) : shapeOf(element),
+  };
+}
+
+/** The element of a list: what its repeated field holds, or that field itself in the ways older writers had. */
+export function listElementNode(list: ParquetNode, repeated: ParquetNode): ParquetNode {
   const [only] = repeated.children;
   const isElementItself =
     only === undefined ||
@@ -98,14 +110,8 @@ function listShape(node: ParquetNode, base: ShapeBase): ListShape {
     only.repetition === "repeated" ||
     repeated.annotation !== undefined ||
     repeated.name === "array" ||
-    repeated.name === `${node.name}_tuple`;
-  return {
-    kind: "list",
-    ...base,
-    itemFrom: repeated.definitionLevel,
-    repetitionLevel: repeated.repetitionLevel,
-    element: isElementItself ? itemShape(repeated) : shapeOf(only),
-  };
+    repeated.name === `${list.name}_tuple`;
+  return isElementItself ? repeated : only;
 }
 
 function mapShape(node: ParquetNode, base: ShapeBase): MapShape {
