@@ -3,7 +3,7 @@
 
 import { LakeError, unreachable } from "#core";
 import { childFields, fieldsById, type IcebergField, type IcebergType, type LocatedField } from "./schema.ts";
-import { parseDecimalType } from "./type-names.ts";
+import { parseDecimalType, parseFixedType } from "./type-names.ts";
 
 type Fields = readonly IcebergField[];
 
@@ -110,9 +110,17 @@ export function siblingsOf(
   return undefined;
 }
 
-/** The type with fresh field ids, parents before children. */
+/** A primitive's name as metadata spells it. */
+export function canonicalTypeName(name: string): string {
+  const decimal = parseDecimalType(name);
+  if (decimal !== undefined) return `decimal(${decimal.precision}, ${decimal.scale})`;
+  const length = parseFixedType(name);
+  return length === undefined ? name : `fixed[${length}]`;
+}
+
+/** The type with fresh field ids, parents before children, and its primitives' names as metadata spells them. */
 export function withFreshIds(type: IcebergType, nextId: () => number): IcebergType {
-  if (typeof type === "string") return type;
+  if (typeof type === "string") return canonicalTypeName(type);
   switch (type.type) {
     case "struct": {
       const ids = type.fields.map(() => nextId());

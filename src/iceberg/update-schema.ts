@@ -5,6 +5,7 @@
 import { LakeError, stringifyJson } from "#core";
 import {
   canPromote,
+  canonicalTypeName,
   changeField,
   changeSiblings,
   checkIdentifierField,
@@ -242,7 +243,8 @@ function renameColumn(draft: SchemaDraft, name: string, newName: string): void {
 /** Partition transforms whose values are the same for a date and the timestamp of its midnight. */
 const DATE_TRANSFORMS = new Set(["year", "month", "day", "void"]);
 
-function updateColumn(draft: SchemaDraft, name: string, type: IcebergType): void {
+function updateColumn(draft: SchemaDraft, name: string, wanted: IcebergType): void {
+  const type = typeof wanted === "string" ? canonicalTypeName(wanted) : wanted;
   const { field, path } = requireField(draft.fields, name);
   if (stringifyJson(field.type) === stringifyJson(type)) return;
   if (isMapKey(draft.fields, field.id)) {
