@@ -22,7 +22,7 @@ export interface Answer {
 
 /** A running engine. Requests are answered one after another. */
 export interface Engine {
-  readonly name: string;
+  readonly name: EngineName;
   /** Runs one statement. Rejects with the engine's own message. */
   sql(statement: string): Promise<Answer>;
   /** Runs another operation of the engine's Python class. */

@@ -8,14 +8,26 @@ import { createTokens, freePort, startLocalFirn } from "../../scripts/lib/local-
 import { stringifyJson } from "#core";
 import { createEngines } from "./engines.ts";
 import { NotRun, type InteropContext, type InteropSuite, type Tool } from "./suite.ts";
+import { foreignCatalogSuite } from "./foreign-catalog/suite.ts";
+import { concurrentSuite } from "./suites/concurrent.ts";
 import { duckdbSuite } from "./suites/duckdb.ts";
+import { firnSuite } from "./suites/firn.ts";
 import { pyicebergSuite } from "./suites/pyiceberg.ts";
 import { readsSuite } from "./suites/reads.ts";
 import { sparkSuite } from "./suites/spark.ts";
 import { trinoSuite } from "./suites/trino.ts";
 import { CACHE, hasCommand, javaHome, preparePython } from "./tools.ts";
 
-const SUITES: readonly InteropSuite[] = [readsSuite, pyicebergSuite, duckdbSuite, sparkSuite, trinoSuite];
+const SUITES: readonly InteropSuite[] = [
+  readsSuite,
+  firnSuite,
+  pyicebergSuite,
+  duckdbSuite,
+  sparkSuite,
+  trinoSuite,
+  concurrentSuite,
+  foreignCatalogSuite,
+];
 
 interface Outcome {
   readonly suite: string;

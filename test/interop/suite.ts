@@ -19,13 +19,13 @@ export interface InteropContext {
   /** The engines, each started at its first use and stopped at the end of the run. */
   readonly engines: Engines;
   /** Counts one check; both sides are compared as JSON, bigint as text. Returns whether it passed. */
-  check(what: string, actual: unknown, expected: unknown): boolean;
+  readonly check: (what: string, actual: unknown, expected: unknown) => boolean;
   /** Counts one passed check of something that was established otherwise. */
-  pass(what: string): void;
+  readonly pass: (what: string) => void;
   /** Counts one failed check. */
-  fail(what: string, why: unknown): void;
+  readonly fail: (what: string, why: unknown) => void;
   /** Prints one line below the suite's name. */
-  note(text: string): void;
+  readonly note: (text: string) => void;
 }
 
 /** A named body of checks. */

@@ -181,3 +181,16 @@ class Steps:
     def drop_column(self, table):
         with self.catalog.load_table(table).update_schema() as update:
             update.delete_column("note")
+
+    def append_batch(self, table, writer, batch, count):
+        rows = range(count)
+        self.catalog.load_table(table).append(
+            pa.table(
+                {
+                    "event_id": pa.array([f"{writer}-{batch}-{n}" for n in rows], pa.string()),
+                    "writer": pa.array([writer] * count, pa.string()),
+                    "batch": pa.array([batch] * count, pa.int64()),
+                    "n": pa.array(rows, pa.int64()),
+                }
+            )
+        )
