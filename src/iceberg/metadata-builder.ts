@@ -23,6 +23,7 @@ import { addSnapshot, removeRef, removeSnapshots, setRef } from "./metadata-snap
 import type { TableMetadata } from "./table-metadata.ts";
 import type { TableUpdate } from "./table-update.ts";
 
+const MIN_FORMAT_VERSION = 1;
 const MAX_FORMAT_VERSION = 3;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -45,6 +46,8 @@ export function createFromUpdates(
   nowMs: number,
 ): TableMetadata {
   const draft = emptyDraft(start.tableUuid, start.location, nowMs);
+  // A create that names its format version may name the first one.
+  if (updates.some((update) => update.action === "upgrade-format-version")) draft.formatVersion = MIN_FORMAT_VERSION;
   // The uuid belongs to the client until the table exists.
   draft.tableUuid = updates.find((update) => update.action === "assign-uuid")?.uuid ?? start.tableUuid;
   for (const update of updates) applyUpdate(draft, update);

@@ -54,7 +54,8 @@ export function parseCreateTableRequest(body: unknown): CreateTableRequest {
 }
 
 const FORMAT_VERSION_PROPERTY = "format-version";
-const MIN_FORMAT_VERSION = 2;
+const DEFAULT_FORMAT_VERSION = 2;
+const MIN_FORMAT_VERSION = 1;
 
 /**
  * The table's first metadata. Field ids count from 1, partition field ids from 1000, whatever the request had.
@@ -68,7 +69,7 @@ export function createTableMetadata(
 ): TableMetadata {
   const { schema, idByOldId } = assignFreshIds(request.schema);
   const { [FORMAT_VERSION_PROPERTY]: version, ...properties } = request.properties;
-  const formatVersion = Number(version ?? MIN_FORMAT_VERSION);
+  const formatVersion = Number(version ?? DEFAULT_FORMAT_VERSION);
   if (!Number.isInteger(formatVersion) || formatVersion < MIN_FORMAT_VERSION) {
     throw new LakeError("invalid_request", `Tables of format version ${version ?? ""} cannot be created.`);
   }

@@ -222,7 +222,9 @@ function addVersion(draft: ViewDraft, requested: ViewVersion): void {
   const dialects = dialectsOf(requested);
   const twice = dialects.find((dialect, index) => dialects.indexOf(dialect) !== index);
   if (twice !== undefined) {
-    throw new LakeError("invalid_request", `Invalid view version: Cannot add multiple queries for dialect ${twice}`);
+    throw new LakeError("invalid_request", `Invalid view version: Cannot add multiple queries for dialect ${twice}`, {
+      context: { icebergType: "IllegalArgumentException" },
+    });
   }
   const version = { ...requested, "schema-id": schemaId };
   const same = draft.versions.find((known) => behavesAs(known) === behavesAs(version));

@@ -43,10 +43,13 @@ export function jsonResponse(body: unknown, init: { readonly status?: number; re
   return new Response(stringifyJson(body), { status: init.status ?? 200, headers });
 }
 
-/** The response of an error. What is not a known error says nothing of its cause. */
+/**
+ * The response of an error; its context may name a type that the protocol's clients tell from others of the status.
+ * What is not a known error says nothing of its cause. */
 export function errorResponse(error: unknown): Response {
   const known = error instanceof RangeError ? TOO_DEEP : error instanceof LakeError ? error : undefined;
   const { status, type } = (known === undefined ? undefined : KIND_BY_CODE[known.code]) ?? INTERNAL;
   const message = known?.message ?? "The catalog failed; see its log.";
-  return jsonResponse({ error: { message, type, code: status } }, { status });
+  const named = known?.context["icebergType"];
+  return jsonResponse({ error: { message, type: typeof named === "string" ? named : type, code: status } }, { status });
 }
