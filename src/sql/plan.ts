@@ -159,11 +159,15 @@ export type PlanNode =
       readonly exprs: readonly Expr[];
       readonly columns: readonly ColumnSchema[];
     }
-  /** Output: group keys, then aggregates. No keys: exactly one row. */
+  /**
+   * Output: group keys, then aggregates. No keys: exactly one row. With grouping sets, rows are grouped once for each
+   * set by the keys it names by number; the other keys are NULL there.
+   */
   | {
       readonly kind: "aggregate";
       readonly input: PlanNode;
       readonly keys: readonly Expr[];
+      readonly groupingSets?: readonly (readonly number[])[];
       readonly aggregates: readonly AggregateCall[];
       readonly columns: readonly ColumnSchema[];
     }

@@ -9,6 +9,11 @@ import type { ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { sortOrder } from "./sort-order.ts";
 
+/** An aggregate call without FILTER, DISTINCT or ORDER BY. */
+export function plainAggregate(name: string, args: readonly Expr[], type: Expr["type"], filter?: Expr): AggregateCall {
+  return { function: name, args, distinct: false, filter, orderBy: [], directArgs: [], type };
+}
+
 /** The call of an aggregate; its arguments are bound in `env`. Errors: `undefined_function`, `sql_unsupported`. */
 export function bindAggregateCall(name: string, node: FuncCall, env: ExprEnvironment, span: SourceSpan): AggregateCall {
   const { context } = env;

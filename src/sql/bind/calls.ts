@@ -1,17 +1,18 @@
 // Function calls: scalar functions, the clock, and aggregates.
 
-import type { FuncCall } from "libpg-query";
-import { TIMESTAMPTZ, aggregateIdentity } from "../expressions.ts";
+import type { FuncCall, Node } from "libpg-query";
+import { INT32, TIMESTAMPTZ, aggregateIdentity } from "../expressions.ts";
 import { isWindowFunction } from "../functions/window.ts";
 import type { AggregateCall, Expr, SourceSpan } from "../plan.ts";
 import { stringsOf } from "./ast.ts";
-import { bindCall, coerce, undefinedFunction } from "./coerce.ts";
+import { bindCall, coerce, resolveUnknown, undefinedFunction } from "./coerce.ts";
 import { unsupported } from "./context.ts";
 import { AGGREGATE_BASE, type AggregateSink, type ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { typeOfFunctionName } from "./type-names.ts";
 import { bindWindowCall } from "./window.ts";
-import { bindAggregateCall } from "./aggregate-call.ts";
+import { bindAggregateCall, plainAggregate } from "./aggregate-call.ts";
+import { GROUPING, GROUPING_SET } from "./grouping.ts";
 
 /** Functions whose value is the statement's time. */
 const CLOCK_FUNCTIONS = new Set(["now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"]);
@@ -70,6 +71,17 @@ function bindAggregate(name: string, node: FuncCall, env: ExprEnvironment, span:
   };
   const call = bindAggregateCall(name, node, inner, span);
   return { kind: "column", index: AGGREGATE_BASE + addAggregate(aggregates, call), name, type: call.type };
+}
+
+/** GROUPING(key, …): which of the keys the row's grouping set leaves out, as bits. */
+export function bindGrouping(args: readonly Node[], env: ExprEnvironment, span: SourceSpan): Expr {
+  const { aggregates } = env;
+  if (aggregates === undefined) throw sqlError("grouping_error", `GROUPING is not allowed in ${env.clause}.`, span);
+  const inner: ExprEnvironment = { ...env, aggregates: undefined, correlated: undefined, clause: "GROUPING" };
+  const set = addAggregate(aggregates, plainAggregate(GROUPING_SET, [], INT32));
+  const number: Expr = { kind: "column", index: AGGREGATE_BASE + set, name: GROUPING_SET, type: INT32 };
+  const bound = args.map((arg) => resolveUnknown(env.context, env.bind(arg, inner)));
+  return { kind: "call", function: GROUPING, args: [number, ...bound], type: INT32, span };
 }
 
 /** The place of a call among its SELECT's aggregates; equal calls share one. */

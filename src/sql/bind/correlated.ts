@@ -11,9 +11,10 @@ import {
   transformExpr,
 } from "../expressions.ts";
 import { createJoin, type JoinNode, type JoinType } from "../joins.ts";
-import type { AggregateCall, Expr, JoinKey, PlanNode } from "../plan.ts";
+import type { Expr, JoinKey, PlanNode } from "../plan.ts";
 import { attachOuter, groupByOuter, overNoRows, type AttachedPlan, type OuterRows } from "./dependent-join.ts";
 import type { CorrelatedSubquery, SubquerySink } from "./environment.ts";
+import { plainAggregate } from "./aggregate-call.ts";
 import { createAggregate } from "./grouping.ts";
 import { project } from "./output.ts";
 import { OUTER_BASE } from "./scope.ts";
@@ -23,11 +24,6 @@ export function addSubquery(sink: SubquerySink, subquery: CorrelatedSubquery): E
   const index = sink.firstIndex + sink.subqueries.push(subquery) - 1;
   const [column] = subquery.plan.columns;
   return { kind: "column", index, name: column?.name ?? "subquery", type: column?.type ?? BOOLEAN };
-}
-
-/** An aggregate call without FILTER, DISTINCT or ORDER BY. */
-export function plainAggregate(name: string, args: readonly Expr[], type: Expr["type"], filter?: Expr): AggregateCall {
-  return { function: name, args, distinct: false, filter, orderBy: [], directArgs: [], type };
 }
 
 /**
@@ -120,7 +116,8 @@ interface OverAggregate {
 }
 
 function overAggregate(plan: PlanNode): OverAggregate | undefined {
-  if (plan.kind === "aggregate") return plan.keys.length === 0 ? { aggregate: plan, above: [] } : undefined;
+  if (plan.kind === "aggregate")
+    return plan.keys.length === 0 && plan.groupingSets === undefined ? { aggregate: plan, above: [] } : undefined;
   if (plan.kind !== "project" && plan.kind !== "filter") return undefined;
   const below = overAggregate(plan.input);
   return below === undefined ? undefined : { ...below, above: [...below.above, plan] };

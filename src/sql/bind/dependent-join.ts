@@ -21,8 +21,10 @@ import {
 import { createJoin, type JoinType } from "../joins.ts";
 import { mapExpressions, visitPlan } from "../optimize/plan-shape.ts";
 import type { AggregateCall, Expr, JoinKey, PlanNode } from "../plan.ts";
+import { sqlError } from "./errors.ts";
 import { createAggregate } from "./grouping.ts";
 import { project } from "./output.ts";
+import { keepRanked, type RankBound } from "./ranking.ts";
 import { OUTER_BASE } from "./scope.ts";
 
 /** The rows a subquery is applied to, and what it reads of them. */
@@ -239,10 +241,15 @@ export function overNoRows(call: AggregateCall, column: Expr): Expr {
 export function groupByOuter(plan: PlanNode & { readonly kind: "aggregate" }, input: AttachedPlan): PlanNode {
   const resolve = (expr: Expr): Expr => resolveOuter(expr, input);
   const calls = plan.aggregates.map((call) => mapAggregate(call, resolve));
-  return createAggregate(input.plan, [...outerColumns(input), ...plan.keys.map(resolve)], calls);
+  const outer = outerColumns(input);
+  const sets = plan.groupingSets?.map((set) => [...outer.keys(), ...set.map((key) => key + outer.length)]);
+  return createAggregate(input.plan, [...outer, ...plan.keys.map(resolve)], calls, sets);
 }
 
 function attachAggregate(plan: PlanNode & { readonly kind: "aggregate" }, outer: OuterRows): AttachedPlan {
+  if (plan.groupingSets?.some((set) => set.length === 0) === true) {
+    throw sqlError("sql_unsupported", "An empty grouping set in a correlated subquery is not supported.");
+  }
   const input = attachOuter(plan.input, outer);
   const grouped = groupByOuter(plan, input);
   const count = outer.captures.length;
@@ -272,52 +279,14 @@ function attachLimit(plan: PlanNode & { readonly kind: "limit" }, outer: OuterRo
   const sorted = plan.input.kind === "sort" ? plan.input : undefined;
   const original = sorted === undefined ? plan.input : sorted.input;
   const input = attachOuter(original, outer);
-  const width = input.plan.columns.length;
-  const number: ColumnSchema = { name: "row_number", type: INT64, nullable: false };
-  const numbered: PlanNode = {
-    kind: "window",
-    input: input.plan,
-    partitionBy: outerColumns(input),
-    orderBy: mapSortKeys(sorted?.keys ?? [], (expr) => resolveOuter(expr, input)),
-    calls: [
-      {
-        call: {
-          function: "row_number",
-          args: [],
-          distinct: false,
-          filter: undefined,
-          orderBy: [],
-          directArgs: [],
-          type: INT64,
-        },
-        isAggregate: false,
-        frame: {
-          mode: "range",
-          start: { kind: "unbounded" },
-          end: { kind: "current_row" },
-          rangeKey: undefined,
-          exclude: "none",
-        },
-      },
-    ],
-    columns: [...input.plan.columns, number],
-  };
-  const row = columnRef(width, number);
-  const compare = (operator: string, value: number): Expr => ({
-    kind: "call",
-    function: operator,
-    args: [row, literal(value, INT64)],
-    type: BOOLEAN,
-  });
-  const bounds = [
-    ...(plan.offset > 0 ? [compare(">", plan.offset)] : []),
-    ...(plan.limit === undefined ? [] : [compare("<=", plan.offset + plan.limit)]),
+  const bounds: RankBound[] = [
+    ...(plan.offset > 0 ? [{ ranking: "row_number", operator: ">", value: plan.offset } as const] : []),
+    ...(plan.limit === undefined
+      ? []
+      : [{ ranking: "row_number", operator: "<=", value: plan.offset + plan.limit } as const]),
   ];
-  const condition = conjunction(bounds);
-  const kept: PlanNode =
-    condition === undefined ? numbered : { kind: "filter", input: numbered, condition, columns: numbered.columns };
-  const own = plan.columns.map((column, i) => columnRef(i, column));
-  return projected({ ...input, plan: kept }, own, plan.columns);
+  const order = mapSortKeys(sorted?.keys ?? [], (expr) => resolveOuter(expr, input));
+  return { ...input, plan: keepRanked(input.plan, outerColumns(input), order, bounds) };
 }
 
 function attachJoin(plan: PlanNode & { readonly kind: "join" }, outer: OuterRows): AttachedPlan {

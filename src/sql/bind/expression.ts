@@ -8,7 +8,7 @@ import type { Expr, SourceSpan } from "../plan.ts";
 import { castScalar, typesEqual } from "../values/index.ts";
 import { bindArray } from "./arrays.ts";
 import { itemsOf, nodeKind, locationOf, stringOf, stringsOf } from "./ast.ts";
-import { bindFunction } from "./calls.ts";
+import { bindFunction, bindGrouping } from "./calls.ts";
 import { bindCall, bindParameter, coerce, coerceCondition, resolveUnknown, unify } from "./coerce.ts";
 import { spanAt, unsupported, type BindContext } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
@@ -20,7 +20,6 @@ import { resolveTypeName } from "./type-names.ts";
 
 const INT32_MAX_DIGITS = 2_147_483_647;
 const FEATURE_NAMES: Readonly<Record<string, string>> = {
-  GroupingFunc: "GROUPING is",
   A_Indirection: "Subscripts and field selection are",
   CollateClause: "COLLATE is",
   RowExpr: "A row expression here is",
@@ -78,6 +77,7 @@ function bindNode(node: Node, env: ExprEnvironment, span: SourceSpan): Expr {
   }
   if ("SQLValueFunction" in node) return bindTimeFunction(context, node.SQLValueFunction, span);
   if ("SubLink" in node) return bindSubLink(node.SubLink, env, spanAt(context, node.SubLink.location));
+  if ("GroupingFunc" in node) return bindGrouping(node.GroupingFunc.args ?? [], env, span);
   if ("A_ArrayExpr" in node) return bindArray(node, env, span);
   if ("CollateClause" in node && stringsOf(node.CollateClause.collname).at(-1) === "C") {
     return env.bind(node.CollateClause.arg, env);

@@ -2,19 +2,42 @@
 
 import type { Node } from "libpg-query";
 import type { ColumnSchema } from "#columnar";
-import { exprIdentity, mapChildren, mayBeNull, someExpr } from "../expressions.ts";
+import { BOOLEAN, INT32, caseBranch, exprIdentity, literal, mapChildren, mayBeNull, someExpr } from "../expressions.ts";
 import type { AggregateCall, Expr, PlanNode } from "../plan.ts";
 import { locationOf, stringsOf } from "./ast.ts";
 import { resolveUnknown } from "./coerce.ts";
 import { spanAt, unsupported, type BindContext } from "./context.ts";
 import { AGGREGATE_BASE, SUBQUERY_BASE, WINDOW_BASE, type ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
+import { expandGroupingSets, hasGroupingSets } from "./grouping-sets.ts";
 import { OUTER_BASE, lookupColumn } from "./scope.ts";
 
 /** A SELECT item. */
 export interface Target {
   readonly name: string;
   readonly expr: Expr;
+}
+
+/** The name under which GROUPING stands until rows are grouped; its first argument is the number of the set. */
+export const GROUPING = "grouping";
+/** The aggregate that tells which grouping set a row is of. */
+export const GROUPING_SET = "grouping_set";
+
+/** GROUPING as an expression over the number of the set: a bit for each argument, set where the key is left out. */
+function groupingValue(
+  set: Expr,
+  positions: readonly number[],
+  sets: readonly (readonly number[])[] | undefined,
+): Expr {
+  const bits = (own: readonly number[]): number =>
+    positions.reduce((value, position) => value * 2 + (own.includes(position) ? 0 : 1), 0);
+  const branches = (sets ?? []).map((own, number) =>
+    caseBranch(
+      { kind: "call", function: "=", args: [set, literal(number, INT32)], type: BOOLEAN },
+      literal(bits(own), INT32),
+    ),
+  );
+  return { kind: "case", branches, otherwise: literal(0, INT32), type: INT32 };
 }
 
 /** Whether an expression uses an aggregate's result, before grouping. */
@@ -66,17 +89,30 @@ export function targetAt(
   return target;
 }
 
+/** What rows are grouped by. */
+export interface GroupKeys {
+  readonly keys: readonly Expr[];
+  /** The groupings, as numbers of keys; undefined for the one grouping by all of them. */
+  readonly sets: readonly (readonly number[])[] | undefined;
+}
+
 /** Binds GROUP BY items: an ordinal, an input column, a SELECT alias, or an expression, in this order. */
-export function bindGroupKeys(
+export function bindGroupKeys(items: readonly Node[], targets: readonly Target[], env: ExprEnvironment): GroupKeys {
+  const { context } = env;
+  const keys: Expr[] = [];
+  const sets = expandGroupingSets(context, items).map((set) => [...new Set(bindKeys(set, targets, env, keys))]);
+  return { keys, sets: hasGroupingSets(items) ? sets : undefined };
+}
+
+/** Binds keys into a list without duplicates and returns their numbers there. */
+function bindKeys(
   items: readonly Node[],
   targets: readonly Target[],
   env: ExprEnvironment,
-): readonly Expr[] {
+  keys: Expr[],
+): readonly number[] {
   const { context, scope } = env;
-  const keys: Expr[] = [];
-  for (const item of items) {
-    if ("GroupingSet" in item)
-      throw unsupported(context, "GROUPING SETS, ROLLUP and CUBE are", item.GroupingSet.location);
+  return items.map((item) => {
     const key = resolveUnknown(
       context,
       bindGroupKey(item, targets, { ...env, aggregates: undefined, correlated: undefined, clause: "GROUP BY" }, scope),
@@ -89,9 +125,9 @@ export function bindGroupKeys(
     }
     if (usesSubquery(key)) throw unsupported(context, "Grouping by a correlated subquery is", locationOf(item));
     const identity = exprIdentity(key);
-    if (!keys.some((known) => exprIdentity(known) === identity)) keys.push(key);
-  }
-  return keys;
+    const known = keys.findIndex((other) => exprIdentity(other) === identity);
+    return known === -1 ? keys.push(key) - 1 : known;
+  });
 }
 
 function bindGroupKey(
@@ -118,16 +154,18 @@ export function createAggregate(
   input: PlanNode,
   keys: readonly Expr[],
   aggregates: readonly AggregateCall[],
+  groupingSets?: readonly (readonly number[])[],
 ): PlanNode & { readonly kind: "aggregate" } {
   const columns: ColumnSchema[] = keys.map((key, i) => ({
     name: key.kind === "column" ? key.name : `key${i + 1}`,
     type: key.type,
-    nullable: mayBeNull(key, input.columns),
+    nullable: groupingSets !== undefined || mayBeNull(key, input.columns),
   }));
   for (const call of aggregates) {
     columns.push({ name: call.function, type: call.type, nullable: call.function !== "count" });
   }
-  return { kind: "aggregate", input, keys, aggregates, columns };
+  const sets = groupingSets === undefined ? {} : { groupingSets };
+  return { kind: "aggregate", input, keys, ...sets, aggregates, columns };
 }
 
 /**
@@ -135,7 +173,7 @@ export function createAggregate(
  *
  * Errors: `grouping_error` for a column that is neither a key nor inside an aggregate.
  */
-export function regroup(context: BindContext, expr: Expr, keys: readonly Expr[]): Expr {
+export function regroup(context: BindContext, expr: Expr, { keys, sets }: GroupKeys): Expr {
   const identities = keys.map((key) => exprIdentity(key));
   const rewrite = (part: Expr): Expr => {
     if (part.kind === "column" && part.index >= WINDOW_BASE) return part;
@@ -153,6 +191,15 @@ export function regroup(context: BindContext, expr: Expr, keys: readonly Expr[])
           type: key.type,
         };
       }
+    }
+    if (part.kind === "call" && part.function === GROUPING) {
+      const [set, ...args] = part.args;
+      const positions = args.map((arg) => identities.indexOf(exprIdentity(arg)));
+      if (set === undefined || positions.includes(-1)) {
+        const message = "Arguments to GROUPING must be grouping expressions of the same query level.";
+        throw sqlError("grouping_error", message, part.span);
+      }
+      return groupingValue(rewrite(set), positions, sets);
     }
     if (part.kind === "column") {
       throw sqlError(

@@ -7,20 +7,32 @@ import { foldExpr } from "../optimize/fold.ts";
 import type { PlanNode } from "../plan.ts";
 import { locationOf } from "./ast.ts";
 import { coerce } from "./coerce.ts";
-import { spanAt, unsupported } from "./context.ts";
+import { spanAt } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
+import { keepRanked, type RankBound } from "./ranking.ts";
 import { emptyScope } from "./scope.ts";
 
 /** Applies LIMIT and OFFSET to a plan; without either, the plan itself. */
 export function bindLimit(statement: SelectStmt, plan: PlanNode, env: ExprEnvironment): PlanNode {
-  if (statement.limitOption === "LIMIT_OPTION_WITH_TIES") {
-    throw unsupported(env.context, "FETCH FIRST … WITH TIES is", locationOf(statement.limitCount));
-  }
   const limit = rowCount(statement.limitCount, "LIMIT", env);
   const offset = rowCount(statement.limitOffset, "OFFSET", env) ?? 0;
   if (limit === undefined && offset === 0) return plan;
+  if (statement.limitOption === "LIMIT_OPTION_WITH_TIES") {
+    if (plan.kind !== "sort") {
+      const span = spanAt(env.context, locationOf(statement.limitCount));
+      throw sqlError("sql_syntax_error", "WITH TIES cannot be specified without ORDER BY clause.", span);
+    }
+    return withTies(plan, limit, offset);
+  }
   return { kind: "limit", input: plan, limit, offset, columns: plan.columns };
+}
+
+/** The rows after the offset up to the limit, and the peers of the last one. */
+function withTies(plan: PlanNode & { readonly kind: "sort" }, limit: number | undefined, offset: number): PlanNode {
+  const bounds: RankBound[] = [{ ranking: "row_number", operator: ">", value: offset }];
+  if (limit !== undefined) bounds.push({ ranking: "rank", operator: "<=", value: offset + limit });
+  return { ...plan, input: keepRanked(plan.input, [], plan.keys, bounds) };
 }
 
 function rowCount(node: Node | undefined, clause: string, env: ExprEnvironment): number | undefined {

@@ -21,6 +21,7 @@ import { bindFrom } from "./from.ts";
 import { bareName, bindGroupKeys, createAggregate, ordinalOf, regroup, targetAt, type Target } from "./grouping.ts";
 import { bindLimit } from "./limit.ts";
 import { project } from "./output.ts";
+import { keepRanked } from "./ranking.ts";
 import { emptyScope, missingColumn, type Scope } from "./scope.ts";
 import { sortOrder } from "./sort-order.ts";
 import { bindWhere } from "./where.ts";
@@ -36,10 +37,8 @@ const MAX_TARGETS = 1664;
 export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNode {
   const { context } = env;
   const distinct = statement.distinctClause;
-  const [distinctOn] = distinct ?? [];
-  if (distinctOn !== undefined && nodeKind(distinctOn) !== "") {
-    throw unsupported(context, "DISTINCT ON is", locationOf(distinctOn));
-  }
+  // A plain DISTINCT has one empty item.
+  const distinctOn = (distinct ?? []).filter((item) => nodeKind(item) !== "");
   const outer: Scope = emptyScope(env.scope);
   const from = bindFrom(statement.fromClause ?? [], {
     ...env,
@@ -70,7 +69,8 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
       `The select list has ${targets.length} columns; at most ${MAX_TARGETS} are supported.`,
     );
   }
-  const keys = bindGroupKeys(statement.groupClause ?? [], targets, listEnv);
+  if (statement.groupDistinct === true) throw unsupported(context, "GROUP BY DISTINCT is", undefined);
+  const group = bindGroupKeys(statement.groupClause ?? [], targets, listEnv);
   let having =
     statement.havingClause === undefined
       ? undefined
@@ -84,24 +84,29 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
           "HAVING",
         );
   let order = bindOrder(statement.sortClause ?? [], targets, { ...listEnv, clause: "ORDER BY" });
+  let first = distinctOn.map((item) => bindSortValue(item, targets, { ...listEnv, clause: "DISTINCT ON" }));
+  /** Moves everything that is computed at the end to another row. */
+  const rebase = (change: (expr: Expr) => Expr): void => {
+    targets = targets.map((target) => ({ ...target, expr: change(target.expr) }));
+    order = order.map((key) => ({ ...key, expr: change(key.expr) }));
+    first = first.map(change);
+  };
 
   let pending: readonly PendingWindow[] = windows.calls;
   let subqueries: readonly CorrelatedSubquery[] = inList.subqueries;
-  if (keys.length > 0 || sink.calls.length > 0 || having !== undefined) {
+  if (group.keys.length > 0 || group.sets !== undefined || sink.calls.length > 0 || having !== undefined) {
     const below = applySubqueries(plan, inArguments);
     const calls = sink.calls.map((call) => mapAggregate(call, below.resolve));
-    plan = createAggregate(below.plan, keys, calls);
-    const rewrite = (expr: Expr): Expr => regroup(context, expr, keys);
+    plan = createAggregate(below.plan, group.keys, calls, group.sets);
+    const rewrite = (expr: Expr): Expr => regroup(context, expr, group);
     subqueries = subqueries.map((subquery) => ({ ...subquery, captures: subquery.captures.map(rewrite) }));
     pending = pending.map((window) => mapPending(window, rewrite));
-    targets = targets.map((target) => ({ ...target, expr: rewrite(target.expr) }));
-    order = order.map((key) => ({ ...key, expr: rewrite(key.expr) }));
+    rebase(rewrite);
     if (having !== undefined) having = rewrite(having);
   }
   const applied = applySubqueries(plan, { ...inList, subqueries: [...subqueries] });
   plan = applied.plan;
-  targets = targets.map((target) => ({ ...target, expr: applied.resolve(target.expr) }));
-  order = order.map((key) => ({ ...key, expr: applied.resolve(key.expr) }));
+  rebase(applied.resolve);
   pending = pending.map((window) => mapPending(window, applied.resolve));
   if (having !== undefined) {
     plan = { kind: "filter", input: plan, condition: applied.resolve(having), columns: plan.columns };
@@ -109,40 +114,50 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
   if (pending.length > 0) {
     const windowed = createWindows(plan, pending);
     plan = windowed.plan;
-    targets = targets.map((target) => ({ ...target, expr: windowed.resolve(target.expr) }));
-    order = order.map((key) => ({ ...key, expr: windowed.resolve(key.expr) }));
+    rebase(windowed.resolve);
   }
-  return finishSelect(statement, plan, targets, order, distinct !== undefined, env);
+  const isDistinct = distinct !== undefined && first.length === 0;
+  return finishSelect(statement, plan, { targets, order, isDistinct, first }, env);
+}
+
+/** What a SELECT gives of its rows. */
+interface Output {
+  readonly targets: readonly Target[];
+  readonly order: readonly SortKey[];
+  readonly isDistinct: boolean;
+  /** DISTINCT ON: the first row of each combination of these. */
+  readonly first: readonly Expr[];
 }
 
 /** Projection, DISTINCT, ORDER BY over the projection with hidden sort columns, LIMIT. */
 function finishSelect(
   statement: SelectStmt,
   input: PlanNode,
-  targets: readonly Target[],
-  order: readonly SortKey[],
-  isDistinct: boolean,
+  { targets, order, isDistinct, first }: Output,
   env: ExprEnvironment,
 ): PlanNode {
   const { context } = env;
   const exprs = targets.map((target) => target.expr);
   const identities = exprs.map((expr) => exprIdentity(expr));
-  const keys = order.map((key) => {
-    const identity = exprIdentity(key.expr);
+  const place = (expr: Expr): number => {
+    const identity = exprIdentity(expr);
     let index = identities.indexOf(identity);
     if (index === -1) {
       if (isDistinct) {
         throw sqlError(
           "grouping_error",
           "For SELECT DISTINCT, ORDER BY expressions must appear in select list.",
-          context.spans.get(key.expr),
+          context.spans.get(expr),
         );
       }
-      index = exprs.push(key.expr) - 1;
+      index = exprs.push(expr) - 1;
       identities.push(identity);
     }
-    return { ...key, expr: index };
-  });
+    return index;
+  };
+  const keys = order.map((key) => ({ ...key, expr: place(key.expr) }));
+  const partition = first.map(place);
+  requireMatchingOrder(partition, keys, env);
   let plan: PlanNode = project(
     input,
     exprs,
@@ -154,6 +169,13 @@ function finishSelect(
     const column = columns[expr];
     return column === undefined ? [] : [{ ...rest, expr: columnRef(expr, column) }];
   });
+  if (partition.length > 0) {
+    const partitionBy = partition.flatMap((index) => {
+      const column = columns[index];
+      return column === undefined ? [] : [columnRef(index, column)];
+    });
+    plan = keepRanked(plan, partitionBy, sortKeys, [{ ranking: "row_number", operator: "<=", value: 1 }]);
+  }
   if (sortKeys.length > 0) plan = { kind: "sort", input: plan, keys: sortKeys, topRows: undefined, columns };
   plan = bindLimit(statement, plan, env);
   if (exprs.length === targets.length) return plan;
@@ -163,6 +185,19 @@ function finishSelect(
     visible.map((column, i) => columnRef(i, column)),
     visible.map((column) => column.name),
   );
+}
+
+/** DISTINCT ON keeps the first row in the order asked, which must begin with what is made distinct. */
+function requireMatchingOrder(
+  partition: readonly number[],
+  keys: readonly { readonly expr: number }[],
+  { context }: ExprEnvironment,
+): void {
+  const wanted = new Set(partition);
+  const leading = keys.slice(0, wanted.size).map((key) => key.expr);
+  if (leading.every((index) => wanted.has(index))) return;
+  const message = "SELECT DISTINCT ON expressions must match initial ORDER BY expressions.";
+  throw sqlError("grouping_error", message, spanAt(context, undefined));
 }
 
 function bindTargets(nodes: readonly Node[], env: ExprEnvironment): readonly Target[] {
@@ -201,27 +236,27 @@ function expandStar(node: ResTarget, env: ExprEnvironment): readonly Target[] | 
   });
 }
 
-/** Binds ORDER BY: an ordinal, an output name, or an expression over the input, in this order. */
+/** Binds ORDER BY. */
 function bindOrder(items: readonly Node[], targets: readonly Target[], env: ExprEnvironment): readonly SortKey[] {
-  const { context } = env;
   return items.flatMap((item) => {
     if (!("SortBy" in item)) return [];
     const { node } = item.SortBy;
-    const order = sortOrder(context, item.SortBy);
-    const ordinal = ordinalOf(node);
-    if (ordinal !== undefined) {
-      return [{ expr: targetAt(context, targets, ordinal, "ORDER BY", locationOf(node)).expr, ...order }];
-    }
-    const name = bareName(node);
-    const matches = name === undefined ? [] : targets.filter((target) => target.name === name);
-    const [first] = matches;
-    if (first !== undefined) {
-      const identity = exprIdentity(first.expr);
-      if (matches.some((match) => exprIdentity(match.expr) !== identity)) {
-        throw sqlError("ambiguous_column", `ORDER BY "${name}" is ambiguous.`, spanAt(context, locationOf(node)));
-      }
-      return [{ expr: first.expr, ...order }];
-    }
-    return [{ expr: resolveUnknown(context, env.bind(node, env)), ...order }];
+    return [{ expr: bindSortValue(node, targets, env), ...sortOrder(env.context, item.SortBy) }];
   });
+}
+
+/** Binds what rows are ordered by: an ordinal, an output name, or an expression over the input, in this order. */
+function bindSortValue(node: Node | undefined, targets: readonly Target[], env: ExprEnvironment): Expr {
+  const { context, clause } = env;
+  const ordinal = ordinalOf(node);
+  if (ordinal !== undefined) return targetAt(context, targets, ordinal, clause, locationOf(node)).expr;
+  const name = bareName(node);
+  const matches = name === undefined ? [] : targets.filter((target) => target.name === name);
+  const [match] = matches;
+  if (match === undefined) return resolveUnknown(context, env.bind(node, env));
+  const identity = exprIdentity(match.expr);
+  if (matches.some((other) => exprIdentity(other.expr) !== identity)) {
+    throw sqlError("ambiguous_column", `${clause} "${name}" is ambiguous.`, spanAt(context, locationOf(node)));
+  }
+  return match.expr;
 }

@@ -33,7 +33,7 @@ function operatorText(plan: PlanNode): string {
     case "project":
       return `project[${exprs(plan.exprs)}]`;
     case "aggregate":
-      return `aggregate[${exprs(plan.keys)}|${plan.aggregates.map((call) => `${aggregateToText(call, CANONICAL)}:${call.type.kind}`).join(";")}]`;
+      return `aggregate[${exprs(plan.keys)}|${JSON.stringify(plan.groupingSets ?? "")}|${plan.aggregates.map((call) => `${aggregateToText(call, CANONICAL)}:${call.type.kind}`).join(";")}]`;
     case "window": {
       const order = plan.orderBy.map((key) => sortKeyToText(key, CANONICAL)).join(";");
       const calls = plan.calls.map((window) => `${windowCallToText(window, CANONICAL)}:${window.call.type.kind}`);

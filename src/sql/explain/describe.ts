@@ -116,6 +116,10 @@ function describeOperator(
     case "aggregate": {
       const details =
         node.keys.length === 0 ? [] : [`Group Key: ${node.keys.map((key) => expressionToText(key)).join(", ")}`];
+      if (node.groupingSets !== undefined) {
+        const sets = node.groupingSets.map((set) => `(${set.map((key) => node.columns[key]?.name ?? key).join(", ")})`);
+        details.push(`Grouping Sets: ${sets.join(", ")}`);
+      }
       if (node.aggregates.length > 0) {
         details.push(`Aggregates: ${node.aggregates.map((call) => aggregateToText(call)).join(", ")}`);
       }

@@ -164,7 +164,7 @@ function pruneAggregate(plan: PlanNode & { readonly kind: "aggregate" }, wanted:
   const keyCount = plan.keys.length;
   const kept = plan.aggregates.flatMap((_, i) => (wanted.has(keyCount + i) ? [i] : []));
   // Without keys an aggregate makes its one row even when nobody reads a value of it.
-  if (keyCount === 0 && kept.length === 0) kept.push(0);
+  if (keyCount === 0 && kept.length === 0 && plan.aggregates.length > 0) kept.push(0);
   const aggregates = kept.flatMap((i) => plan.aggregates[i] ?? []);
   const { plan: input, indexOf } = prune(plan.input, neededBy([...plan.keys, ...aggregates.flatMap(aggregateExprs)]));
   const remap = (expr: Expr): Expr => remapColumns(expr, indexOf);

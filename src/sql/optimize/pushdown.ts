@@ -60,6 +60,7 @@ function push(plan: PlanNode, conditions: readonly Expr[], log: RewriteLog): Pla
     case "aggregate": {
       const isOnKeys = (condition: Expr): boolean =>
         plan.keys.length > 0 &&
+        plan.groupingSets === undefined &&
         !isVolatile(condition) &&
         growth(condition, plan.keys) <= MAX_GROWTH &&
         [...columnsOf(condition)].every((index) => index < plan.keys.length);

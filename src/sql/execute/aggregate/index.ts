@@ -1,6 +1,6 @@
 // Hash aggregation: rows to dense group ids, ids to accumulators.
 
-import { gather, sliceBatch, BATCH_ROWS, type Batch, type Vector } from "#columnar";
+import { BATCH_ROWS, constantVector, gather, sliceBatch, type Batch, type DataType, type Vector } from "#columnar";
 import type { EvaluationEnvironment } from "../../functions/index.ts";
 import type { AggregateCall, Expr, PlanNode } from "../../plan.ts";
 import { addColumnsUsed, columnsUsed } from "../columns-used.ts";
@@ -14,6 +14,9 @@ import { accumulatedTypes, createAccumulator } from "./create.ts";
 import { DistinctCountAccumulator } from "./distinct-count.ts";
 
 type AggregateNode = Extract<PlanNode, { kind: "aggregate" }>;
+
+/** The call whose value is the number of the row's grouping set. */
+const GROUPING_SET = "grouping_set";
 
 /** Duplicates change nothing in these, so DISTINCT is free. */
 const DUPLICATE_BLIND = new Set(["min", "max", "bool_and", "bool_or", "every", "any_value", "bit_and", "bit_or"]);
@@ -116,40 +119,87 @@ export function aggregateColumns(node: AggregateNode): Set<number> {
   return used;
 }
 
+/** The groups of the rows of a batch, once for each grouping set. */
+interface Grouping {
+  readonly keys: readonly CompiledExpr[];
+  readonly sets: readonly (readonly number[])[] | undefined;
+  /** Encodes the keys and, with sets, the number of the set after them. */
+  readonly encoder: RowEncoder;
+}
+
+function* groupsOf({ keys, sets, encoder }: Grouping, batch: Batch): Generator<Int32Array | undefined> {
+  const { rowCount } = batch;
+  const columns = keys.map((key) => key(batch));
+  if (sets === undefined) {
+    yield keys.length === 0 ? undefined : encoder.encode(columns, rowCount, true);
+    return;
+  }
+  for (const [number, set] of sets.entries()) {
+    yield encoder.encode(keysOfSet(columns, set, number, rowCount), rowCount, true);
+  }
+}
+
+/** The keys with those that a set leaves out as NULL, and the set's number. */
+function keysOfSet(columns: readonly Vector[], set: readonly number[], number: number, rowCount: number): Vector[] {
+  return [
+    ...columns.map((column, i) => (set.includes(i) ? column : constantVector(column.type, null, rowCount))),
+    constantVector(SET_NUMBER, number, rowCount),
+  ];
+}
+
+const SET_NUMBER: DataType = { kind: "int32" };
+
+/** A set without keys has a row even when there are no rows to group. */
+function addEmptySets({ sets, encoder }: Grouping, node: AggregateNode): void {
+  for (const [number, set] of (sets ?? []).entries()) {
+    if (set.length > 0) continue;
+    const row = [...node.keys.map((key) => constantVector(key.type, null, 1)), constantVector(SET_NUMBER, number, 1)];
+    encoder.encode(row, 1, true);
+  }
+}
+
 /** Runs an aggregate node over its input. Memory: groups and accumulators, accounted after each batch. */
 export async function* executeAggregate(
   node: AggregateNode,
   input: AsyncIterable<Batch>,
   context: ExecutionContext,
 ): AsyncGenerator<Batch> {
-  const keys = node.keys.map((key) => compileExpr(key, context));
-  const encoder = new RowEncoder(node.keys.map((key) => key.type));
-  const aggregates = node.aggregates.map((call) => startAggregate(call, context));
+  const sets = node.groupingSets;
+  const grouping: Grouping = {
+    keys: node.keys.map((key) => compileExpr(key, context)),
+    sets,
+    encoder: new RowEncoder([...node.keys.map((key) => key.type), ...(sets === undefined ? [] : [SET_NUMBER])]),
+  };
+  const { encoder } = grouping;
+  const hasKeys = node.keys.length > 0 || sets !== undefined;
+  const aggregates = node.aggregates.map((call) =>
+    call.function === GROUPING_SET ? undefined : startAggregate(call, context),
+  );
+  const running = aggregates.filter((aggregate) => aggregate !== undefined);
   const account = context.memory.open("aggregate");
   try {
     for await (const batch of input) {
       checkpoint(context);
       if (batch.rowCount === 0) continue;
-      let groups: Int32Array | undefined;
-      let groupCount = 1;
-      if (keys.length > 0) {
-        groups = encoder.encode(
-          keys.map((key) => key(batch)),
-          batch.rowCount,
-          true,
-        );
-        groupCount = encoder.count;
+      for (const groups of groupsOf(grouping, batch)) {
+        const groupCount = hasKeys ? encoder.count : 1;
+        for (const aggregate of running) updateAggregate(aggregate, batch, groups, groupCount);
       }
-      for (const aggregate of aggregates) updateAggregate(aggregate, batch, groups, groupCount);
       let bytes = encoder.byteSize;
-      for (const { accumulator, distinct } of aggregates) bytes += accumulator.byteSize + (distinct?.byteSize ?? 0);
+      for (const { accumulator, distinct } of running) bytes += accumulator.byteSize + (distinct?.byteSize ?? 0);
       account.resize(bytes);
     }
-    const groupCount = keys.length > 0 ? encoder.count : 1;
-    const columns = keys.length > 0 ? encoder.decode() : [];
-    for (const { accumulator } of aggregates) {
-      accumulator.reserve(groupCount);
-      columns.push(accumulator.finish(groupCount));
+    addEmptySets(grouping, node);
+    const groupCount = hasKeys ? encoder.count : 1;
+    const decoded = hasKeys ? encoder.decode() : [];
+    const columns = decoded.slice(0, node.keys.length);
+    for (const aggregate of aggregates) {
+      aggregate?.accumulator.reserve(groupCount);
+      columns.push(
+        aggregate?.accumulator.finish(groupCount) ??
+          decoded[node.keys.length] ??
+          constantVector(SET_NUMBER, 0, groupCount),
+      );
     }
     const result: Batch = { rowCount: groupCount, columns };
     for (let start = 0; start < groupCount; start += BATCH_ROWS) {
