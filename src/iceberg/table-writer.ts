@@ -28,6 +28,8 @@ export interface TableWriterOptions {
   readonly targetFileBytes?: number;
   /** A file is also closed at this many rows. */
   readonly rowsPerFile?: number;
+  /** Encoded bytes a row is likely to take, when it is known from other files. */
+  readonly rowBytes?: number;
   /** Batches have `_row_id` and `_last_updated_sequence_number` after the schema's columns; null inherits. */
   readonly rowLineage?: boolean;
   /** Default: the current schema and the default spec. */
@@ -104,7 +106,7 @@ export function createTableWriter(
 
   /** Least recently written first. */
   const open = new Map<string, OpenFile>();
-  let compression = ASSUMED_COMPRESSION;
+  let compression: number | undefined;
   const files: DataFile[] = [];
   const started: string[] = [];
 
@@ -153,12 +155,16 @@ export function createTableWriter(
 
   /** Encoded bytes a file would have if it were closed now. */
   function expectedBytes({ writer }: OpenFile): number {
-    return writer.writtenBytes + writer.bufferedBytes * compression;
+    return writer.writtenBytes + writer.bufferedBytes * (compression ?? ASSUMED_COMPRESSION);
   }
 
   async function writeToPartition(batch: Batch, path: string, partition: readonly Scalar[]): Promise<void> {
     const rowBytes = Math.max(1, batchByteSize(batch) / batch.rowCount);
-    const fullBytes = Math.min(parquetOptions.rowGroupBytes ?? targetBytes, targetBytes / compression);
+    compression ??= options.rowBytes === undefined ? undefined : options.rowBytes / rowBytes;
+    const fullBytes = Math.min(
+      parquetOptions.rowGroupBytes ?? targetBytes,
+      targetBytes / (compression ?? ASSUMED_COMPRESSION),
+    );
     const stepRows = Math.max(MIN_STEP_ROWS, Math.min(MAX_STEP_ROWS, Math.floor(fullBytes / rowBytes)));
     let row = 0;
     while (row < batch.rowCount) {

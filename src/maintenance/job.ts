@@ -32,7 +32,12 @@ export interface JobResult {
   readonly files_after: number;
   readonly bytes_before: number;
   readonly bytes_after: number;
+  /** Rows written. */
   readonly rows: number;
+  /** Rows that delete files had removed and that are now gone from the data files, too. */
+  readonly deleted_rows: number;
+  /** Delete files that nothing needs any more and that the table no longer has. */
+  readonly delete_files_removed: number;
   readonly groups: number;
   /** The snapshot that was committed, as a decimal string; null when there was nothing to do. */
   readonly snapshot_id: string | null;

@@ -19,6 +19,10 @@ export interface CompactRequest {
   readonly minFileSizeBytes?: number;
   readonly targetFileSizeBytes?: number;
   readonly minInputFiles?: number;
+  /** Files that at least so many delete files apply to are rewritten. */
+  readonly deleteFileThreshold?: number;
+  /** Files with at least this share of deleted rows are rewritten; above 0, at most 1. */
+  readonly deleteRatio?: number;
 }
 
 /** A parsed sort rewrite request; without `sort` the table's own sort order is used. */
@@ -42,8 +46,8 @@ const DEFAULT_TABLE = "events";
 const MIN_TARGET_BYTES = 64 * 1024;
 const MAX_TARGET_BYTES = 2 * 1024 ** 3;
 
-/** Upper bound of min-input-files; more would never be reached by one group. */
-const MAX_MIN_INPUT_FILES = 10_000;
+/** Upper bound of counts of files; more would never be reached by one group. */
+const MAX_FILE_COUNT = 10_000;
 
 /** Sort keys beyond this number cannot change an order that matters. */
 const MAX_SORT_COLUMNS = 16;
@@ -58,19 +62,22 @@ type Body = Readonly<Record<string, unknown>>;
  */
 export function parseCompactOptions(body: unknown): CompactRequest {
   const options = requireObject(body);
-  rejectUnknown(options, ["table", "aggressive", "minFileSize", "targetFileSize", "minInputFiles"]);
+  rejectUnknown(options, [
+    "table",
+    "aggressive",
+    "minFileSize",
+    "targetFileSize",
+    "minInputFiles",
+    "deleteFileThreshold",
+    "deleteRatio",
+  ]);
   const minFileSizeBytes = parseSize(options, "minFileSize");
   const targetFileSizeBytes = parseTarget(options);
-  const minInputFiles = options["minInputFiles"];
-  if (
-    minInputFiles !== undefined &&
-    !(
-      Number.isSafeInteger(minInputFiles) &&
-      (minInputFiles as number) >= 1 &&
-      (minInputFiles as number) <= MAX_MIN_INPUT_FILES
-    )
-  ) {
-    throw invalidOption("minInputFiles", `minInputFiles must be a whole number from 1 to ${MAX_MIN_INPUT_FILES}.`);
+  const minInputFiles = parseCount(options, "minInputFiles");
+  const deleteFileThreshold = parseCount(options, "deleteFileThreshold");
+  const deleteRatio = options["deleteRatio"];
+  if (deleteRatio !== undefined && !(typeof deleteRatio === "number" && deleteRatio > 0 && deleteRatio <= 1)) {
+    throw invalidOption("deleteRatio", "deleteRatio must be a number above 0 and at most 1.");
   }
   if (minFileSizeBytes !== undefined && targetFileSizeBytes !== undefined) {
     requireMinBelowTarget(minFileSizeBytes, targetFileSizeBytes);
@@ -81,7 +88,9 @@ export function parseCompactOptions(body: unknown): CompactRequest {
     aggressive: parseBoolean(options, "aggressive"),
     ...(minFileSizeBytes === undefined ? {} : { minFileSizeBytes }),
     ...(targetFileSizeBytes === undefined ? {} : { targetFileSizeBytes }),
-    ...(minInputFiles === undefined ? {} : { minInputFiles: minInputFiles as number }),
+    ...(minInputFiles === undefined ? {} : { minInputFiles }),
+    ...(deleteFileThreshold === undefined ? {} : { deleteFileThreshold }),
+    ...(deleteRatio === undefined ? {} : { deleteRatio }),
   };
 }
 
@@ -163,6 +172,13 @@ function parseBoolean(options: Body, name: string): boolean {
   const value = options[name] ?? false;
   if (typeof value !== "boolean") throw invalidOption(name, `${name} must be true or false.`);
   return value;
+}
+
+function parseCount(options: Body, name: string): number | undefined {
+  const value = options[name];
+  if (value === undefined) return undefined;
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 1 && value <= MAX_FILE_COUNT) return value;
+  throw invalidOption(name, `${name} must be a whole number from 1 to ${MAX_FILE_COUNT}.`);
 }
 
 function parseSize(options: Body, name: string): number | undefined {

@@ -3,7 +3,7 @@
 
 import type { Scalar } from "#columnar";
 import { stringifyJson } from "#core";
-import type { DataFile } from "#iceberg";
+import type { DeleteFile, ScanFile } from "#iceberg";
 
 /** Sizes and counts that decide what is worth rewriting. */
 export interface CompactPlanOptions {
@@ -16,6 +16,10 @@ export interface CompactPlanOptions {
   readonly minInputFiles: number;
   /** The table's default partition spec: files of older specs are candidates and are repartitioned. */
   readonly outputSpecId: number;
+  /** Files that at least so many delete files apply to are candidates, and reason enough for a group. */
+  readonly deleteFileThreshold: number;
+  /** As are files of whose rows at least this share is known to be deleted. */
+  readonly deleteRatio: number;
 }
 
 /** What decides which files a sort rewrite takes. */
@@ -35,8 +39,9 @@ export interface RewriteGroup {
   readonly partition: readonly Scalar[];
   /** Whether rows must be distributed over the partitions of another spec. */
   readonly repartition: boolean;
-  readonly files: readonly DataFile[];
+  readonly files: readonly ScanFile[];
   readonly bytes: number;
+  /** Rows stored, deleted ones included. */
   readonly rows: number;
 }
 
@@ -55,12 +60,13 @@ const MAX_GROUP_FILES = 2000;
  * Groups the files worth compacting, in the order given, one partition at a time. Empty when there is nothing to
  * do. A file is in at most one group; groups never mix partitions or specs.
  */
-export function planCompaction(files: readonly DataFile[], options: CompactPlanOptions): RewriteGroup[] {
+export function planCompaction(files: readonly ScanFile[], options: CompactPlanOptions): RewriteGroup[] {
   const candidates = files.filter(
     (file) =>
-      file.fileSizeBytes < options.minFileSizeBytes ||
-      file.fileSizeBytes > options.maxFileSizeBytes ||
-      file.specId !== options.outputSpecId,
+      file.dataFile.fileSizeBytes < options.minFileSizeBytes ||
+      file.dataFile.fileSizeBytes > options.maxFileSizeBytes ||
+      file.dataFile.specId !== options.outputSpecId ||
+      hasManyDeletes(file, options),
   );
   const groupBytes = Math.max(
     options.targetFileSizeBytes,
@@ -75,26 +81,43 @@ export function planCompaction(files: readonly DataFile[], options: CompactPlanO
   return groups;
 }
 
+/** Whether deletes are reason enough to write a file anew. */
+function hasManyDeletes({ dataFile, deletes }: ScanFile, options: CompactPlanOptions): boolean {
+  if (deletes.length === 0) return false;
+  if (deletes.length >= options.deleteFileThreshold) return true;
+  const known = deletes.reduce(
+    (sum, { deleteFile }) => sum + (isOnlyOneFiles(deleteFile) ? deleteFile.recordCount : 0),
+    0,
+  );
+  return known >= options.deleteRatio * dataFile.recordCount && known > 0;
+}
+
+/** Whether all of the deletes are about the file they apply to, so that their number is that of its deleted rows. */
+function isOnlyOneFiles({ content, referencedDataFile }: DeleteFile): boolean {
+  return content === 1 && referencedDataFile !== undefined;
+}
+
 /** One group for each partition, holding all its files; partitions already in order as one file are left out. */
-export function planSortRewrite(files: readonly DataFile[], options: SortPlanOptions): RewriteGroup[] {
+export function planSortRewrite(files: readonly ScanFile[], options: SortPlanOptions): RewriteGroup[] {
   const groups: RewriteGroup[] = [];
   for (const partitionFiles of filesByPartition(files).values()) {
     const [only] = partitionFiles;
     const isSorted =
       partitionFiles.length === 1 &&
       only !== undefined &&
+      only.deletes.length === 0 &&
       options.sortOrderId !== undefined &&
-      only.sortOrderId === options.sortOrderId &&
-      only.specId === options.outputSpecId &&
-      only.fileSizeBytes <= options.targetFileSizeBytes;
+      only.dataFile.sortOrderId === options.sortOrderId &&
+      only.dataFile.specId === options.outputSpecId &&
+      only.dataFile.fileSizeBytes <= options.targetFileSizeBytes;
     if (!isSorted) groups.push(toGroup(partitionFiles, groups.length, options.outputSpecId));
   }
   return groups;
 }
 
 /** Files by partition and spec, in first-seen order. */
-function filesByPartition(files: readonly DataFile[]): Map<string, DataFile[]> {
-  const byPartition = new Map<string, DataFile[]>();
+function filesByPartition(files: readonly ScanFile[]): Map<string, ScanFile[]> {
+  const byPartition = new Map<string, ScanFile[]>();
   for (const file of files) {
     const key = partitionKey(file);
     const known = byPartition.get(key);
@@ -105,55 +128,57 @@ function filesByPartition(files: readonly DataFile[]): Map<string, DataFile[]> {
 }
 
 /** A string equal for files of the same partition and different otherwise. */
-function partitionKey(file: DataFile): string {
+function partitionKey({ dataFile }: ScanFile): string {
   return stringifyJson([
-    file.specId,
-    ...file.partition.map((value) =>
+    dataFile.specId,
+    ...dataFile.partition.map((value) =>
       value instanceof Uint8Array ? { bytes: [...value] } : Object.is(value, -0) ? { negativeZero: true } : value,
     ),
   ]);
 }
 
 /** Cuts a list into runs of at most `groupBytes`; a larger file is a run of its own. Keeps the order. */
-function packInOrder(files: readonly DataFile[], groupBytes: number): DataFile[][] {
-  const packs: DataFile[][] = [];
-  let pack: DataFile[] = [];
+function packInOrder(files: readonly ScanFile[], groupBytes: number): ScanFile[][] {
+  const packs: ScanFile[][] = [];
+  let pack: ScanFile[] = [];
   let packBytes = 0;
   for (const file of files) {
-    if (pack.length > 0 && (packBytes + file.fileSizeBytes > groupBytes || pack.length === MAX_GROUP_FILES)) {
+    if (pack.length > 0 && (packBytes + file.dataFile.fileSizeBytes > groupBytes || pack.length === MAX_GROUP_FILES)) {
       packs.push(pack);
       pack = [];
       packBytes = 0;
     }
     pack.push(file);
-    packBytes += file.fileSizeBytes;
+    packBytes += file.dataFile.fileSizeBytes;
   }
   if (pack.length > 0) packs.push(pack);
   return packs;
 }
 
-function isWorthRewriting(files: readonly DataFile[], options: CompactPlanOptions): boolean {
+function isWorthRewriting(files: readonly ScanFile[], options: CompactPlanOptions): boolean {
   const bytes = totalBytes(files);
-  const hasOldSpec = files.some((file) => file.specId !== options.outputSpecId);
+  const hasOldSpec = files.some(({ dataFile }) => dataFile.specId !== options.outputSpecId);
+  const hasDeletes = files.some((file) => hasManyDeletes(file, options));
   const hasEnoughFiles = files.length > 1 && files.length >= options.minInputFiles;
   const hasEnoughContent = files.length > 1 && bytes > options.targetFileSizeBytes;
   const hasTooMuchContent = bytes > options.maxFileSizeBytes;
-  return hasOldSpec || hasEnoughFiles || hasEnoughContent || hasTooMuchContent;
+  return hasOldSpec || hasDeletes || hasEnoughFiles || hasEnoughContent || hasTooMuchContent;
 }
 
-function toGroup(files: readonly DataFile[], index: number, outputSpecId: number): RewriteGroup {
-  const specId = files[0]?.specId ?? outputSpecId;
+function toGroup(files: readonly ScanFile[], index: number, outputSpecId: number): RewriteGroup {
+  const first = files[0]?.dataFile;
+  const specId = first?.specId ?? outputSpecId;
   return {
     index,
     specId,
-    partition: files[0]?.partition ?? [],
+    partition: first?.partition ?? [],
     repartition: specId !== outputSpecId,
     files,
     bytes: totalBytes(files),
-    rows: files.reduce((sum, file) => sum + file.recordCount, 0),
+    rows: files.reduce((sum, { dataFile }) => sum + dataFile.recordCount, 0),
   };
 }
 
-function totalBytes(files: readonly DataFile[]): number {
-  return files.reduce((sum, file) => sum + file.fileSizeBytes, 0);
+function totalBytes(files: readonly ScanFile[]): number {
+  return files.reduce((sum, { dataFile }) => sum + dataFile.fileSizeBytes, 0);
 }

@@ -1,12 +1,13 @@
 // Resolution of a request against one table: defaults from its properties, sort columns against its schema.
 
-import { LakeError, nearestName, parseSizeBytes, unreachable } from "#core";
+import { LakeError, nearestName, unreachable } from "#core";
 import type { DataType } from "#columnar";
 import {
   currentSchema,
   defaultSortOrder,
   findColumn,
   icebergTypeToDataType,
+  targetFileBytes,
   type IcebergField,
   type NullOrder,
   type TableMetadata,
@@ -20,9 +21,6 @@ import {
 } from "./options.ts";
 import type { CompactPlanOptions } from "./plan.ts";
 
-/** 128 MiB, the runbook's size; Iceberg's own default of 512 MB suits clusters, not isolates. */
-const DEFAULT_TARGET_BYTES = 128 * 1024 * 1024;
-
 /** Iceberg's min-file-size-default-ratio: smaller files are worth merging. */
 const MIN_SIZE_RATIO = 0.75;
 
@@ -31,6 +29,12 @@ const MAX_SIZE_RATIO = 1.8;
 
 /** Iceberg's min-input-files default. */
 const DEFAULT_MIN_INPUT_FILES = 5;
+
+/** Delete files of a data file that cost a scan about what reading the file does. */
+const DEFAULT_DELETE_FILES = 5;
+
+/** Iceberg's delete-ratio-threshold default. */
+const DEFAULT_DELETE_RATIO = 0.3;
 
 /** The fewest files whose merge removes one. */
 const AGGRESSIVE_MIN_INPUT_FILES = 2;
@@ -61,7 +65,7 @@ export type ResolvedRequest =
  * without keys on an unsorted table.
  */
 export function resolveRequest(request: LayoutRequest, metadata: TableMetadata): ResolvedRequest {
-  const targetFileSizeBytes = request.targetFileSizeBytes ?? tableTargetBytes(metadata);
+  const targetFileSizeBytes = request.targetFileSizeBytes ?? targetFileBytes(metadata.properties);
   switch (request.kind) {
     case "compact":
       return { kind: "compact", plan: resolveCompact(request, metadata, targetFileSizeBytes) };
@@ -84,14 +88,9 @@ function resolveCompact(
     maxFileSizeBytes: Math.floor(targetFileSizeBytes * MAX_SIZE_RATIO),
     minInputFiles: request.minInputFiles ?? (request.aggressive ? AGGRESSIVE_MIN_INPUT_FILES : DEFAULT_MIN_INPUT_FILES),
     outputSpecId: metadata["default-spec-id"],
+    deleteFileThreshold: request.deleteFileThreshold ?? (request.aggressive ? 1 : DEFAULT_DELETE_FILES),
+    deleteRatio: request.deleteRatio ?? DEFAULT_DELETE_RATIO,
   };
-}
-
-/** `write.target-file-size-bytes` when it is usable, else our default. */
-function tableTargetBytes(metadata: TableMetadata): number {
-  const property = metadata.properties["write.target-file-size-bytes"];
-  if (property === undefined) return DEFAULT_TARGET_BYTES;
-  return Math.max(1, parseSizeBytes(property, "write.target-file-size-bytes"));
 }
 
 function resolveSort(requested: readonly SortColumn[] | undefined, metadata: TableMetadata): ResolvedSort {

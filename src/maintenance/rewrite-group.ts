@@ -1,12 +1,14 @@
 // Rewriting one group: its files' rows, optionally sorted, into new files of about the target size.
 
-import { LakeError } from "#core";
+import { LakeError, systemRandom } from "#core";
 import { constantVector, type Batch } from "#columnar";
 import {
+  LINEAGE_COLUMNS,
+  createTableWriter,
   currentSchema,
   defaultSpec,
+  fileConstants,
   schemaToParquetFields,
-  specById,
   splitByPartition,
   type DataFile,
   type IcebergColumn,
@@ -15,8 +17,7 @@ import {
 import type { ObjectStore } from "#storage";
 import { readDataFiles } from "./data-input.ts";
 import { DEFAULT_SORT_LIMITS, sortBatches, type RunStore, type SortLimits } from "./external-sort.ts";
-import type { JobFiles } from "./job-files.ts";
-import { createOutputFiles } from "./output-files.ts";
+import { outputFileName, type JobFiles } from "./job-files.ts";
 import type { RewriteGroup } from "./plan.ts";
 import type { ResolvedSort } from "./resolve.ts";
 import type { SortKey } from "./sort-rows.ts";
@@ -60,6 +61,8 @@ export interface RewriteGroupResult {
   readonly files: readonly DataFile[];
   readonly rows: number;
   readonly bytes: number;
+  /** Rows of the inputs that deletes had removed. */
+  readonly deletedRows: number;
 }
 
 /** Rows may be wider than the inputs' average: a file is closed at this multiple of the target. */
@@ -71,37 +74,40 @@ const YIELD_ROWS = 65_536;
 /** Field id of the column that carries each row's partition path through a sort; in no file. */
 const PARTITION_PATH_FIELD_ID = 2_147_480_000;
 
+/** Format version from which rows have an identity that a rewrite keeps. */
+const LINEAGE_VERSION = 3;
+
 /**
- * Rewrites a group into new files and proves from their footers that they hold the same rows. Nothing is
- * committed. Deterministic: another attempt writes the same bytes under the same names.
+ * Rewrites the live rows of a group into new files and proves that they hold them. Nothing is committed. Deterministic:
+ * another attempt writes the same rows under the same names.
  *
- * Cost: memory of one row group, one multipart part and, when sorting, the sort's bound; every input byte is read
- * once, and sorted rows beyond one run are written and read again. Errors: `data_invalid`,
- * `storage_unavailable`, `unsupported_operation` for column types that cannot be written.
+ * Cost: memory of one row group, one multipart part, the deletes and, when sorting, the sort's bound; every input byte
+ * is read once, and sorted rows beyond one run are written and read again. Errors: `data_invalid`,
+ * `storage_unavailable`, `unsupported_operation` for column types that cannot be written, those of loading deletes.
  */
 export async function runRewriteGroup(deps: RewriteDeps, table: Table, task: RewriteTask): Promise<RewriteGroupResult> {
   const { group, jobId, sort } = task;
-  const schema = currentSchema(table.metadata);
-  const columns = schemaToParquetFields(schema);
-  const outputSpec = group.repartition ? defaultSpec(table.metadata) : specById(table.metadata, group.specId);
+  const { metadata } = table;
+  const schemaColumns = schemaToParquetFields(currentSchema(metadata));
+  const rowLineage = metadata["format-version"] >= LINEAGE_VERSION;
+  const columns = rowLineage ? [...schemaColumns, ...LINEAGE_COLUMNS] : schemaColumns;
   const bytesPerRow = group.bytes / Math.max(1, group.rows);
   const isSorting = sort !== undefined || group.repartition;
-  const inputs = createContentTally(columns);
-  const outputs = createContentTally(columns);
-  const output = createOutputFiles(
-    { ...deps, onFile: (_file, metadata) => outputs.add(metadata) },
-    {
-      table,
-      schema,
-      spec: outputSpec,
-      columns,
-      jobId,
-      group: group.index,
-      rowsPerFile: rowsPerFile(group, task.targetFileSizeBytes),
-      maxFileBytes: task.targetFileSizeBytes * MAX_FILE_RATIO,
-      sortOrderId: sort?.sortOrderId,
-    },
-  );
+  const inputs = createContentTally(schemaColumns);
+  const outputs = createContentTally(schemaColumns);
+  const writer = createTableWriter({ ...deps, random: systemRandom }, table, {
+    specId: group.repartition ? metadata["default-spec-id"] : group.specId,
+    rowLineage,
+    rowsPerFile: rowsPerFile(group, task.targetFileSizeBytes),
+    targetFileBytes: task.targetFileSizeBytes * MAX_FILE_RATIO,
+    rowBytes: bytesPerRow,
+    // Rows of a partition come together.
+    openFiles: 1,
+    fileName: (index) => outputFileName(jobId, group.index, index),
+    onStart: (index, location) => deps.jobFiles.announceOutput(group.index, index, location),
+    onFile: (_file, footer) => outputs.add(footer),
+    ...(sort?.sortOrderId === undefined ? {} : { sortOrderId: sort.sortOrderId }),
+  });
   let rowsSinceYield = 0;
   async function advance(rows: number, progress: GroupProgress): Promise<void> {
     await deps.onProgress?.(progress);
@@ -110,11 +116,22 @@ export async function runRewriteGroup(deps: RewriteDeps, table: Table, task: Rew
     rowsSinceYield = 0;
     await deps.sleep(0);
   }
+  let readRows = 0;
   const source = readDataFiles(
     {
       ...deps,
-      onFile: (_file, metadata) => inputs.add(metadata),
-      onRows: (rows) => (isSorting ? advance(rows, { files: 0, bytes: (rows * bytesPerRow) / 2, rows: 0 }) : undefined),
+      metadata,
+      onFile: ({ dataFile, deletes }, footer) => {
+        if (deletes.length === 0) inputs.add(footer, fileConstants(metadata, dataFile));
+      },
+      onRows: async (rows, live, { deletes }) => {
+        readRows += rows;
+        if (deletes.length > 0) inputs.addRows(live);
+        // Reading is half of a sort's work; rows that are not written are done when read.
+        const share = isSorting ? 0.5 : 0;
+        const gone = rows - live.rowCount;
+        await advance(rows, { files: 0, bytes: (rows * share + gone * (1 - share)) * bytesPerRow, rows: 0 });
+      },
       onFileDone: () => deps.onProgress?.({ files: 1, bytes: 0, rows: 0 }),
     },
     group.files,
@@ -128,15 +145,20 @@ export async function runRewriteGroup(deps: RewriteDeps, table: Table, task: Rew
     });
     for await (const batch of arrange(deps, task, source, columns, keys, table)) {
       deps.signal?.throwIfAborted();
-      await output.write(batch);
+      await writer.write(batch);
       const rows = batch.rowCount;
       await advance(rows, { files: 0, bytes: (rows * bytesPerRow) / (isSorting ? 2 : 1), rows });
     }
-    const files = await output.close();
-    requireSameContent(inputs, outputs, columns);
-    return { files, rows: outputs.rows, bytes: files.reduce((sum, file) => sum + file.fileSizeBytes, 0) };
+    const files = await writer.close();
+    requireSameContent(inputs, outputs, schemaColumns);
+    return {
+      files,
+      rows: outputs.rows,
+      bytes: files.reduce((sum, file) => sum + file.fileSizeBytes, 0),
+      deletedRows: readRows - inputs.rows,
+    };
   } catch (error) {
-    await output.abort();
+    await writer.abort();
     throw error;
   }
 }

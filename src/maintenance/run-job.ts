@@ -2,7 +2,7 @@
 // engine runs the steps in production; tests run them in memory.
 
 import { LakeError, errorToProblem, tableNameToString, type Clock, type ErrorCode } from "#core";
-import { liveDataFiles, type CatalogClient, type Snapshot, type Table } from "#iceberg";
+import { createFileIO, type CatalogClient, type FileIO, type Snapshot, type Table } from "#iceberg";
 import { locationToKey, type ObjectStore } from "#storage";
 import { logEvent, type LogSink } from "#telemetry";
 import { commitJob, describeJobSnapshot, findJobSnapshot, saveGroupResult, type CommittedJob } from "./commit-job.ts";
@@ -101,12 +101,16 @@ async function attempt(
 ): Promise<JobOutcome> {
   const plan = await steps.run("plan", async () => {
     const table = await loadTable(deps, job);
-    const planned = await planJob(table, job.request, jobFilesOf(deps, table, job));
-    logStep(deps, job, "planned", { groups: planned.groups.length, bytes: sum(planned, "bytes") });
+    const planned = await planJob(table, fileIO(deps), job.request, jobFilesOf(deps, table, job));
+    logStep(deps, job, "planned", {
+      groups: planned.groups.length,
+      bytes: sum(planned, "bytes"),
+      dangling_deletes: planned.danglingDeletes,
+    });
     return planned;
   });
-  if (plan.groups.length === 0) {
-    return { state: "succeeded", result: await nothingToDo(deps, steps, startedMs) };
+  if (plan.groups.length === 0 && plan.danglingDeletes === 0) {
+    return { state: "succeeded", result: await nothingToDo(deps, steps, plan, startedMs) };
   }
   const meter = createProgressMeter(deps.reporter, deps.clock, job.id, plan.groups);
   for (let index = 0; index < plan.groups.length; index++) {
@@ -119,7 +123,8 @@ async function attempt(
     const { cancelRequested } = await meter.report();
     if (cancelRequested) return { cancelled: true } as const;
     const table = await loadTable(deps, job);
-    const value = await commitJob(() => loadTable(deps, job), job.id, plan, jobFilesOf(deps, table, job));
+    const commitDeps = { loadTable: () => loadTable(deps, job), io: fileIO(deps) };
+    const value = await commitJob(commitDeps, job.id, plan, jobFilesOf(deps, table, job));
     logStep(deps, job, "committed", { snapshot_id: value.snapshotId, groups: value.groups });
     return { cancelled: false, value } satisfies Cancellable<CommittedJob>;
   });
@@ -167,6 +172,7 @@ async function rewriteStep(
       bytes_before: group.bytes,
       bytes_after: result.bytes,
       rows: result.rows,
+      deleted_rows: result.deletedRows,
       duration_ms: deps.clock.nowMs() - startedMs,
     });
     return { cancelled: false, value: null };
@@ -256,12 +262,12 @@ async function notInSnapshot(
   locations: readonly string[],
 ): Promise<readonly string[]> {
   if (snapshot === undefined) return locations;
-  const files = await liveDataFiles(table, snapshot["snapshot-id"]);
+  const { files } = await table.planScan({ snapshotId: snapshot["snapshot-id"] });
   const kept = new Set(files.map(({ dataFile }) => dataFile.filePath));
   return locations.filter((location) => !kept.has(location));
 }
 
-async function nothingToDo(deps: LayoutJobDeps, steps: JobSteps, startedMs: number): Promise<JobResult> {
+async function nothingToDo(deps: LayoutJobDeps, steps: JobSteps, plan: JobPlan, startedMs: number): Promise<JobResult> {
   return steps.run("nothing to do", () =>
     Promise.resolve({
       files_before: 0,
@@ -272,7 +278,9 @@ async function nothingToDo(deps: LayoutJobDeps, steps: JobSteps, startedMs: numb
       groups: 0,
       snapshot_id: null,
       duration_ms: deps.clock.nowMs() - startedMs,
-      note: "nothing to do",
+      deleted_rows: 0,
+      delete_files_removed: 0,
+      note: ["nothing to do", ...foreignNote(plan)].join("; "),
     }),
   );
 }
@@ -281,8 +289,9 @@ function toResult(committed: CommittedJob, durationMs: number, plan?: JobPlan): 
   const left = plan === undefined ? 0 : plan.groups.length - committed.groups;
   const deferred = plan?.deferredGroups ?? 0;
   const notes = [
-    ...(left > 0 ? [`${left} groups left out: their files were replaced meanwhile`] : []),
+    ...(left > 0 ? [`${left} groups left out: their files were replaced or had rows deleted meanwhile`] : []),
     ...(deferred > 0 ? [`${deferred} groups left to the next job`] : []),
+    ...foreignNote(plan),
   ];
   return {
     files_before: committed.before.files,
@@ -290,11 +299,22 @@ function toResult(committed: CommittedJob, durationMs: number, plan?: JobPlan): 
     bytes_before: committed.before.bytes,
     bytes_after: committed.after.bytes,
     rows: committed.after.rows,
+    deleted_rows: committed.before.rows - committed.after.rows,
+    delete_files_removed: committed.deleteFiles,
     groups: committed.groups,
     snapshot_id: committed.snapshotId,
     duration_ms: durationMs,
     ...(notes.length === 0 ? {} : { note: notes.join("; ") }),
   };
+}
+
+function foreignNote(plan: JobPlan | undefined): string[] {
+  const files = plan?.foreignFiles ?? 0;
+  return files > 0 ? [`${files} files left alone: they are encrypted or not Parquet`] : [];
+}
+
+function fileIO({ store, bucket }: LayoutJobDeps): FileIO {
+  return createFileIO(store, bucket);
 }
 
 function loadTable(deps: LayoutJobDeps, job: LayoutJob): Promise<Table> {

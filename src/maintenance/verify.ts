@@ -1,7 +1,8 @@
-// Proof from footers that outputs hold what inputs held: row counts, null counts and bounds of every column.
+// Proof that outputs hold what lived in the inputs: row counts, null counts and bounds of every column. Footers tell, but
+// for inputs with deletes, whose live rows are counted as they pass.
 
 import { LakeError } from "#core";
-import type { DataType, Scalar } from "#columnar";
+import { scalarAt, type Batch, type DataType, type Scalar, type Vector } from "#columnar";
 import type { IcebergColumn } from "#iceberg";
 import type { ParquetColumnChunk, ParquetMetadata } from "#parquet";
 import { compareScalars } from "./sort-encoding.ts";
@@ -23,14 +24,19 @@ interface ColumnTally {
 
 /** Totals over the files of one side of a rewrite. */
 export interface ContentTally {
-  add(metadata: ParquetMetadata): void;
+  /** Adds a whole file. `missing` has the values of columns it lacks; others are null. */
+  add(metadata: ParquetMetadata, missing?: ReadonlyMap<number, Scalar>): void;
+  /** Adds rows whose columns begin with the tallied ones; nothing is known of their bounds. */
+  addRows(batch: Batch): void;
   readonly rows: number;
   readonly columns: ReadonlyMap<number, ColumnTally>;
 }
 
 /** Starts a tally of the columns; nested columns are counted by rows alone. */
 export function createContentTally(columns: readonly IcebergColumn[]): ContentTally {
-  const flat = columns.filter(({ type }) => type.kind !== "list" && type.kind !== "struct" && type.kind !== "map");
+  const flat = columns
+    .map((column, index) => ({ ...column, index }))
+    .filter(({ type }) => type.kind !== "list" && type.kind !== "struct" && type.kind !== "map");
   const tallies = new Map<number, ColumnTally>(
     flat.map(({ fieldId }) => [
       fieldId,
@@ -43,7 +49,7 @@ export function createContentTally(columns: readonly IcebergColumn[]): ContentTa
       return rows;
     },
     columns: tallies,
-    add(metadata) {
+    add(metadata, missing) {
       rows += metadata.numRows;
       for (const { fieldId, type } of flat) {
         const tally = tallies.get(fieldId);
@@ -51,12 +57,52 @@ export function createContentTally(columns: readonly IcebergColumn[]): ContentTa
         const leaf = metadata.columns.find((column) => column.fieldId === fieldId && column.path.length === 1);
         for (const group of metadata.rowGroups) {
           const chunk = leaf === undefined ? undefined : group.columns[leaf.leafIndex];
-          if (chunk !== undefined) addChunk(tally, chunk, type);
-          else if (tally.nulls !== undefined) tally.nulls += group.numRows;
+          if (chunk === undefined) addConstant(tally, missing?.get(fieldId) ?? null, group.numRows, type);
+          else
+            addChunk(tally, hasOrderOf(leaf?.type, type) ? chunk : { ...chunk, min: undefined, max: undefined }, type);
         }
       }
     },
+    addRows(batch) {
+      rows += batch.rowCount;
+      for (const { fieldId, index } of flat) {
+        const tally = tallies.get(fieldId);
+        const column = batch.columns[index];
+        if (tally === undefined || column === undefined) continue;
+        tally.isMinKnown = false;
+        tally.isMaxKnown = false;
+        if (tally.nulls !== undefined) tally.nulls += countNulls(column);
+      }
+    },
   };
+}
+
+/** Whether bounds of a file's type are values of the table's. */
+function hasOrderOf(fileType: DataType | undefined, type: DataType): boolean {
+  if (fileType === undefined) return false;
+  const promoted = `${fileType.kind}→${type.kind}`;
+  return fileType.kind === type.kind || promoted === "int32→int64" || promoted === "float32→float64";
+}
+
+function addConstant(tally: ColumnTally, value: Scalar, rows: number, type: DataType): void {
+  if (value === null) {
+    if (tally.nulls !== undefined) tally.nulls += rows;
+    return;
+  }
+  if (rows === 0) return;
+  tally.min = outerBound(tally.min, { value, isExact: true }, type, -1);
+  tally.max = outerBound(tally.max, { value, isExact: true }, type, 1);
+}
+
+function countNulls(column: Vector): number {
+  if (column.encoding === "constant") return column.value === null ? column.length : 0;
+  const nestedNulls = column.encoding === "dictionary" && column.dictionary.validity !== undefined;
+  if (column.validity === undefined && !nestedNulls) return 0;
+  let nulls = 0;
+  for (let row = 0; row < column.length; row++) {
+    if (nestedNulls ? scalarAt(column, row) === null : column.validity?.[row] === 0) nulls += 1;
+  }
+  return nulls;
 }
 
 function addChunk(tally: ColumnTally, chunk: ParquetColumnChunk, type: DataType): void {

@@ -7,6 +7,7 @@ import {
   createRowDeletesLoader,
   fileConstants,
   isDeletionVector,
+  tableNameMapping,
   type DataFile,
   type FileProjection,
   type RowDeletes,
@@ -16,6 +17,7 @@ import {
 } from "#iceberg";
 import {
   scanParquet,
+  withFieldIds,
   type ParquetColumn,
   type ParquetMetadata,
   type ParquetRowGroup,
@@ -50,6 +52,8 @@ export interface FileScan {
   readonly limit: number | undefined;
   /** Batches tell where their rows lie. */
   readonly positions?: boolean;
+  /** Timestamps that no double holds come as 64-bit integers and are not refused: for copying rows. */
+  readonly wideTimestamps?: boolean;
   readonly statistics: ScanStatistics;
   readonly reader: DataReader;
   readonly signal: AbortSignal;
@@ -146,12 +150,14 @@ async function* fileUnits(
   maxUnits: number,
 ): AsyncGenerator<ScanUnit<ScannedBatch>, void, undefined> {
   const footersAhead = Math.min(MAX_FOOTERS_AHEAD, maxUnits);
+  const mapping = tableNameMapping(scan.metadata) ?? [];
   const opened = mapAhead([...files], footersAhead, async ([index, file]): Promise<OpenedFile> => {
     const { filePath, fileSizeBytes } = file.dataFile;
     const opening = scan.reader.open(filePath, fileSizeBytes, scan.statistics);
     // Both travel at once; a failure of either ends the scan.
     const [open, loaded] = await Promise.all([opening, deletes.load(file)]);
-    return { index, file, open, deletes: loaded };
+    // Footers are remembered without regard to the table, the mapping is the table's.
+    return { index, file, open: { ...open, metadata: withFieldIds(open.metadata, mapping) }, deletes: loaded };
   });
   for await (const each of opened) {
     scan.signal.throwIfAborted();
@@ -210,6 +216,7 @@ async function* readRowGroup(
     columns: projection.scanColumns,
     rowGroups: [rowGroup],
     keepText: true,
+    wideTimestamps: scan.wideTimestamps === true,
     ...(equals === undefined ? {} : { equals }),
     signal: scan.signal,
   });

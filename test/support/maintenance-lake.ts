@@ -1,6 +1,6 @@
 // A real table in memory: our catalog over a memory store, real Parquet files, and layout jobs run step by step.
 
-import { required, sleep, systemClock, systemRandom, type Clock } from "#core";
+import { sleep, systemClock, systemRandom, type Clock } from "#core";
 import { scalarAt, vectorFromScalars, type Batch, type Scalar } from "#columnar";
 import {
   createCatalogClient,
@@ -8,13 +8,17 @@ import {
   createFileIO,
   createMemoryPointerStore,
   dataFileFromParquet,
-  liveDataFiles,
+  createFileProjection,
+  loadRowDeletes,
   newDataFileLocation,
+  openStored,
   schemaToParquetFields,
   splitByPartition,
   type CatalogClient,
   type CreateTableDefinition,
   type DataFile,
+  type ProjectedColumn,
+  type ScanFile,
   type Table,
 } from "#iceberg";
 import {
@@ -72,9 +76,11 @@ export interface MaintenanceLake {
   loadTable(): Promise<Table>;
   /** Commits one file for each partition among the rows, in one append. */
   append(rows: readonly TestRow[]): Promise<void>;
-  /** Rows as sorted strings: a multiset that compares. */
-  rows(): Promise<string[]>;
+  /** Live rows as sorted strings: a multiset that compares. The table's columns by default. */
+  rows(columns?: readonly ProjectedColumn[]): Promise<string[]>;
   files(): Promise<readonly DataFile[]>;
+  /** The live files with their deletes. */
+  scanFiles(): Promise<readonly ScanFile[]>;
   /** Keys of all stored objects that are neither metadata nor files of the current snapshot. */
   strayKeys(): Promise<string[]>;
 }
@@ -104,8 +110,12 @@ export async function createMaintenanceLake(
   await catalog.createTable(definition);
   const loadTable = (): Promise<Table> => catalog.loadTable(definition.identifier);
 
+  async function scanFiles(): Promise<readonly ScanFile[]> {
+    return (await (await loadTable()).planScan()).files;
+  }
+
   async function files(): Promise<readonly DataFile[]> {
-    return (await liveDataFiles(await loadTable())).map(({ dataFile }) => dataFile);
+    return (await scanFiles()).map(({ dataFile }) => dataFile);
   }
 
   return {
@@ -136,11 +146,12 @@ export async function createMaintenanceLake(
       const outcome = await table.newAppend().addFiles(added).commit();
       if (outcome.outcome !== "committed") throw new Error(`the append ended as ${outcome.outcome}`);
     },
-    async rows() {
+    scanFiles,
+    async rows(columns) {
       const table = await loadTable();
       const rows: string[] = [];
-      for (const file of await files()) {
-        for await (const batch of scanFile(store, table, file)) {
+      for (const file of await scanFiles()) {
+        for await (const batch of scanFile(store, table, file, columns)) {
           for (let row = 0; row < batch.rowCount; row++) {
             rows.push(JSON.stringify(batch.columns.map((column) => scalarToJson(scalarAt(column, row)))));
           }
@@ -168,17 +179,24 @@ export function createLakeCatalog(store: ObjectStore, handler: CatalogFetch): Ca
   });
 }
 
-/** Batches of one file in the table's column order. */
-export function scanFile(store: ObjectStore, table: Table, file: DataFile): AsyncIterable<Batch> {
+/** Live rows of one file, in the table's column order by default. */
+export function scanFile(
+  store: ObjectStore,
+  table: Table,
+  file: ScanFile,
+  columns: readonly ProjectedColumn[] = schemaToParquetFields(table.schema()),
+): AsyncIterable<Batch> {
+  const open = (location: string, sizeBytes: number): RangeReader =>
+    openStored({ store, bucket: BUCKET }, location, sizeBytes);
   async function* scan(): AsyncGenerator<Batch> {
-    const bytes = required(await store.get(locationToKey(file.filePath, BUCKET)), file.filePath);
-    const reader: RangeReader = {
-      sizeBytes: bytes.length,
-      read: (offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)),
-    };
-    yield* scanParquet(reader, await readParquetMetadata(reader), {
-      columns: schemaToParquetFields(table.schema()).map(({ fieldId, type }) => ({ fieldId, type })),
-    });
+    const { metadata } = table;
+    const deletes = await loadRowDeletes({ open }, metadata, file);
+    const reader = open(file.dataFile.filePath, file.dataFile.fileSizeBytes);
+    const parquet = await readParquetMetadata(reader);
+    const projection = createFileProjection({ metadata, file, parquet, columns, deletes });
+    for await (const scanned of scanParquet(reader, parquet, { columns: projection.scanColumns })) {
+      yield projection.project(scanned).batch;
+    }
   }
   return scan();
 }

@@ -11,6 +11,8 @@ const RESULT: JobResult = {
   bytes_before: 900,
   bytes_after: 600,
   rows: 90,
+  deleted_rows: 0,
+  delete_files_removed: 0,
   groups: 1,
   snapshot_id: "9007199254740993",
   duration_ms: 5,

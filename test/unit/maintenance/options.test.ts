@@ -60,6 +60,9 @@ test("every impossible option is invalid_option and names the option", () => {
     [{ minInputFiles: 0 }, "minInputFiles"],
     [{ minInputFiles: 2.5 }, "minInputFiles"],
     [{ minInputFiles: "2" }, "minInputFiles"],
+    [{ deleteFileThreshold: 0 }, "deleteFileThreshold"],
+    [{ deleteRatio: 0 }, "deleteRatio"],
+    [{ deleteRatio: 1.5 }, "deleteRatio"],
     [{ table: 7 }, "table"],
     [{ table: "a..b" }, "table"],
   ];
@@ -98,6 +101,8 @@ test("Iceberg's defaults apply: 75 % and 180 % of the target, five input files, 
       minFileSizeBytes: 100_663_296,
       maxFileSizeBytes: 241_591_910,
       minInputFiles: 5,
+      deleteFileThreshold: 5,
+      deleteRatio: 0.3,
       outputSpecId: 0,
     },
   });

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { planCompaction, planSortRewrite, type CompactPlanOptions } from "../../../src/maintenance/plan.ts";
-import { createTestFile } from "./test-metadata.ts";
+import { createTestFile, withTestDeletes } from "./test-metadata.ts";
 
 const OPTIONS: CompactPlanOptions = {
   targetFileSizeBytes: 100,
@@ -9,6 +9,8 @@ const OPTIONS: CompactPlanOptions = {
   maxFileSizeBytes: 180,
   minInputFiles: 5,
   outputSpecId: 0,
+  deleteFileThreshold: 3,
+  deleteRatio: 0.3,
 };
 
 test("five small files of a partition are one group, four are left alone", () => {
@@ -64,8 +66,8 @@ test("I71 every candidate is in at most one group, and all files of a group shar
         expect(new Set(planned).size).toBe(planned.length);
         expect(groups.map(({ index }) => index)).toEqual(groups.map((_, index) => index));
         for (const group of groups) {
-          expect(group.files.every(({ partition }) => partition[0] === group.partition[0])).toBe(true);
-          expect(group.rows).toBe(group.files.reduce((sum, { recordCount }) => sum + recordCount, 0));
+          expect(group.files.every(({ dataFile }) => dataFile.partition[0] === group.partition[0])).toBe(true);
+          expect(group.rows).toBe(group.files.reduce((sum, { dataFile }) => sum + dataFile.recordCount, 0));
         }
       }
     }),
@@ -82,4 +84,24 @@ test("a sort rewrite takes every file, except a partition that is one file in th
     [tooLarge],
   ]);
   expect(planSortRewrite([sortedAlone], { ...options, sortOrderId: undefined })).toHaveLength(1);
+});
+
+test("a file of good size is rewritten for its deletes alone: many of them, or many of its rows", () => {
+  const file = createTestFile(100);
+  const plan = (deletes: readonly number[], kind: Parameters<typeof withTestDeletes>[2], options = OPTIONS): number =>
+    planCompaction([withTestDeletes(file, deletes, kind)], options).length;
+  expect(plan([1, 1, 1], "equality")).toBe(1);
+  expect(plan([1, 1], "equality")).toBe(0);
+  expect(plan([1], "equality", { ...OPTIONS, deleteFileThreshold: 1 })).toBe(1);
+  expect(plan([3], "own positions")).toBe(1);
+  expect(plan([2], "own positions")).toBe(0);
+  expect(plan([1, 2], "own positions")).toBe(1);
+  // Of deletes that name many files nobody knows how many are this one's.
+  expect(plan([9], "shared positions")).toBe(0);
+});
+
+test("a sort rewrite takes a sorted file that has deletes", () => {
+  const sorted = createTestFile(50, [1], { sortOrderId: 7 });
+  const options = { targetFileSizeBytes: 100, outputSpecId: 0, sortOrderId: 7 };
+  expect(planSortRewrite([withTestDeletes(sorted, [1], "equality")], options)).toHaveLength(1);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { LakeError, required, tableNameToString, type TableIdentifier } from "#core";
 import { scalarAt, type Batch } from "#columnar";
-import type { DataFile } from "#iceberg";
+import type { DataFile, ScanFile } from "#iceberg";
 import { isSortedBy, type CompactRequest, type RewriteRequest, type SortKey } from "#maintenance";
 import { locationToKey } from "#storage";
 import {
@@ -42,7 +42,7 @@ function sortValues(batch: Batch, row: number): { readonly kind: string; readonl
   return { kind: typeof kind === "string" ? kind : "~", at: Number(scalarAt(required(batch.columns[2], "at"), row)) };
 }
 
-async function allRowsSorted(lake: MaintenanceLake, file: DataFile): Promise<boolean> {
+async function allRowsSorted(lake: MaintenanceLake, file: ScanFile): Promise<boolean> {
   const table = await lake.loadTable();
   let last: { readonly at: number; readonly kind: string } | undefined;
   for await (const batch of scanFile(lake.store, table, file)) {
@@ -129,7 +129,7 @@ test("a sort rewrite orders every file of every partition and keeps every row", 
   const { outcome } = await runTestJob(lake, SORT);
   expect(outcome).toMatchObject({ state: "succeeded", result: { files_before: 8, files_after: 2, rows: 6000 } });
   expect(await lake.rows()).toEqual(before);
-  for (const file of await lake.files()) expect(await allRowsSorted(lake, file)).toBe(true);
+  for (const file of await lake.scanFiles()) expect(await allRowsSorted(lake, file)).toBe(true);
 });
 
 test("a sort larger than its memory spills runs, merges them, and leaves no run behind", async () => {
@@ -148,7 +148,7 @@ test("a sort larger than its memory spills runs, merges them, and leaves no run 
   expect(outcome.state).toBe("succeeded");
   expect(keys.filter((key) => key.includes("/runs/")).length).toBeGreaterThan(4);
   expect(await lake.rows()).toEqual(before);
-  const files = await lake.files();
+  const files = await lake.scanFiles();
   expect(files).toHaveLength(1);
   expect(await allRowsSorted(lake, required(files[0], "the file"))).toBe(true);
   expect((await lake.strayKeys()).filter((key) => key.includes("/tmp/"))).toEqual([]);
@@ -196,7 +196,7 @@ test("files of an older spec are repartitioned under the current one", async () 
   expect(files.map((file) => file.specId)).toEqual([specId, specId, specId]);
   expect(new Set(files.map(({ partition }) => partition[0])).size).toBe(3);
   expect(await lake.rows()).toEqual(before);
-  for (const file of files) expect(await allRowsSorted(lake, file)).toBe(true);
+  for (const file of await lake.scanFiles()) expect(await allRowsSorted(lake, file)).toBe(true);
 });
 
 test("I76 rows appended while a job runs are kept, whichever step they fall into", async () => {

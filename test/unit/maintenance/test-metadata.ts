@@ -1,7 +1,7 @@
 // Table metadata and data files for planner tests; nothing is stored.
 
 import type { Scalar } from "#columnar";
-import type { DataFile, TableMetadata } from "#iceberg";
+import type { DataFile, ScanFile, TableMetadata } from "#iceberg";
 
 /** Metadata of an events-like table partitioned by day. */
 export function createTestMetadata(
@@ -63,9 +63,9 @@ export function createTestFile(
   fileSizeBytes: number,
   partition: readonly Scalar[] = [0],
   overrides: Partial<DataFile> = {},
-): DataFile {
+): ScanFile {
   nextFile += 1;
-  return {
+  const dataFile: DataFile = {
     content: 0,
     filePath: `s3://lake/default/events/data/file-${nextFile}.parquet`,
     fileFormat: "PARQUET",
@@ -82,4 +82,28 @@ export function createTestFile(
     splitOffsets: [],
     ...overrides,
   };
+  return { dataFile, sequenceNumber: 1n, fileSequenceNumber: 1n, deletes: [] };
+}
+
+/** The file with deletes: each of so many rows, about this file alone or not. */
+export function withTestDeletes(
+  file: ScanFile,
+  rowCounts: readonly number[],
+  kind: "own positions" | "shared positions" | "equality",
+): ScanFile {
+  const deletes = rowCounts.map((recordCount): ScanFile["deletes"][number] => {
+    nextFile += 1;
+    return {
+      deleteFile: {
+        ...file.dataFile,
+        content: kind === "equality" ? 2 : 1,
+        filePath: `s3://lake/default/events/data/deletes-${nextFile}.parquet`,
+        recordCount,
+        ...(kind === "own positions" ? { referencedDataFile: file.dataFile.filePath } : {}),
+        ...(kind === "equality" ? { equalityIds: [1] } : {}),
+      },
+      sequenceNumber: 2n,
+    };
+  });
+  return { ...file, deletes };
 }
