@@ -152,7 +152,10 @@ export function draftToMetadata(draft: MetadataDraft, previous: PreviousMetadata
     properties: Object.fromEntries(draft.properties),
     ...(draft.currentSnapshotId === undefined ? {} : { "current-snapshot-id": draft.currentSnapshotId }),
     snapshots: draft.snapshots,
-    "snapshot-log": draft.snapshotLog,
+    // Snapshots that were current only within this commit were never seen as such.
+    "snapshot-log": draft.snapshotLog.filter(
+      ({ "snapshot-id": id }) => id === draft.currentSnapshotId || !draft.addedSnapshotIds.has(id),
+    ),
     "metadata-log": metadataLog(draft, previous),
     "sort-orders": orders,
     "default-sort-order-id": draft.defaultSortOrderId < 0 ? (orders[0]?.["order-id"] ?? 0) : draft.defaultSortOrderId,

@@ -10,6 +10,7 @@ export function addSnapshot(draft: MetadataDraft, snapshot: Snapshot): void {
   if (draft.snapshots.some((known) => known["snapshot-id"] === snapshotId)) {
     throw badUpdate(`Snapshot ${snapshotId} already exists.`);
   }
+  if (draft.formatVersion > 1 && snapshot["manifest-list"] === "") throw badUpdate("A snapshot needs a manifest-list.");
   if (
     draft.formatVersion > 1 &&
     snapshot["parent-snapshot-id"] !== undefined &&
@@ -46,6 +47,7 @@ function advanceRowIds(draft: MetadataDraft, snapshot: Snapshot): void {
 export function setRef(draft: MetadataDraft, name: string, ref: SnapshotRef): void {
   const snapshotId = ref["snapshot-id"];
   const snapshot = draft.snapshots.find((known) => known["snapshot-id"] === snapshotId);
+  if (name === "") throw badUpdate("A branch or tag needs a name.");
   if (snapshot === undefined) throw badUpdate(`Cannot set ${name} to unknown snapshot ${snapshotId}.`);
   if (name === MAIN_BRANCH && ref.type !== "branch") throw badUpdate("main must be a branch.");
   const known = draft.refs.get(name);

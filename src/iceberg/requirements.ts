@@ -61,5 +61,23 @@ function refFailure(base: TableMetadata, name: string, expected: bigint | null):
   const kind = ref.type;
   if (expected === null) return `${kind} ${name} was created concurrently`;
   const actual = ref["snapshot-id"];
-  return actual === expected ? undefined : `${kind} ${name} has changed: expected id ${expected} != ${actual}`;
+  if (actual === expected) return undefined;
+  return `${kind} ${name} has changed: expected id ${expected} != ${actual}${changesSince(base, expected, actual)}`;
+}
+
+/** Commits a message names at most; the newest ones. */
+const NAMED_COMMITS = 5;
+
+/** What was committed between two snapshots, newest first, as the message of a conflict names it. */
+function changesSince(base: TableMetadata, expected: bigint, actual: bigint): string {
+  const byId = new Map(base.snapshots.map((snapshot) => [snapshot["snapshot-id"], snapshot]));
+  const commits: string[] = [];
+  for (let at: bigint | undefined = actual; at !== undefined && at !== expected && commits.length < NAMED_COMMITS;) {
+    const snapshot = byId.get(at);
+    if (snapshot === undefined) break;
+    const { operation, "engine-name": engine } = snapshot.summary;
+    commits.push(`${operation} ${at}${engine === undefined ? "" : ` by ${engine}`}`);
+    at = snapshot["parent-snapshot-id"];
+  }
+  return commits.length === 0 ? "" : ` (committed since: ${commits.join(", ")})`;
 }

@@ -13,6 +13,7 @@ import { concurrentSuite } from "./suites/concurrent.ts";
 import { duckdbSuite } from "./suites/duckdb.ts";
 import { firnSuite } from "./suites/firn.ts";
 import { pyicebergSuite } from "./suites/pyiceberg.ts";
+import { rckSuite } from "./suites/rck.ts";
 import { readsSuite } from "./suites/reads.ts";
 import { sparkSuite } from "./suites/spark.ts";
 import { trinoSuite } from "./suites/trino.ts";
@@ -27,6 +28,7 @@ const SUITES: readonly InteropSuite[] = [
   trinoSuite,
   concurrentSuite,
   foreignCatalogSuite,
+  rckSuite,
 ];
 
 interface Outcome {

@@ -102,6 +102,8 @@ export async function checkTableFolders(
   for (const snapshot of next.snapshots) {
     if (known.has(snapshot["snapshot-id"])) continue;
     const list = snapshot["manifest-list"];
+    // Snapshots of format version 1 may list their manifests themselves.
+    if (list === "") continue;
     if (!list.startsWith(`${deps.warehouse}/`)) {
       throw new LakeError("invalid_request", `The manifest list ${list} is outside the warehouse ${deps.warehouse}.`);
     }
