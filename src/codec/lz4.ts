@@ -1,4 +1,11 @@
-// LZ4 block decompression (Parquet's LZ4_RAW).
+// LZ4 block decompression: Parquet's LZ4_RAW, and LZ4, which Hadoop framed and others did not.
+//
+// | Hadoop frame | bytes, repeated |
+// |---|---|
+// | decompressed size | 4, big-endian |
+// | compressed size | 4, big-endian |
+// | block | |
+//
 // Source: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
 
 import { corruptData } from "./byte-cursor.ts";
@@ -42,4 +49,42 @@ export function lz4Decompress(bytes: Uint8Array, uncompressedBytes: number): Uin
   }
   if (to !== uncompressedBytes) throw corruptData("an lz4 block is cut short");
   return out;
+}
+
+/**
+ * Decompresses what the codec number of the old LZ4 stands for: Hadoop's frames, or one block where the bytes are no
+ * frames. Errors: as {@link lz4Decompress}.
+ */
+export function lz4HadoopDecompress(bytes: Uint8Array, uncompressedBytes: number): Uint8Array<ArrayBuffer> {
+  const frames = readFrames(bytes, uncompressedBytes);
+  if (frames === undefined) return lz4Decompress(bytes, uncompressedBytes);
+  const out = new Uint8Array(uncompressedBytes);
+  let to = 0;
+  for (const { block, size } of frames) {
+    out.set(lz4Decompress(block, size), to);
+    to += size;
+  }
+  return out;
+}
+
+interface Frame {
+  readonly block: Uint8Array;
+  readonly size: number;
+}
+
+/** The frames, or undefined when the sizes do not add up. */
+function readFrames(bytes: Uint8Array, uncompressedBytes: number): Frame[] | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const frames: Frame[] = [];
+  let from = 0;
+  let total = 0;
+  while (from + 8 <= bytes.length) {
+    const size = view.getUint32(from);
+    const start = from + 8;
+    from = start + view.getUint32(from + 4);
+    total += size;
+    if (from > bytes.length || total > uncompressedBytes) return undefined;
+    frames.push({ block: bytes.subarray(start, from), size });
+  }
+  return from === bytes.length && total === uncompressedBytes ? frames : undefined;
 }

@@ -1,9 +1,9 @@
 // Decompression of Parquet pages by Parquet's codec numbers. node:zlib is native in workerd, too.
 
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
+import { brotliDecompressSync, unzipSync, zstdDecompressSync } from "node:zlib";
 import { LakeError } from "#core";
 import { corruptData } from "./byte-cursor.ts";
-import { lz4Decompress } from "./lz4.ts";
+import { lz4Decompress, lz4HadoopDecompress } from "./lz4.ts";
 import { snappyDecompress } from "./snappy.ts";
 
 /** parquet.thrift's CompressionCodec numbers. */
@@ -29,10 +29,11 @@ const MAX_CHUNK_BYTES = 8 * 1024 * 1024;
 
 /**
  * Decompresses one page to exactly `uncompressedBytes`. Ownership: uncompressed pages come back as the view given.
- * Errors: `data_invalid` when the bytes are malformed, have another size or the codec is LZO or the old LZ4.
+ * Errors: `data_invalid` when the bytes are malformed, have another size or the codec is LZO.
  */
 export function decompressPage(codec: number, bytes: Uint8Array, uncompressedBytes: number): Uint8Array {
-  if (!(uncompressedBytes >= 0 && uncompressedBytes <= MAX_PAGE_BYTES)) throw corruptData("a page's size is false");
+  if (!(uncompressedBytes >= 0)) throw corruptData("a page's size is false");
+  if (uncompressedBytes > MAX_PAGE_BYTES) throw corruptData("a page is larger than 128 MiB, which is not supported");
   if (codec === COMPRESSION_CODEC.uncompressed) {
     if (bytes.length !== uncompressedBytes) throw corruptData("a page has another size");
     return bytes;
@@ -56,11 +57,14 @@ function decompressBytes(codec: number, bytes: Uint8Array, uncompressedBytes: nu
       case COMPRESSION_CODEC.snappy:
         return snappyDecompress(bytes, uncompressedBytes);
       case COMPRESSION_CODEC.gzip:
-        return plainView(gunzipSync(bytes, options));
+        // Some writers leave zlib's header where gzip's belongs.
+        return plainView(unzipSync(bytes, options));
       case COMPRESSION_CODEC.brotli:
         return plainView(brotliDecompressSync(bytes, options));
       case COMPRESSION_CODEC.zstd:
         return plainView(zstdDecompressSync(bytes, options));
+      case COMPRESSION_CODEC.lz4:
+        return lz4HadoopDecompress(bytes, uncompressedBytes);
       case COMPRESSION_CODEC.lz4Raw:
         return lz4Decompress(bytes, uncompressedBytes);
       default:

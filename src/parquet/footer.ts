@@ -37,6 +37,11 @@ const MAGIC_BYTES = 4;
 /** Largest footer taken, bytes; larger ones would not fit an isolate's memory once parsed. */
 const MAX_FOOTER_BYTES = 32 * 1024 * 1024;
 
+/** Until 1.2.8 parquet-mr left a dictionary page's header out of its chunk's size (IMPALA-694). */
+const FORGETFUL_WRITERS = /^parquet-mr(?:$| version (?:0\.|1\.[01]\.|1\.2\.[0-8](?!\d)))/;
+/** A dictionary page's header takes less. */
+const DICTIONARY_HEADER_BYTES = 100;
+
 /**
  * Reads a file's footer. Cost: one read of the last 64 KiB, a second only when the footer is larger.
  * Errors: `data_invalid` when the file is not Parquet, is encrypted or corrupt.
@@ -76,7 +81,12 @@ export function parseFooter(bytes: Uint8Array, sizeBytes: number): ParsedFooter 
   const thrift = readThriftStruct(new ByteCursor(bytes));
   if (thrift.has(8)) throw corruptData("the file is encrypted, which is not supported");
   const { fields, columns } = parseSchema(thriftStructs(thrift, 2));
-  const rowGroups = thriftStructs(thrift, 4).map((group) => parseRowGroup(group, columns, sizeBytes));
+  const writer = thriftBinary(thrift, 6);
+  const createdBy = writer === undefined ? undefined : utf8ToString(writer);
+  const dataEnd = sizeBytes - bytes.length - TRAILER_BYTES;
+  const slackBytes = FORGETFUL_WRITERS.test(createdBy ?? "") ? DICTIONARY_HEADER_BYTES : 0;
+  const place = { sizeBytes, dataEnd, slackBytes };
+  const rowGroups = thriftStructs(thrift, 4).map((group) => parseRowGroup(group, columns, place));
   const numRows = rowGroups.reduce((sum, group) => sum + group.numRows, 0);
   if ((thriftInteger(thrift, 3) ?? numRows) !== numRows) throw corruptData("the footer's row counts disagree");
   const keyValueMetadata: Record<string, string> = {};
@@ -88,13 +98,12 @@ export function parseFooter(bytes: Uint8Array, sizeBytes: number): ParsedFooter 
       configurable: true,
     });
   }
-  const createdBy = thriftBinary(thrift, 6);
   const metadata = {
     numRows,
     rowGroups,
     columns,
     fields,
-    createdBy: createdBy === undefined ? undefined : utf8ToString(createdBy),
+    createdBy,
     footerBytes: bytes.length,
     keyValueMetadata,
     splitOffsets: rowGroups.map((group) => group.fileOffset),
@@ -102,12 +111,21 @@ export function parseFooter(bytes: Uint8Array, sizeBytes: number): ParsedFooter 
   return { metadata, thrift };
 }
 
-function parseRowGroup(group: ThriftStruct, columns: readonly ParquetColumn[], sizeBytes: number): ParquetRowGroup {
+/** What bounds a file's chunks. */
+interface FilePlace {
+  readonly sizeBytes: number;
+  /** Where the footer starts. */
+  readonly dataEnd: number;
+  /** Bytes that chunks may be longer than they say. */
+  readonly slackBytes: number;
+}
+
+function parseRowGroup(group: ThriftStruct, columns: readonly ParquetColumn[], place: FilePlace): ParquetRowGroup {
   const numRows = thriftInteger(group, 3);
   if (numRows === undefined || numRows < 0) throw corruptData("a row group has no row count");
   const structs = thriftStructs(group, 1);
   if (structs.length !== columns.length) throw corruptData("a row group has another number of columns");
-  const chunks = structs.map((struct, index) => parseChunk(struct, columns[index] as ParquetColumn, sizeBytes));
+  const chunks = structs.map((struct, index) => parseChunk(struct, columns[index] as ParquetColumn, place));
   for (const [index, chunk] of chunks.entries()) {
     if (columns[index]?.maxRepetitionLevel === 0 && chunk.valueCount !== numRows) {
       throw corruptData("a column chunk has another number of rows than its row group");
@@ -122,28 +140,33 @@ function parseRowGroup(group: ThriftStruct, columns: readonly ParquetColumn[], s
   };
 }
 
-function parseChunk(struct: ThriftStruct, column: ParquetColumn, sizeBytes: number): ParquetColumnChunk {
+function parseChunk(
+  struct: ThriftStruct,
+  column: ParquetColumn,
+  { sizeBytes, dataEnd, slackBytes }: FilePlace,
+): ParquetColumnChunk {
   const meta = thriftStruct(struct, 3);
   if (meta === undefined || thriftBinary(struct, 1) !== undefined) {
     throw corruptData("a column chunk is encrypted or in another file, which is not supported");
   }
   const dataOffset = thriftInteger(meta, 9);
-  const compressedBytes = thriftInteger(meta, 7);
+  const statedBytes = thriftInteger(meta, 7);
   const valueCount = thriftInteger(meta, 5);
-  if (dataOffset === undefined || compressedBytes === undefined || valueCount === undefined) {
+  if (dataOffset === undefined || statedBytes === undefined || valueCount === undefined) {
     throw corruptData("a column chunk lacks its position");
   }
   const dictionaryOffset = thriftInteger(meta, 11);
   // Some writers store 0 for "no dictionary page".
   const hasDictionary = dictionaryOffset !== undefined && dictionaryOffset > 0 && dictionaryOffset < dataOffset;
   const offset = hasDictionary ? dictionaryOffset : dataOffset;
-  if (offset < 0 || compressedBytes < 0 || valueCount < 0 || offset + compressedBytes > sizeBytes) {
+  if (offset < 0 || statedBytes < 0 || valueCount < 0 || offset + statedBytes > sizeBytes) {
     throw corruptData("a column chunk lies outside the file");
   }
+  const compressedBytes = statedBytes + Math.max(0, Math.min(slackBytes, dataEnd - offset - statedBytes));
   const encodings = (thriftList(meta, 2)?.items ?? []).map(Number);
   const statistics = readStatistics(thriftStruct(meta, 12), column);
-  const filterOffset = thriftInteger(meta, 14) ?? 0;
-  const filterBytes = thriftInteger(meta, 15) ?? 0;
+  const filterOffset = integerOrZero(meta, 14);
+  const filterBytes = integerOrZero(meta, 15);
   const hasFilter = filterOffset > 0 && filterBytes >= 0 && filterOffset + filterBytes < sizeBytes;
   return {
     offset,
@@ -157,4 +180,10 @@ function parseChunk(struct: ThriftStruct, column: ParquetColumn, sizeBytes: numb
     ...(hasFilter && filterBytes > 0 ? { bloomFilterBytes: filterBytes } : {}),
     ...statistics,
   };
+}
+
+/** Fields that were given a number after some writers had used it for something else. */
+function integerOrZero(struct: ThriftStruct, id: number): number {
+  const value = struct.get(id)?.value;
+  return typeof value === "number" ? value : 0;
 }
