@@ -141,7 +141,10 @@ export interface RewriteFiles extends SnapshotUpdate<RewriteFiles> {
   setSummary(key: string, value: string): RewriteFiles;
 }
 
-/** Writes manifests anew, grouped so that scans can skip more of them. Changes no file and no row. */
+/**
+ * Writes manifests anew, grouped so that scans can skip more of them. Changes no file and no row. Grouped by partition, a
+ * rewrite that would make scans no cheaper makes no snapshot.
+ */
 export interface RewriteManifests extends SnapshotUpdate<RewriteManifests> {
   /** Files with equal keys share manifests; default their partition. */
   clusterBy(key: (file: ContentFile) => string): RewriteManifests;

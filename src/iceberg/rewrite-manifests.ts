@@ -65,7 +65,7 @@ interface Rewritten {
   readonly entries: number;
 }
 
-/** A rewrite that would make scans no better makes no snapshot. Cost: holds the entries of one spec and kind. */
+/** A rewrite that would make scans no cheaper makes no snapshot. Cost: holds the entries of one spec and kind. */
 function rewritePlan(
   deps: TableDeps,
   start: TableMetadata,
@@ -138,12 +138,12 @@ async function rewriteAll(
     const [first] = group;
     if (first === undefined || (group.length === 1 && first.lengthBytes <= targetBytes)) continue;
     const read = await mapConcurrent(group, PARALLEL_READS, (manifest) => readLiveEntries(deps.io, base, manifest));
-    const keyOf = choice.clusterBy ?? partitionKey;
     const clustered = cluster(read.flat(), choice.clusterBy);
     const bytes = group.reduce((sum, manifest) => sum + manifest.lengthBytes, 0);
     const parts = Math.max(1, Math.round(bytes / targetBytes));
     const next = splitEvenly(clustered, parts);
-    if (next.length >= group.length && countKeys(next, keyOf) >= countKeys(read, keyOf)) continue;
+    // A clustering that was asked for is made; the default one only where it pays.
+    if (choice.clusterBy === undefined && scanCost(next) >= scanCost(read)) continue;
     chosen.push(...group);
     entries += clustered.length;
     for (const part of next) {
@@ -182,7 +182,13 @@ function splitEvenly(entries: readonly Entry[], parts: number): Entry[][] {
   );
 }
 
-/** How many manifests each key is spread over, summed: fewer is better. */
-function countKeys(manifests: readonly (readonly Entry[])[], keyOf: (file: ContentFile) => string): number {
-  return manifests.reduce((sum, entries) => sum + new Set(entries.map((entry) => keyOf(entry.dataFile))).size, 0);
+/** Entries whose reading costs as much as opening a manifest does. */
+const OPENING_ENTRIES = 64;
+
+/** What one scan of every partition reads: the manifests that hold it, each whole. */
+function scanCost(manifests: readonly (readonly Entry[])[]): number {
+  return manifests.reduce((sum, entries) => {
+    const keys = new Set(entries.map((entry) => partitionKey(entry.dataFile))).size;
+    return sum + keys * (entries.length + OPENING_ENTRIES);
+  }, 0);
 }

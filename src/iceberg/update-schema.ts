@@ -3,6 +3,7 @@
 // one uses the names an earlier one leaves.
 
 import { LakeError, stringifyJson } from "#core";
+import { jsonToDefault } from "./default-value.ts";
 import {
   canPromote,
   canonicalTypeName,
@@ -21,7 +22,7 @@ import { metadataPlan } from "./table-changes.ts";
 import type { OperationContext } from "./table-deps.ts";
 import { currentSchema, defaultSortOrder, defaultSpec, type TableMetadata } from "./table-metadata.ts";
 import type { AddColumnOptions, UpdateSchema } from "./table.ts";
-import { parseTransform } from "./transform.ts";
+import { fieldTransform } from "./transform.ts";
 
 /** A schema while changes are applied to it. */
 interface SchemaDraft {
@@ -190,42 +191,10 @@ function checkDefault(draft: SchemaDraft, name: string, type: IcebergType, value
   if (typeof type !== "string" || type === "unknown" || type === "variant" || type.startsWith("geo")) {
     throw new LakeError("invalid_option", `The column ${name} can have no default but null.`);
   }
-  if (!isDefaultOf(type, value)) {
-    throw new LakeError("invalid_option", `The default of ${name} is no JSON value of type ${type}.`);
-  }
-}
-
-const TEXT_PATTERNS: Readonly<Record<string, RegExp>> = {
-  date: /^-?\d{4,}-\d\d-\d\d$/,
-  time: /^\d\d:\d\d:\d\d(?:\.\d{1,6})?$/,
-  timestamp: /^-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?$/,
-  timestamptz: /^-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?\+00:00$/,
-  timestamp_ns: /^-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?$/,
-  timestamptz_ns: /^-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?\+00:00$/,
-  uuid: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
-};
-const HEX = /^(?:[0-9a-f]{2})*$/i;
-const DECIMAL = /^-?\d+(?:\.\d+)?(?:E[+-]?\d+)?$/i;
-
-/** Whether a JSON value has the form of the type's single values. Source: Iceberg table spec, Appendix D. */
-function isDefaultOf(type: string, value: unknown): boolean {
-  switch (type) {
-    case "boolean":
-      return typeof value === "boolean";
-    case "int":
-    case "long":
-      return typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value));
-    case "float":
-    case "double":
-      return typeof value === "number";
-    case "string":
-      return typeof value === "string";
-    default: {
-      if (typeof value !== "string") return false;
-      const pattern = TEXT_PATTERNS[type];
-      if (pattern !== undefined) return pattern.test(value);
-      return type.startsWith("decimal") ? DECIMAL.test(value) : HEX.test(value);
-    }
+  try {
+    jsonToDefault(type, value);
+  } catch (cause) {
+    throw new LakeError("invalid_option", `The default of ${name} is no JSON value of type ${type}.`, { cause });
   }
 }
 
@@ -258,7 +227,7 @@ function updateColumn(draft: SchemaDraft, name: string, wanted: IcebergType): vo
   const isPartitioned = draft.base["partition-specs"].some((spec) =>
     spec.fields.some(
       (partition) =>
-        partition["source-id"] === field.id && !DATE_TRANSFORMS.has(parseTransform(partition.transform).kind),
+        partition["source-id"] === field.id && !DATE_TRANSFORMS.has(fieldTransform(partition).kind),
     ),
   );
   if (field.type === "date" && isPartitioned) {

@@ -43,7 +43,7 @@ async function facts(lake: IcebergLake, table: Table): Promise<unknown[]> {
       snapshotId,
       dataFile.content === 0 ? dataFile.firstRowId : undefined,
     ])
-    .toSorted();
+    .toSorted((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1));
 }
 
 describe("I128 rewritten manifests", () => {

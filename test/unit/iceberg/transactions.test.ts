@@ -92,12 +92,12 @@ describe("I126 transactions of one table", () => {
   });
 });
 
-describe("I127 transactions of several tables", () => {
-  async function two(): Promise<{ lake: IcebergLake; one: Table; two: Table }> {
-    const { lake, table } = await start();
-    return { lake, one: table, two: await createEvents(lake, 3, {}, "other") };
-  }
+async function two(): Promise<{ lake: IcebergLake; one: Table; two: Table }> {
+  const { lake, table } = await start();
+  return { lake, one: table, two: await createEvents(lake, 3, {}, "other") };
+}
 
+describe("I127 transactions of several tables", () => {
   test("all tables change in one step", async () => {
     const { lake, one, two: other } = await two();
     const transaction = lake.client.transaction();
