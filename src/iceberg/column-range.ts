@@ -62,6 +62,36 @@ export function mightMatch(range: ColumnRange, predicate: Pick<IcebergPredicate,
   }
 }
 
+const UUID_EQUALITIES = new Set<IcebergPredicate["operator"]>(["=", "in"]);
+
+/**
+ * {@link mightMatch} for uuids. Java wrote their bounds in the order of pairs of signed integers for years, where the
+ * specification has unsigned bytes: a value is ruled out only by both orders, and a comparison never.
+ */
+export function mightMatchUuid(range: ColumnRange, predicate: Pick<IcebergPredicate, "operator" | "values">): boolean {
+  const { operator, values } = predicate;
+  if (operator === "is_null" || operator === "is_not_null") return mightMatch(range, predicate);
+  if (!range.mayHaveValue) return false;
+  if (!UUID_EQUALITIES.has(operator)) return true;
+  const signed = { ...range, lower: signedOrder(range.lower), upper: signedOrder(range.upper) };
+  return (
+    mightMatch(range, predicate) ||
+    mightMatch(signed, { operator, values: values.map((value) => signedOrder(value) ?? null) })
+  );
+}
+
+/** Text whose order is that of the uuid's halves as signed integers. */
+function signedOrder(uuid: Scalar | undefined): Scalar | undefined {
+  if (typeof uuid !== "string") return uuid;
+  return uuid.replace(/^(.)(.{18})(.)/, (_all, high: string, middle: string, low: string) => {
+    return flipSign(high) + middle + flipSign(low);
+  });
+}
+
+function flipSign(digit: string): string {
+  return (Number.parseInt(digit, 16) ^ 8).toString(16);
+}
+
 function isNan(value: Scalar): boolean {
   return typeof value === "number" && Number.isNaN(value);
 }

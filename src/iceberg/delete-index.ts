@@ -122,7 +122,7 @@ function checkSamePartition({ deleteFile }: LiveDeleteFile, { dataFile }: LiveDa
   });
 }
 
-/** Types whose bounds are not compared: see partition-pruning.ts. */
+/** Types whose bounds are not compared: see mightMatchUuid. */
 const UNORDERED_TYPES = new Set(["uuid"]);
 
 /** Whether a row of the file might equal a row of the equality deletes. May be wrong only by saying yes. */

@@ -278,26 +278,6 @@ function checkRowIds(header: ManifestListHeader, manifests: readonly ManifestFil
   });
 }
 
-/**
- * Gives every data manifest without a first row id one, for the manifest list of a format version 3 snapshot whose own
- * first row id is given. `nextRowId` is what the table's next-row-id becomes; `added-rows` of the snapshot is the
- * difference.
- */
-export function assignFirstRowIds(
-  manifests: readonly ManifestFile[],
-  firstRowId: bigint,
-): { readonly manifests: readonly ManifestFile[]; readonly nextRowId: bigint } {
-  let nextRowId = firstRowId;
-  const assigned = manifests.map((manifest) => {
-    if (manifest.content !== "data" || manifest.firstRowId !== undefined) return manifest;
-    const numbered = { ...manifest, firstRowId: nextRowId };
-    // Any live file of the manifest may lack an id, existing ones too.
-    nextRowId += BigInt(manifest.addedRows) + BigInt(manifest.existingRows);
-    return numbered;
-  });
-  return { manifests: assigned, nextRowId };
-}
-
 function manifestToRecord(manifest: ManifestFile): Record<string, unknown> {
   return {
     manifest_path: manifest.path,

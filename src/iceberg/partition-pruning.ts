@@ -2,7 +2,7 @@
 
 import { stringToUtf8 } from "#core";
 import type { Scalar } from "#columnar";
-import { mightMatch, rangeOfValue, type ColumnRange } from "./column-range.ts";
+import { mightMatch, mightMatchUuid, rangeOfValue, type ColumnRange } from "./column-range.ts";
 import type { PartitionTupleField } from "./manifest-schema.ts";
 import type { ManifestFile, PartitionFieldSummary } from "./manifest.ts";
 import { projectCondition } from "./projection.ts";
@@ -51,7 +51,8 @@ export function excludingSummary(filter: SpecFilter, manifest: ManifestFile): st
     const summary = manifest.partitions[index];
     if (summary === undefined) return false;
     const range = summaryToRange(summary, type);
-    return conditions.some((condition) => !mightMatch(range, condition));
+    const matches = type === "uuid" ? mightMatchUuid : mightMatch;
+    return conditions.some((condition) => !matches(range, condition));
   })?.name;
 }
 
@@ -83,7 +84,8 @@ export function mightHoldPartition(
     const value = partition[index] ?? null;
     const condition: Condition =
       value === null ? { operator: "is_null", values: [] } : { operator: "=", values: [value] };
-    return mightMatch(summaryToRange(summary, field.type), condition);
+    const matches = field.type === "uuid" ? mightMatchUuid : mightMatch;
+    return matches(summaryToRange(summary, field.type), condition);
   });
 }
 
@@ -135,7 +137,7 @@ export function createColumnTest(
         fieldId: predicate.fieldId,
         path: located.path,
         isFloat: FLOAT_TYPES.has(type),
-        isUnordered: UNORDERED_TYPES.has(type),
+        matches: type === "uuid" ? mightMatchUuid : mightMatch,
         // Text compares as its bytes do, so bounds need no decoding.
         decode: isText ? identity : (bytes: Uint8Array) => decodeBound(type, bytes),
         condition: isText ? textCondition(predicate) : predicate,
@@ -143,11 +145,11 @@ export function createColumnTest(
     ];
   });
   return (file) => {
-    for (const { fieldId, path, isFloat, isUnordered, decode, condition } of tests) {
+    for (const { fieldId, path, isFloat, matches, decode, condition } of tests) {
       const nulls = file.nullValueCounts.get(fieldId);
       const values = file.valueCounts.get(fieldId);
-      const lower = isUnordered ? undefined : file.lowerBounds.get(fieldId);
-      const upper = isUnordered ? undefined : file.upperBounds.get(fieldId);
+      const lower = file.lowerBounds.get(fieldId);
+      const upper = file.upperBounds.get(fieldId);
       const range: ColumnRange = {
         lower: lower === undefined ? undefined : decode(lower),
         upper: upper === undefined ? undefined : decode(upper),
@@ -155,7 +157,7 @@ export function createColumnTest(
         mayHaveValue: nulls === undefined || values === undefined || nulls < values,
         mayHaveNan: isFloat && file.nanValueCounts.get(fieldId) !== 0,
       };
-      if (!mightMatch(range, condition)) return path;
+      if (!matches(range, condition)) return path;
     }
     return undefined;
   };
@@ -168,9 +170,6 @@ function identity(bytes: Uint8Array): Scalar {
 function textCondition({ operator, values }: Condition): Condition {
   return { operator, values: values.map((value) => stringToUtf8(value as string)) };
 }
-
-/** Types whose bounds other writers order differently: Java compared uuids as signed pairs for years. */
-const UNORDERED_TYPES = new Set(["uuid"]);
 
 /** A bound that is NaN comes from a writer that erred: it says nothing. */
 function decodeBound(type: string, bytes: Uint8Array): Scalar | undefined {

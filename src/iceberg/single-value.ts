@@ -16,6 +16,8 @@ import type { Decimal, Scalar } from "#columnar";
 import { parseDecimalType, parseFixedType } from "./type-names.ts";
 
 const UUID_BYTES = 16;
+const MICROS_PER_DAY = 86_400_000_000;
+const NANOS_PER_DAY = 86_400_000_000_000n;
 
 /**
  * Encodes a value of a primitive type.
@@ -58,7 +60,8 @@ export function scalarToSingleValue(type: string, value: Scalar): Uint8Array {
 
 /**
  * Decodes a value of a primitive type; undefined when the bytes cannot be one, so that the bound counts as
- * unknown. Columns promoted after the file was written keep their old width: int for long, float for double.
+ * unknown. Columns promoted after the file was written keep their old width: int for long, float for double, the days
+ * of a date for timestamps.
  */
 export function singleValueToScalar(type: string, bytes: Uint8Array): Scalar | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -69,13 +72,18 @@ export function singleValueToScalar(type: string, bytes: Uint8Array): Scalar | u
     case "date":
       return bytes.length === 4 ? view.getInt32(0, true) : undefined;
     case "long":
-    case "time":
-    case "timestamp":
-    case "timestamptz":
-    case "timestamp_ns":
-    case "timestamptz_ns":
       if (bytes.length === 4) return view.getInt32(0, true);
-      return bytes.length === 8 ? narrowInteger(view.getBigInt64(0, true)) : undefined;
+      return bytes.length === 8 ? readLong(view) : undefined;
+    case "timestamp":
+      if (bytes.length === 4) return view.getInt32(0, true) * MICROS_PER_DAY;
+      return bytes.length === 8 ? readLong(view) : undefined;
+    case "timestamp_ns":
+      if (bytes.length === 4) return narrowInteger(BigInt(view.getInt32(0, true)) * NANOS_PER_DAY);
+      return bytes.length === 8 ? readLong(view) : undefined;
+    case "time":
+    case "timestamptz":
+    case "timestamptz_ns":
+      return bytes.length === 8 ? readLong(view) : undefined;
     case "float":
       return bytes.length === 4 ? view.getFloat32(0, true) : undefined;
     case "double":
@@ -95,6 +103,19 @@ export function singleValueToScalar(type: string, bytes: Uint8Array): Scalar | u
         : { unscaled: bytesToBigint(bytes), scale: decimal.scale };
     }
   }
+}
+
+const WORD = 2 ** 32;
+/** While the upper word stays within this, the whole is a safe integer. */
+const SAFE_HIGH = 2 ** 21;
+
+function readLong(view: DataView): number | bigint {
+  const high = view.getInt32(4, true);
+  if (high >= -SAFE_HIGH && high < SAFE_HIGH) {
+    const value = high * WORD + view.getUint32(0, true);
+    if (Number.isSafeInteger(value)) return value;
+  }
+  return view.getBigInt64(0, true);
 }
 
 function fixedWidth(width: number, write: (view: DataView) => void): Uint8Array {

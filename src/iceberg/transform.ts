@@ -116,9 +116,9 @@ export function applyTransform(transform: Transform, source: IcebergType, value:
       return (date.getUTCFullYear() - 1970) * 12 + date.getUTCMonth();
     }
     case "day":
-      return source === "date" ? value : Math.floor(toMicros(source, value) / MICROS_PER_DAY);
+      return source === "date" ? value : floorDivide(toMicros(source, value), MICROS_PER_DAY);
     case "hour":
-      return Math.floor(toMicros(source, value) / MICROS_PER_HOUR);
+      return floorDivide(toMicros(source, value), MICROS_PER_HOUR);
     case "unknown":
       return null;
   }
@@ -128,14 +128,20 @@ function typeName(type: IcebergType): string {
   return typeof type === "string" ? type : type.type;
 }
 
-function toMicros(source: string, value: Scalar): number {
-  if (!source.endsWith("_ns")) return Number(value);
+/** Microseconds; beyond 2^53, which is the year 2255, a bigint. */
+function toMicros(source: string, value: Scalar): number | bigint {
+  if (!source.endsWith("_ns")) return value as number | bigint;
   const nanos = BigInt(value as number | bigint);
-  return Number(nanos >= 0n ? nanos / NANOS_PER_MICRO : (nanos - NANOS_PER_MICRO + 1n) / NANOS_PER_MICRO);
+  return narrowInteger(nanos >= 0n ? nanos / NANOS_PER_MICRO : (nanos - NANOS_PER_MICRO + 1n) / NANOS_PER_MICRO);
+}
+
+function floorDivide(value: number | bigint, divisor: number): number {
+  if (typeof value === "number") return Math.floor(value / divisor);
+  return Number(floorToMultiple(value, BigInt(divisor)) / BigInt(divisor));
 }
 
 function utcDate(source: string, value: Scalar): Date {
-  const days = source === "date" ? Number(value) : Math.floor(toMicros(source, value) / MICROS_PER_DAY);
+  const days = source === "date" ? Number(value) : floorDivide(toMicros(source, value), MICROS_PER_DAY);
   return new Date(days * MS_PER_DAY);
 }
 

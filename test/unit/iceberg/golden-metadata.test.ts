@@ -1,17 +1,18 @@
 // Apache Iceberg's own metadata examples: see test/golden/iceberg-metadata/ORIGIN.md.
 
 import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { LakeError, parseJson, utf8ToString } from "#core";
 import { encodeTableMetadata } from "#iceberg";
 import { decodeTableMetadata } from "../../../src/iceberg/metadata-json.ts";
 
-const FOLDER = new URL("../../golden/iceberg-metadata/", import.meta.url);
+const FOLDER = join(import.meta.dirname, "../../golden/iceberg-metadata");
 const names = readdirSync(FOLDER).filter((name) => name.endsWith(".json"));
 const isRefused = (name: string): boolean => /Missing|NotFound|Unsupported/.test(name);
 
 function read(name: string): Uint8Array {
-  return new Uint8Array(readFileSync(new URL(name, FOLDER)));
+  return new Uint8Array(readFileSync(join(FOLDER, name)));
 }
 
 /** What a refusal has to name. */
