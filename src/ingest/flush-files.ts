@@ -12,12 +12,13 @@ import {
   schemaToParquetFields,
   specById,
   splitByPartition,
+  tableWriteOptions,
   type DataFileJson,
   type FileIO,
   type IcebergSchema,
   type TableMetadata,
 } from "#iceberg";
-import { encodeParquet, type ParquetWriteOptions } from "#parquet";
+import { encodeParquet } from "#parquet";
 import { decodeRows, rowsToBatch, type RowChunk } from "./row-chunk.ts";
 import type { FlushPlan } from "./shard-storage.ts";
 import { TIME_COLUMN_PROPERTY } from "./tables.ts";
@@ -54,7 +55,7 @@ export function prepareFlushFiles(
   const allFields = schemaToParquetFields(schema);
   const fields = written.map((position) => required(allFields[position], "column"));
   const times = timeValues(batch, schema, metadata.properties[TIME_COLUMN_PROPERTY] ?? "timestamp");
-  const options: ParquetWriteOptions = { compression: compressionOf(metadata) };
+  const options = tableWriteOptions(metadata.properties, schema);
   const stem = `${shardIndex}-${plan.firstSequence}-${plan.lastSequence}-${plan.batchId.slice(0, BATCH_ID_DIGITS)}`;
 
   async function writePartition(io: Pick<FileIO, "write">, position: number): Promise<DataFileJson | undefined> {
@@ -75,6 +76,7 @@ export function prepareFlushFiles(
         schema,
         spec,
         partition: part.partition,
+        properties: metadata.properties,
       }),
     );
   }
@@ -106,9 +108,4 @@ function timeValues(batch: Batch, schema: IcebergSchema, column: string): Float6
 
 function sortedByTime(rows: Int32Array, times: Float64Array): Int32Array {
   return rows.toSorted((a, b) => (times[a] as number) - (times[b] as number) || a - b);
-}
-
-function compressionOf(metadata: TableMetadata): NonNullable<ParquetWriteOptions["compression"]> {
-  const codec = metadata.properties["write.parquet.compression-codec"];
-  return codec === "snappy" || codec === "gzip" || codec === "uncompressed" ? codec : "zstd";
 }
