@@ -108,7 +108,7 @@ export function applyTransform(transform: Transform, source: IcebergType, value:
     case "bucket":
       return (murmur3(bucketBytes(source, value)) & 0x7fffffff) % transform.buckets;
     case "truncate":
-      return truncateScalar(transform.width, value);
+      return truncateScalar(source, transform.width, value);
     case "year":
       return utcDate(source, value).getUTCFullYear() - 1970;
     case "month": {
@@ -155,11 +155,13 @@ function bucketBytes(source: string, value: Scalar): Uint8Array {
   return bytes;
 }
 
-function truncateScalar(width: number, value: Scalar): Scalar {
+/** Below the least integer of its type a result wraps around to the greatest ones, as Java's does. */
+function truncateScalar(source: string, width: number, value: Scalar): Scalar {
   if (typeof value === "string") return truncateString(value, width);
   if (value instanceof Uint8Array) return value.subarray(0, width);
   if (isDecimal(value)) return { unscaled: floorToMultiple(value.unscaled, BigInt(width)), scale: value.scale };
-  return narrowInteger(floorToMultiple(BigInt(value as number | bigint), BigInt(width)));
+  const bits = source === "int" ? 32 : 64;
+  return narrowInteger(BigInt.asIntN(bits, floorToMultiple(BigInt(value as number | bigint), BigInt(width))));
 }
 
 function floorToMultiple(value: bigint, width: bigint): bigint {

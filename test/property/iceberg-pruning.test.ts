@@ -250,3 +250,26 @@ test("I33 pruning does skip: a day outside the range and a name outside the boun
   expect(excludingPartitionField(inclusive, file)).toBeUndefined();
   expect(applyTransform(parseTransform("day"), "timestamptz", 9 * DAY_MICROS)).toBe(9);
 });
+
+test("I33 a file of the least integer, whose truncation wraps around, is found by every comparison it fulfils", () => {
+  const spec = {
+    "spec-id": 0,
+    fields: [{ "source-id": 1, "field-id": 1000, name: "l_trunc", transform: "truncate[10]" }],
+  };
+  const least = -(2n ** 63n);
+  const value = applyTransform(parseTransform("truncate[10]"), "long", least);
+  expect(value).toBe(9_223_372_036_854_775_806n);
+  const file = { partition: [value] };
+  const fields = new Map([
+    [1, { field: { id: 1, name: "l", required: true, type: "long" }, path: "l", repeated: false }],
+  ]);
+  const tuple = partitionTuple(spec, fields);
+  for (const predicate of [
+    { fieldId: 1, operator: "=", values: [least] },
+    { fieldId: 1, operator: "<", values: [0] },
+    { fieldId: 1, operator: "<=", values: [least] },
+    { fieldId: 1, operator: "in", values: [7, least] },
+  ] as const) {
+    expect(excludingPartitionField(createSpecFilter(spec, tuple, fields, [predicate]), file)).toBeUndefined();
+  }
+});
