@@ -81,8 +81,10 @@ function metricsModes(
   fields: ReadonlyMap<number, LocatedField>,
   properties: Readonly<Record<string, string>>,
 ): ReadonlyMap<number, MetricsMode> {
-  const fallback = parseMode(properties[MODE_PROPERTY]) ?? DEFAULT_MODE;
-  const limit = Number(properties[MAX_COLUMNS_PROPERTY] ?? DEFAULT_MAX_COLUMNS);
+  const stated = parseMode(properties[MODE_PROPERTY]);
+  const fallback = stated ?? DEFAULT_MODE;
+  // The limit is for tables that say nothing: a stated default is meant for every column.
+  const limit = stated === undefined ? columnLimit(properties[MAX_COLUMNS_PROPERTY]) : Number.POSITIVE_INFINITY;
   let leaves = 0;
   const modes = new Map<number, MetricsMode>();
   for (const [id, { field, path }] of fields) {
@@ -92,6 +94,11 @@ function metricsModes(
     modes.set(id, parseMode(properties[COLUMN_MODE_PREFIX + path]) ?? inferred);
   }
   return modes;
+}
+
+function columnLimit(text: string | undefined): number {
+  const limit = Number(text ?? DEFAULT_MAX_COLUMNS);
+  return Number.isSafeInteger(limit) && limit >= 0 ? limit : DEFAULT_MAX_COLUMNS;
 }
 
 function parseMode(text: string | undefined): MetricsMode | undefined {

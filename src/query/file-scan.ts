@@ -24,6 +24,7 @@ import {
   type RangeReader,
 } from "#parquet";
 import type { ScanStatistics } from "#sql";
+import { predicateRuledOut } from "./bloom-pruning.ts";
 import type { DataReader, OpenDataFile } from "./data-reader.ts";
 import { isComparable, mightMatch, matchesValue, type FieldPredicate } from "./field-predicate.ts";
 import { mapAhead, prefetchUnits, type ScanUnit } from "./prefetch.ts";
@@ -199,22 +200,37 @@ function* rowGroupUnits(scan: FileScan, opened: OpenedFile): Generator<ScanUnit<
     }, 0);
     yield {
       estimatedBytes,
-      open: () => readRowGroup(scan, opened, projection, index, constants),
+      open: () => readRowGroup(scan, opened, projection, { index, leaves, estimatedBytes }, constants),
     };
   }
+}
+
+/** A row group that statistics did not rule out. */
+interface PlannedRowGroup {
+  readonly index: number;
+  readonly leaves: ReadonlyMap<number, ParquetColumn>;
+  readonly estimatedBytes: number;
 }
 
 async function* readRowGroup(
   scan: FileScan,
   { index, open: { metadata, reader } }: OpenedFile,
   projection: FileProjection,
-  rowGroup: number,
+  rowGroup: PlannedRowGroup,
   constants: ReadonlyMap<number, Scalar>,
 ): AsyncGenerator<ScannedBatch, void, undefined> {
+  const stored = metadata.rowGroups[rowGroup.index] as ParquetRowGroup;
+  const { leaves, estimatedBytes } = rowGroup;
+  const absent = await predicateRuledOut(scan.predicates, stored, leaves, reader, estimatedBytes);
+  if (absent !== undefined) {
+    notePruned(scan.statistics, `bloom filter of ${absent.name}`);
+    scan.statistics.rowGroupsScanned -= 1;
+    return;
+  }
   const equals = wantedText(scan, constants);
   const batches = scanParquet(reader, metadata, {
     columns: projection.scanColumns,
-    rowGroups: [rowGroup],
+    rowGroups: [rowGroup.index],
     keepText: true,
     wideTimestamps: scan.wideTimestamps === true,
     ...(equals === undefined ? {} : { equals }),

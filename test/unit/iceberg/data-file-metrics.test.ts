@@ -154,3 +154,14 @@ test("every partition's folder fits an object key, and different partitions of l
     expect(decodeURIComponent(path)).not.toBe("");
   }
 });
+
+test("a stated default mode is for every column, the limit only for tables that state none", () => {
+  const limit = { "write.metadata.metrics.max-inferred-column-defaults": "2" };
+  expect([...fileOf(limit).valueCounts.keys()]).toEqual([1, 2]);
+  const stated = { ...limit, "write.metadata.metrics.default": "counts", "write.metadata.metrics.column.name": "full" };
+  const file = fileOf(stated);
+  expect([...file.valueCounts.keys()]).toEqual([1, 2, 3, 4, 5]);
+  expect([...file.lowerBounds.keys()]).toEqual([3]);
+  const broken = { "write.metadata.metrics.max-inferred-column-defaults": "many" };
+  expect([...fileOf(broken).valueCounts.keys()]).toEqual([1, 2, 3, 4, 5]);
+});
