@@ -6,6 +6,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: () => Promise<readon
   ingest: () => import("./ingest.ts"),
   query: () => import("./query.ts"),
   compact: () => import("./compact.ts"),
+  commit: () => import("./commit.ts"),
 };
 
 const [name, ...rest] = process.argv.slice(2);

@@ -169,7 +169,7 @@ export const foreignCatalogSuite: InteropSuite = {
       try {
         const client = createFirnClient(firn.url, firn.tokens);
         await exercise(context, client, reference.url);
-        await optimize(context, client, firn.tick, reference.url);
+        await optimize(context, client, () => firn.tick(), reference.url);
         await reference.stop();
         await withoutCatalog(context, client);
       } finally {
