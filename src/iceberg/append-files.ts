@@ -22,7 +22,6 @@ export function createAppend(context: OperationContext): AppendFiles {
       added.push(...files);
       return append;
     },
-    setSummary: (key, value) => append.set(key, value),
     async commit(limits) {
       checkWritable(table.metadata);
       const plan = createSnapshotPlan(deps, table.metadata, {

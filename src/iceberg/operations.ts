@@ -58,8 +58,6 @@ export interface ConflictChecks<Self> {
 export interface AppendFiles extends SnapshotUpdate<AppendFiles> {
   addFile(file: DataFile): AppendFiles;
   addFiles(files: readonly DataFile[]): AppendFiles;
-  /** @deprecated Former name of {@link SnapshotUpdate.set}. */
-  setSummary(key: string, value: string): AppendFiles;
 }
 
 /** Removes data files; in format version 3 their deletion vectors too. */
@@ -137,8 +135,6 @@ export interface RewriteFiles extends SnapshotUpdate<RewriteFiles> {
    * to add up.
    */
   deletedRows(rows: number): RewriteFiles;
-  /** @deprecated Former name of {@link SnapshotUpdate.set}. */
-  setSummary(key: string, value: string): RewriteFiles;
 }
 
 /**

@@ -68,7 +68,6 @@ export function createRewrite(context: OperationContext): RewriteFiles {
       deletedRows = rows;
       return rewrite;
     },
-    setSummary: (key, value) => rewrite.set(key, value),
     async commit(limits) {
       checkWritable(table.metadata);
       checkRewrite({ data, deletes, added, addedDeletes, deletedRows });

@@ -226,8 +226,7 @@ function updateColumn(draft: SchemaDraft, name: string, wanted: IcebergType): vo
   }
   const isPartitioned = draft.base["partition-specs"].some((spec) =>
     spec.fields.some(
-      (partition) =>
-        partition["source-id"] === field.id && !DATE_TRANSFORMS.has(fieldTransform(partition).kind),
+      (partition) => partition["source-id"] === field.id && !DATE_TRANSFORMS.has(fieldTransform(partition).kind),
     ),
   );
   if (field.type === "date" && isPartitioned) {

@@ -259,7 +259,7 @@ function appendPlans(
     marks.set(shardIndex, Math.max(lastSequence, marks.get(shardIndex) ?? 0));
     if (withProperties) append.setProperty(watermarkProperty(shardIndex), String(marks.get(shardIndex)));
   }
-  return append.setSummary(WATERMARKS_SUMMARY_KEY, watermarksToSummary(marks)).commit({ attempts: 1 });
+  return append.set(WATERMARKS_SUMMARY_KEY, watermarksToSummary(marks)).commit({ attempts: 1 });
 }
 
 function judge(submission: CommitSubmission, table: Table, base: number, watermark: number): Standing {

@@ -102,7 +102,6 @@ export function createFakeLake(definition: TableDefinition = EVENTS_TABLE, uuid 
             summary[key] = value;
             return append;
           },
-          setSummary: (key, value) => append.set(key, value),
           toBranch: () => append,
           setProperty(key, value) {
             properties[key] = value;

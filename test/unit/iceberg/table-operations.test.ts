@@ -78,7 +78,7 @@ test("an append sets properties in the same commit and can refuse its base", asy
     .newAppend()
     .addFile(eventsFile("1.parquet", 1))
     .setProperty("firn.ingest.watermark.0", "9007199254740993")
-    .setSummary("firn.shard", "0")
+    .set("firn.shard", "0")
     .commit();
   expect(first).toMatchObject({ outcome: "committed" });
   const reloaded = await client.loadTable("default.events");
