@@ -18,6 +18,8 @@ export interface ByteLru<V> {
   /** Drops every entry the predicate accepts; returns how many. */
   deleteWhere(predicate: (value: V, key: string) => boolean): number;
   clear(): void;
+  /** All values, oldest first; a copy. */
+  values(): readonly V[];
   statistics(): ByteLruStatistics;
 }
 
@@ -62,6 +64,7 @@ export function createByteLru<V>(maxBytes: number): ByteLru<V> {
     delete(key) {
       remove(key);
     },
+    values: () => [...entries.values()].map(({ value }) => value),
     deleteWhere(predicate) {
       const doomed = [...entries].filter(([key, entry]) => predicate(entry.value, key));
       for (const [key] of doomed) remove(key);

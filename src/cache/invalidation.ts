@@ -66,6 +66,7 @@ function tableMark(table: string): string {
   return `table/${table}`;
 }
 
+/** Marks lie apart from results, so that purging results keeps them. */
 function markKey(name: string): string {
-  return `result/invalidated/${name}`;
+  return `invalidated/${name}`;
 }

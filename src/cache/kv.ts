@@ -10,8 +10,26 @@ export function createKvStore(namespace: KVNamespace): KeyValueStore {
       const value = await guard("get", key, () => namespace.get(key, "arrayBuffer"));
       return value === null ? undefined : new Uint8Array(value);
     },
-    async put(key, value, { ttlSeconds }) {
-      await guard("put", key, () => namespace.put(key, value, { expirationTtl: ttlSeconds }));
+    async put(key, value, { ttlSeconds, labels }) {
+      const options = { expirationTtl: ttlSeconds, ...(labels === undefined ? {} : { metadata: { labels } }) };
+      await guard("put", key, () => namespace.put(key, value, options));
+    },
+    async delete(key) {
+      await guard("delete", key, () => namespace.delete(key));
+    },
+    async *list(prefix) {
+      let cursor: string | undefined;
+      for (;;) {
+        const page = await guard("list", prefix, () =>
+          namespace.list<{ readonly labels?: readonly string[] }>({
+            prefix,
+            ...(cursor === undefined ? {} : { cursor }),
+          }),
+        );
+        for (const { name, metadata } of page.keys) yield { key: name, labels: metadata?.labels };
+        if (page.list_complete) return;
+        ({ cursor } = page);
+      }
     },
   };
 }

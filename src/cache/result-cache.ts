@@ -8,7 +8,7 @@ import type { Clock } from "#core";
 import { createByteLru } from "./byte-lru.ts";
 import { decodeEntry, encodeEntry, entrySizeBytes, type CacheEntry } from "./entry.ts";
 import { createInvalidationMarks, type InvalidationTarget } from "./invalidation.ts";
-import { MAX_VALUE_BYTES, MIN_TTL_SECONDS, type KeyValueStore } from "./key-value-store.ts";
+import { MAX_LABEL_BYTES, MAX_VALUE_BYTES, MIN_TTL_SECONDS, type KeyValueStore } from "./key-value-store.ts";
 
 /** Where a hit was found. */
 export type CacheTier = "memory" | "kv";
@@ -62,6 +62,13 @@ export interface ResultCache {
    * and the isolate looks again (30 s). Errors: `storage_unavailable`.
    */
   invalidate(target: InvalidationTarget): Promise<void>;
+  /**
+   * Invalidates, and deletes the answers themselves: at once in this isolate and in the shared tier, in other isolates
+   * when they next look for an answer more than 30 s after they last saw the marks.
+   *
+   * Cost: one list call a 1,000 keys of the shared tier, one call a deleted key. Errors: `storage_unavailable`.
+   */
+  purge(target: InvalidationTarget): Promise<void>;
   statistics(): CacheStatistics;
 }
 
@@ -73,7 +80,14 @@ export interface ResultCacheDeps {
   readonly maxMemoryBytes: number;
   /** Larger entries are kept in the shared tier only, bytes. */
   readonly maxMemoryEntryBytes: number;
+  /** Called when answers were dropped because another isolate purged them. */
+  readonly onPurged?: () => void;
 }
+
+/** How often an isolate looks whether answers it holds were invalidated elsewhere, milliseconds. */
+const SWEEP_MS = 30_000;
+/** Every result's key starts with this. */
+const RESULT_PREFIX = "result/";
 
 /** Creates an empty cache. */
 export function createResultCache(deps: ResultCacheDeps): ResultCache {
@@ -116,6 +130,7 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
     lookInShared: boolean,
     usable: (entry: CacheEntry) => boolean,
   ): Promise<CacheHit | undefined> {
+    await sweep();
     const remembered = memory.get(key);
     if (remembered !== undefined && usable(remembered) && (await marks.allows(remembered))) {
       counts.memoryHits += 1;
@@ -131,6 +146,27 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
     return { tier: "kv", entry: stored };
   }
 
+  let sweptMs = clock.nowMs();
+
+  /** Drops what marks of other isolates concern, so that purged answers do not stay in memory. */
+  async function sweep(): Promise<void> {
+    if (clock.nowMs() - sweptMs < SWEEP_MS) return;
+    sweptMs = clock.nowMs();
+    const doomed = new Set<CacheEntry>();
+    for (const entry of memory.values()) if (!(await marks.allows(entry))) doomed.add(entry);
+    if (doomed.size === 0) return;
+    memory.deleteWhere((entry) => doomed.has(entry));
+    deps.onPurged?.();
+  }
+
+  async function purgeShared(target: InvalidationTarget): Promise<void> {
+    if (shared === undefined) return;
+    for await (const { key, labels } of shared.list(RESULT_PREFIX)) {
+      const concerns = "all" in target || labels === undefined || labels.includes(target.table);
+      if (concerns) await shared.delete(key);
+    }
+  }
+
   async function writeShared(key: string, entry: CacheEntry, ttlSeconds: number): Promise<void> {
     if (shared === undefined) return;
     try {
@@ -141,10 +177,20 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
       }
       counts.kvWrites += 1;
       counts.kvBytesWritten += bytes.length;
-      await shared.put(key, bytes, { ttlSeconds: Math.max(MIN_TTL_SECONDS, Math.ceil(ttlSeconds)) });
+      const labels = JSON.stringify({ labels: entry.tables }).length <= MAX_LABEL_BYTES ? entry.tables : undefined;
+      await shared.put(key, bytes, {
+        ttlSeconds: Math.max(MIN_TTL_SECONDS, Math.ceil(ttlSeconds)),
+        ...(labels === undefined ? {} : { labels }),
+      });
     } catch {
       counts.kvErrors += 1;
     }
+  }
+
+  async function invalidate(target: InvalidationTarget): Promise<void> {
+    counts.invalidations += 1;
+    memory.deleteWhere((entry) => "all" in target || entry.tables.includes(target.table));
+    await marks.set(target);
   }
 
   return {
@@ -155,10 +201,10 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
       keepInMemory(key, entry);
       if (options.shared) await writeShared(key, entry, options.ttlSeconds);
     },
-    async invalidate(target) {
-      counts.invalidations += 1;
-      memory.deleteWhere((entry) => "all" in target || entry.tables.includes(target.table));
-      await marks.set(target);
+    invalidate,
+    async purge(target) {
+      await invalidate(target);
+      await purgeShared(target);
     },
     statistics() {
       const { entries, bytes, maxBytes, evictions } = memory.statistics();

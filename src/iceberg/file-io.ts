@@ -36,6 +36,7 @@ export interface ByteCache {
   get(location: string): Uint8Array | undefined;
   put(location: string, bytes: Uint8Array): void;
   drop(location: string): void;
+  clear(): void;
 }
 
 /** A cache of at most `maxBytes`; a file larger than a quarter of it is not kept. */
@@ -48,6 +49,10 @@ export function createByteCache(maxBytes: number): ByteCache {
   };
   return {
     drop,
+    clear() {
+      entries.clear();
+      heldBytes = 0;
+    },
     get(location) {
       const bytes = entries.get(location);
       if (bytes !== undefined) {

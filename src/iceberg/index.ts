@@ -42,7 +42,8 @@ export {
 } from "./name-mapping.ts";
 export { newDataFileLocation, partitionPath, splitByPartition, type BatchPartition } from "./partition-batch.ts";
 export { partitionKey } from "./snapshot-summary.ts";
-export { specTuple } from "./spec-tuple.ts";
+export { allFieldsById, specTuple } from "./spec-tuple.ts";
+export { allRowsMatch } from "./strict-match.ts";
 export { scalarToSingleValue, singleValueToScalar } from "./single-value.ts";
 export { partitionFieldName } from "./table-changes.ts";
 export {

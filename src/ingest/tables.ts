@@ -84,6 +84,7 @@ const queryLogsSchema = tableSchema([
   ["query_pattern", "string"],
   ["fingerprint", "string"],
   ["tables", "string"],
+  ["operation", "string"],
   ["latency", "double"],
   ["queue_ms", "double"],
   ["plan_ms", "double"],
@@ -96,6 +97,12 @@ const queryLogsSchema = tableSchema([
   ["bytes_scanned", "long"],
   ["rows_scanned", "long"],
   ["rows_returned", "long"],
+  ["rows_inserted", "long"],
+  ["rows_updated", "long"],
+  ["rows_deleted", "long"],
+  ["files_added", "long"],
+  ["files_removed", "long"],
+  ["snapshot_id", "string"],
   ["storage_reads", "long"],
   ["cache", "string"],
   ["engine", "string"],
@@ -121,8 +128,46 @@ export const QUERY_LOGS_TABLE: TableDefinition = {
   },
 };
 
+const scanMetricsSchema = tableSchema([
+  ["report_id", "string", "required"],
+  ["timestamp", "timestamptz", "required"],
+  ["report_type", "string", "required"],
+  ["user_id", "string"],
+  ["table_name", "string", "required"],
+  ["engine", "string"],
+  ["snapshot_id", "string"],
+  ["operation", "string"],
+  ["filter", "string"],
+  ["columns", "string"],
+  ["planning_ms", "double"],
+  ["files_scanned", "long"],
+  ["files_skipped", "long"],
+  ["manifests_scanned", "long"],
+  ["manifests_skipped", "long"],
+  ["bytes_scanned", "long"],
+  ["metrics", "string"],
+]);
+
+/** `system.scan_metrics`: what other engines report of their scans of our tables and commits to them. */
+export const SCAN_METRICS_TABLE: TableDefinition = {
+  identifier: { namespace: ["system"], name: "scan_metrics" },
+  schema: scanMetricsSchema,
+  partitionSpec: partitionByDay(scanMetricsSchema, "timestamp"),
+  properties: {
+    "write.parquet.compression-codec": "zstd",
+    "history.expire.max-snapshot-age-ms": String(QUERY_LOGS_HISTORY_MS),
+    [ID_COLUMN_PROPERTY]: "report_id",
+    [JSON_COLUMNS_PROPERTY]: "filter,columns,metrics",
+  },
+};
+
+/** Low in volume: one shard holds each. */
+const SINGLE_SHARD_TABLES: ReadonlySet<string> = new Set(
+  [QUERY_LOGS_TABLE, SCAN_METRICS_TABLE].map(({ identifier }) => tableNameToString(identifier)),
+);
+
 const DEFINITIONS: ReadonlyMap<string, TableDefinition> = new Map(
-  [EVENTS_TABLE, QUERY_LOGS_TABLE].map((table) => [tableNameToString(table.identifier), table]),
+  [EVENTS_TABLE, QUERY_LOGS_TABLE, SCAN_METRICS_TABLE].map((table) => [tableNameToString(table.identifier), table]),
 );
 
 /** The definition of a table that Firn creates itself, or undefined for a table that only the catalog knows. */
@@ -132,21 +177,23 @@ export function tableDefinition(table: TableIdentifier): TableDefinition | undef
 
 /**
  * Shards a table's events are spread over. The query log is low in volume and read by every incident query, so
- * it has one.
+ * it has one; so have other engines' reports.
  */
 export function shardCountFor(table: TableIdentifier, configured: number): number {
-  return tableNameToString(table) === tableNameToString(QUERY_LOGS_TABLE.identifier) ? 1 : configured;
+  return SINGLE_SHARD_TABLES.has(tableNameToString(table)) ? 1 : configured;
 }
 
 /**
- * Loads a table, creating it first when it is one of ours and absent. Idempotent: of two creators one wins and
- * both get the same table. Errors: `table_not_found` for any other absent table.
+ * Loads a table, creating it first when it is one of ours and absent, and giving it the columns that its definition
+ * has gained since. Idempotent: of two creators one wins and both get the same table. Errors: `table_not_found` for any
+ * other absent table.
  */
 export async function ensureTable(catalog: CatalogClient, identifier: TableIdentifier): Promise<Table> {
+  const definition = tableDefinition(identifier);
   try {
-    return await catalog.loadTable(identifier);
+    const table = await catalog.loadTable(identifier);
+    return definition === undefined ? table : await addMissingColumns(table, definition);
   } catch (error) {
-    const definition = tableDefinition(identifier);
     if (definition === undefined || !isAbsent(error)) throw error;
     await catalog.createNamespace(definition.identifier.namespace, {}, { ifNotExists: true });
     return catalog.createTable(
@@ -159,6 +206,17 @@ export async function ensureTable(catalog: CatalogClient, identifier: TableIdent
       { ifNotExists: true },
     );
   }
+}
+
+/** Columns of later versions of a definition are optional. A lost race leaves the table as the winner made it. */
+async function addMissingColumns(table: Table, { schema }: TableDefinition): Promise<Table> {
+  const present = new Set(table.schema().fields.map(({ name }) => name));
+  const missing = schema.fields.filter(({ name, required }) => !present.has(name) && !required);
+  if (missing.length === 0) return table;
+  const update = table.updateSchema();
+  for (const { name, type } of missing) update.addColumn(name, type);
+  const outcome = await update.commit();
+  return outcome.outcome === "committed" ? outcome.table : table.refresh();
 }
 
 function isAbsent(error: unknown): boolean {

@@ -40,6 +40,8 @@ export interface FreshShard {
 export interface FreshSource {
   /** Every shard of the table with the metadata's watermark. Makes no call itself. */
   shards(table: TableIdentifier, metadata: TableMetadata): readonly FreshShard[];
+  /** Brings every row acknowledged before into the table. Errors: those of a flush; rows then stay where they are. */
+  flush(table: TableIdentifier): Promise<void>;
 }
 
 /** Decoded fresh rows a query may hold, bytes. Shards flush well below; more means that flushes fail. */

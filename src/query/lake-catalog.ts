@@ -3,7 +3,7 @@
 
 import { LakeError, parseTableName, tableNameToString, type RetryDeps, type TableIdentifier } from "#core";
 import { listAllTables, type CatalogClient, type FileIO, type Table } from "#iceberg";
-import type { TableCatalog, TableSource, TableVersion } from "#sql";
+import type { ChangeableTable, TableCatalog, TableSource, TableVersion } from "#sql";
 import type { DataReader } from "./data-reader.ts";
 import type { FreshSource } from "./fresh-rows.ts";
 import { currentTable, snapshotTable } from "./lake-table.ts";
@@ -27,6 +27,8 @@ export interface LakeCatalogDeps {
   readonly retry: RetryDeps;
   /** Makes the reader of lists, structs and maps ready; called before a scan that reads one. */
   readonly initNestedColumns: () => void;
+  /** Makes a table's rows changeable; absent: they are not. */
+  readonly changes?: (table: Table) => ChangeableTable;
   /** Namespaces that may be read, levels joined by dots, with all below them; undefined: all. */
   readonly namespaces?: readonly string[] | undefined;
 }
@@ -44,24 +46,8 @@ export function createLakeCatalog(deps: LakeCatalogDeps): TableCatalog {
   const loaded = new Map<string, Promise<Table | undefined>>();
   const histories = new Map<string, Promise<Table>>();
 
-  /** The table of the first name that has one. */
-  async function load(path: readonly string[]): Promise<Table | undefined> {
-    const candidates = candidateNames(path);
-    const allowed = candidates.filter(({ namespace }) => mayRead(namespace, deps.namespaces));
-    const [first] = candidates;
-    if (first !== undefined && allowed.length === 0) throw forbiddenNamespace(first.namespace);
-    for (const identifier of allowed) {
-      try {
-        return await deps.catalog.loadTable(identifier);
-      } catch (error) {
-        if (!isAbsent(error)) throw error;
-      }
-    }
-    return undefined;
-  }
-
   const tableAt = (path: readonly string[]): Promise<Table | undefined> =>
-    once(loaded, JSON.stringify(path), () => load(path));
+    once(loaded, JSON.stringify(path), () => loadFirst(deps.catalog, path, deps.namespaces));
   const historyOf = ({ identifier }: Table): Promise<Table> =>
     once(histories, JSON.stringify(identifier), () => deps.history().loadTable(identifier));
 
@@ -70,7 +56,10 @@ export function createLakeCatalog(deps: LakeCatalogDeps): TableCatalog {
     // Only `$` says which is meant; with a dot a table of that name comes first.
     const table = meta?.isExplicit === true ? undefined : await tableAt(path);
     if (table !== undefined) {
-      if (version === undefined) return currentTable(table, deps);
+      if (version === undefined) {
+        const current = currentTable(table, deps);
+        return deps.changes === undefined ? current : { ...current, changes: deps.changes(table) };
+      }
       const dated = isInRefs(table.metadata, version) ? table : await historyOf(table);
       return snapshotTable(dated, resolveVersion(dated, version), deps);
     }
@@ -88,6 +77,28 @@ export function createLakeCatalog(deps: LakeCatalogDeps): TableCatalog {
       return all.filter(({ namespace }) => mayRead(namespace, deps.namespaces)).map(tableNameToString);
     },
   };
+}
+
+/**
+ * The table of the first name that has one; undefined when none has. Errors: `forbidden` when no name may be used.
+ */
+export async function loadFirst(
+  catalog: CatalogClient,
+  path: readonly string[],
+  namespaces: readonly string[] | undefined,
+): Promise<Table | undefined> {
+  const candidates = candidateNames(path);
+  const allowed = candidates.filter(({ namespace }) => mayRead(namespace, namespaces));
+  const [first] = candidates;
+  if (first !== undefined && allowed.length === 0) throw forbiddenNamespace(first.namespace);
+  for (const identifier of allowed) {
+    try {
+      return await catalog.loadTable(identifier);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+    }
+  }
+  return undefined;
 }
 
 function once<T>(known: Map<string, Promise<T>>, key: string, load: () => Promise<T>): Promise<T> {

@@ -76,12 +76,19 @@ export function createIsolateState(
   shared: KeyValueStore | undefined,
   sharedMemoryBytes: number = SHARED_MEMORY_BYTES,
 ): IsolateState {
+  const footers: ByteLru<ParquetMetadata> = createByteLru(FOOTER_BYTES);
+  const manifests = createByteCache(MANIFEST_BYTES);
   return {
     cache: createResultCache({
       clock,
       shared,
       maxMemoryBytes: RESULT_BYTES,
       maxMemoryEntryBytes: RESULT_ENTRY_BYTES,
+      // Footers and manifests hold bounds, which are values of rows.
+      onPurged() {
+        footers.clear();
+        manifests.clear();
+      },
     }),
     flights: createSingleFlight(),
     admission: createAdmission({
@@ -91,8 +98,8 @@ export function createIsolateState(
       leaseMs: MAX_LIMITS.timeMs + LEASE_MARGIN_MS,
       clock,
     }),
-    footers: createByteLru(FOOTER_BYTES),
-    manifests: createByteCache(MANIFEST_BYTES),
+    footers,
+    manifests,
     sharedMemoryBytes,
     heavy: createByteLru(HEAVY_TEXT_BYTES),
   };

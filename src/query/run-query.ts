@@ -6,6 +6,7 @@ import { createFileIO } from "#iceberg";
 import { prepareQuery, type PreparedQuery, type ScanStatistics } from "#sql";
 import { createCountingStore } from "#storage";
 import { entryToAnswer, type Answer } from "./answer.ts";
+import { createChangeSession } from "./change/change-session.ts";
 import { createDataReader } from "./data-reader.ts";
 import { createResultEncoder } from "./encode-result.ts";
 import { MAX_BYTES_AHEAD } from "./file-scan.ts";
@@ -39,7 +40,12 @@ interface CachePolicy {
 }
 
 /** Runs an admitted query. `stats` holds what was done also when it fails. */
-export async function runQuery(deps: QueryDeps, query: ValidQuery, stats: MutableStats): Promise<RunOutcome> {
+export async function runQuery(
+  deps: QueryDeps,
+  query: ValidQuery,
+  namespaces: readonly string[] | undefined,
+  stats: MutableStats,
+): Promise<RunOutcome> {
   const { clock } = deps;
   const startMs = clock.nowMs();
   const store = createCountingStore(deps.store);
@@ -50,18 +56,23 @@ export async function runQuery(deps: QueryDeps, query: ValidQuery, stats: Mutabl
   try {
     await deps.initParser();
     const io = createFileIO(store, deps.bucket, deps.manifests);
+    const reader = createDataReader({
+      store,
+      bucket: deps.bucket,
+      footers: deps.footers,
+      maxScannedBytes: query.limits.maxScannedBytes,
+      signal: deadline.signal,
+    });
+    const catalog = deps.createCatalog(io, "refs");
     const prepared = await prepareQuery(query.sql, {
       catalog: createLakeCatalog({
-        catalog: deps.createCatalog(io, "refs"),
+        catalog,
         history: () => deps.createCatalog(io, "all"),
         io,
-        reader: createDataReader({
-          store,
-          bucket: deps.bucket,
-          footers: deps.footers,
-          maxScannedBytes: query.limits.maxScannedBytes,
-          signal: deadline.signal,
-        }),
+        reader,
+        namespaces,
+        // For EXPLAIN of a change, which plans it and goes no further.
+        changes: (table) => createChangeSession(table, { ...deps, store, reader }, undefined).changes,
         fresh: deps.fresh,
         retry: deps,
         initNestedColumns: deps.initNestedColumns,

@@ -1,11 +1,22 @@
 // Answers one query: validate, admit, plan, look in the cache, execute, encode, account.
 
-import { InvariantViolation, LakeError, errorToProblem, type ProblemDetails } from "#core";
+import {
+  InvariantViolation,
+  LakeError,
+  errorToProblem,
+  parseTableName,
+  stringToUtf8,
+  stringifyJson,
+  type ProblemDetails,
+} from "#core";
 import { looseCacheKey } from "#cache";
+import { changeTarget, type StatementTarget } from "#sql";
 import { errorToLogFields, logEvent } from "#telemetry";
 import { entryToAnswer, type Answer } from "./answer.ts";
+import { runChange, type ChangeReport } from "./change/run-change.ts";
 import { CONTENT_TYPES } from "./encode-result.ts";
 import { jsonBody, type QueryTimings } from "./json-body.ts";
+import { mayRead } from "./lake-catalog.ts";
 import type { QueryDeps } from "./query-deps.ts";
 import {
   MIN_SHARED_AGE_SECONDS,
@@ -17,10 +28,14 @@ import {
 import { runQuery, type RunProfile } from "./run-query.ts";
 import { finishStats, startStats, type MutableStats, type QueryStats } from "./stats.ts";
 
-/** Who asks. */
+/** Who asks, and what they may do. */
 export interface QueryContext {
   readonly queryId: string;
   readonly userId: string;
+  /** Whether the caller's token has the scope `write`; absent: no. */
+  readonly mayWrite?: boolean;
+  /** Namespaces the caller reaches, with all below them; absent: all. */
+  readonly namespaces?: readonly string[];
 }
 
 /** An answer or why there is none; either way with what the query did. */
@@ -44,7 +59,13 @@ export async function executeQuery(deps: QueryDeps, request: QueryRequest, conte
   const stats = startStats(sqlText(request));
   try {
     const query = validateQueryRequest(request);
-    const answered = (await answerWithinAge(deps, query, stats)) ?? (await answerAdmitted(deps, query, stats));
+    const within = await answerWithinAge(deps, query, context, stats);
+    if (within === undefined) {
+      await deps.initParser();
+      const target = changeTarget(query.sql);
+      if (target !== undefined) return await replyToChange(deps, query, target, context, stats);
+    }
+    const answered = within ?? (await answerAdmitted(deps, query, context, stats));
     const { answer } = answered;
     if (answer.meta.rowCount > query.limits.maxRows) throw tooManyRows(query.limits.maxRows);
     applyAnswer(stats, answer);
@@ -78,6 +99,48 @@ export async function executeQuery(deps: QueryDeps, request: QueryRequest, conte
   }
 }
 
+/** Runs a statement that changes rows. Errors: `forbidden` without the scope; those of runChange. */
+async function replyToChange(
+  deps: QueryDeps,
+  query: ValidQuery,
+  target: StatementTarget,
+  context: QueryContext,
+  stats: MutableStats,
+): Promise<QueryReply> {
+  stats.operation = target.operation;
+  if (context.mayWrite !== true) {
+    throw new LakeError("forbidden", "The token does not have the scope write; nothing was changed.", {
+      details: { required_scope: "write" },
+    });
+  }
+  const caller = { queryId: context.queryId, namespaces: context.namespaces };
+  const lease = await deps.admission.acquire("exclusive");
+  stats.queue_ms += lease.waitedMs;
+  let report: ChangeReport;
+  try {
+    report = await runChange(deps, query, target, caller, stats);
+  } finally {
+    lease.release();
+  }
+  if (report.snapshot_id !== null && target.operation !== "insert") forget(deps, report.table, context);
+  stats.success = true;
+  const body = new Uint8Array(stringToUtf8(stringifyJson({ query_id: context.queryId, ...report })));
+  return { ok: true, contentType: CONTENT_TYPES.json, body, stats: finishStats(stats) };
+}
+
+/**
+ * Deletes the answers that hold rows of a table that lost some. No current answer could show them, since its key
+ * names the files it was computed from; this removes the bytes, and the older answers that `maxAge` accepts.
+ */
+function forget(deps: QueryDeps, table: string, { queryId }: QueryContext): void {
+  const forgetting = deps.cache.purge({ table }).catch((error: unknown) => {
+    logEvent(deps.log, { event: "internal_error", level: "error", query_id: queryId, ...errorToLogFields(error) });
+  });
+  deps.footers.clear();
+  deps.manifests.clear();
+  deps.defer(forgetting.then(() => {}));
+}
+
 /** An answer with what the request that got it may show. */
 interface Answered {
   readonly answer: Answer;
@@ -86,7 +149,12 @@ interface Answered {
 }
 
 /** The client accepts an older answer: neither parser nor catalog is needed when one is at hand. */
-async function answerWithinAge(deps: QueryDeps, query: ValidQuery, stats: MutableStats): Promise<Answered | undefined> {
+async function answerWithinAge(
+  deps: QueryDeps,
+  query: ValidQuery,
+  { namespaces }: QueryContext,
+  stats: MutableStats,
+): Promise<Answered | undefined> {
   if (query.maxAgeSeconds === 0 || query.cache === "bypass" || query.explainAnalyze || query.profile) return undefined;
   const startMs = deps.clock.nowMs();
   const key = await looseCacheKey(query.sql, query.params, query.format);
@@ -97,6 +165,8 @@ async function answerWithinAge(deps: QueryDeps, query: ValidQuery, stats: Mutabl
   );
   const answer = hit === undefined ? undefined : entryToAnswer(hit.entry);
   if (hit === undefined || answer === undefined) return undefined;
+  // Whoever asked first may have reached more namespaces.
+  if (!answer.tables.every((table) => mayRead(parseTableName(table).namespace, namespaces))) return undefined;
   stats.cache = `stale-${hit.tier}`;
   stats.exec_ms = deps.clock.nowMs() - startMs;
   return {
@@ -110,32 +180,38 @@ async function answerWithinAge(deps: QueryDeps, query: ValidQuery, stats: Mutabl
  * Runs the query beside others with a share of the isolate's memory, and alone with all it may use when that was too
  * little: what a query answers must not depend on who else is asking.
  */
-async function answerAdmitted(deps: QueryDeps, query: ValidQuery, stats: MutableStats): Promise<Answered> {
+async function answerAdmitted(
+  deps: QueryDeps,
+  query: ValidQuery,
+  context: QueryContext,
+  stats: MutableStats,
+): Promise<Answered> {
   const { memoryBytes } = query.limits;
   const mayNeedAll = memoryBytes > deps.sharedMemoryBytes;
-  if (!mayNeedAll) return runAdmitted(deps, query, stats, "shared");
+  if (!mayNeedAll) return runAdmitted(deps, query, context, stats, "shared");
   if (deps.heavy.get(query.sql) === undefined) {
     const share = { ...query, limits: { ...query.limits, memoryBytes: deps.sharedMemoryBytes } };
     try {
-      return await runAdmitted(deps, share, stats, "shared");
+      return await runAdmitted(deps, share, context, stats, "shared");
     } catch (error) {
       if (!(error instanceof LakeError) || error.code !== "memory_limit_exceeded") throw error;
       deps.heavy.set(query.sql, true, query.sql.length * 2);
     }
   }
-  return runAdmitted(deps, query, stats, "exclusive");
+  return runAdmitted(deps, query, context, stats, "exclusive");
 }
 
 async function runAdmitted(
   deps: QueryDeps,
   query: ValidQuery,
+  { namespaces }: QueryContext,
   stats: MutableStats,
   kind: "shared" | "exclusive",
 ): Promise<Answered> {
   const lease = await deps.admission.acquire(kind);
   stats.queue_ms += lease.waitedMs;
   try {
-    return await runQuery(deps, query, stats);
+    return await runQuery(deps, query, namespaces, stats);
   } finally {
     lease.release();
   }

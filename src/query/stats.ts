@@ -2,7 +2,7 @@
 
 import type { CacheStatistics } from "#cache";
 import type { ErrorCode } from "#core";
-import type { ScanStatistics } from "#sql";
+import type { ChangeOperation, ScanStatistics } from "#sql";
 
 /** Where an answer came from. `stale` tiers answered within the client's `maxAge` without looking at the tables. */
 export type CacheOutcome = "memory" | "kv" | "stale-memory" | "stale-kv" | "miss" | "bypass";
@@ -15,6 +15,9 @@ export interface QueryPredicate {
   readonly operator: string;
 }
 
+/** What a statement does, for the log. */
+export type StatementKind = "query" | ChangeOperation;
+
 /** Every column of system.query_logs that the query Worker knows; times in milliseconds. */
 export interface QueryStats {
   readonly query_text: string;
@@ -22,6 +25,7 @@ export interface QueryStats {
   readonly query_pattern: string;
   readonly fingerprint: string;
   readonly tables: readonly string[];
+  readonly operation: StatementKind;
   readonly queue_ms: number;
   /** Parsing, binding, loading tables, choosing files. */
   readonly plan_ms: number;
@@ -36,6 +40,14 @@ export interface QueryStats {
   readonly bytes_scanned: number;
   readonly rows_scanned: number;
   readonly rows_returned: number;
+  /** What a change did to rows and data files; 0 for queries and for changes that failed. */
+  readonly rows_inserted: number;
+  readonly rows_updated: number;
+  readonly rows_deleted: number;
+  readonly files_added: number;
+  readonly files_removed: number;
+  /** The snapshot a change made, in decimal; null when it made none. */
+  readonly snapshot_id: string | null;
   /** Requests to object storage, manifests and footers included. */
   readonly storage_reads: number;
   readonly cache: CacheOutcome;
@@ -63,6 +75,7 @@ export function startStats(queryText: string): MutableStats {
     query_pattern: "",
     fingerprint: "",
     tables: [],
+    operation: "query",
     queue_ms: 0,
     plan_ms: 0,
     exec_ms: 0,
@@ -74,6 +87,12 @@ export function startStats(queryText: string): MutableStats {
     bytes_scanned: 0,
     rows_scanned: 0,
     rows_returned: 0,
+    rows_inserted: 0,
+    rows_updated: 0,
+    rows_deleted: 0,
+    files_added: 0,
+    files_removed: 0,
+    snapshot_id: null,
     storage_reads: 0,
     cache: "bypass",
     engine: "firn",

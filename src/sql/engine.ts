@@ -9,7 +9,8 @@ import type { PreparedSubquery } from "./bind/context.ts";
 import { executePlan } from "./execute/index.ts";
 import type { ScanNode } from "./execute/context.ts";
 import { planToCacheText } from "./explain/cache-text.ts";
-import { changeNodeOf } from "./change/bind-change.ts";
+import { changeNodeOf, targetOf, type ChangeNode } from "./change/bind-change.ts";
+import type { ChangeOperation } from "./change/bound-change.ts";
 import { explainableChange } from "./change/explain-change.ts";
 import { prepareChange, type PreparedChange } from "./change/prepare-change.ts";
 import type { PlanDescription } from "./explain/describe.ts";
@@ -108,6 +109,27 @@ export async function prepareStatement(sql: string, options: PrepareOptions): Pr
     if (node !== undefined) return { kind: "change", change: await prepareChange(statement, node, options) };
     return { kind: "query", query: await prepareNode(statement, statement.statement, options) };
   });
+}
+
+/** What a statement changes. */
+export interface StatementTarget {
+  readonly operation: ChangeOperation;
+  /** The table's name as written, one to three parts. */
+  readonly path: readonly string[];
+}
+
+/**
+ * What a statement changes; undefined for queries, EXPLAIN, and texts that do not parse, whose error preparing them
+ * tells.
+ */
+export function changeTarget(sql: string): StatementTarget | undefined {
+  let node: ChangeNode | undefined;
+  try {
+    node = changeNodeOf(parseStatement(sql).statement);
+  } catch {
+    return undefined;
+  }
+  return node === undefined ? undefined : targetOf(node);
 }
 
 /** As {@link prepareStatement}, for queries only: what changes rows is `sql_unsupported`. */

@@ -2,12 +2,14 @@
 
 export { initSqlParser } from "./parser/parse.ts";
 export {
+  changeTarget,
   prepareQuery,
   prepareStatement,
   type ExecuteOptions,
   type OperatorTiming,
   type PreparedQuery,
   type PreparedStatement,
+  type StatementTarget,
   type PrepareOptions,
 } from "./engine.ts";
 export type { OperatorDescription, PlanDescription } from "./explain/describe.ts";

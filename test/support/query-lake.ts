@@ -29,6 +29,7 @@ import {
   executeQuery,
   type FreshSource,
   type IsolateState,
+  type QueryContext,
   type QueryDeps,
   type QueryRequest,
   type QueryStats,
@@ -66,7 +67,7 @@ export interface QueryLake {
   readonly catalog: CatalogClient;
   readonly kv: KeyValueStore;
   /** Calls of the ingest log, catalog requests, and reads of data files since the last reset. */
-  readonly calls: { fresh: number; catalog: number };
+  readonly calls: { fresh: number; catalog: number; flushes: number };
   /** Keys of data files read, in order; cleared by the test. */
   readonly dataReads: string[];
   createTable(name: string, columns: readonly ColumnDefinition[], spec?: PartitionSpecRequest): Promise<Table>;
@@ -87,7 +88,14 @@ export interface QueryLake {
   /** Called before the ingest log is read; lets a test interleave a flush. */
   beforeFreshRead: () => Promise<void>;
   newIsolate(sharedMemoryBytes?: number): IsolateState;
-  query(sql: string, request?: Partial<QueryRequest>, isolate?: IsolateState): Promise<Answered>;
+  query(
+    sql: string,
+    request?: Partial<QueryRequest>,
+    isolate?: IsolateState,
+    caller?: Partial<QueryContext>,
+  ): Promise<Answered>;
+  /** Runs a statement as a caller who may write. */
+  change(sql: string, params?: readonly unknown[]): Promise<Answered>;
   /** Dependencies of one query. */
   deps(isolate?: IsolateState): QueryDeps;
   /** Waits for deferred cache writes. */
@@ -117,7 +125,7 @@ export async function createQueryLake(): Promise<QueryLake> {
   const random = createTestRandom(5);
   const inner = createMemoryStore(clock);
   const dataReads: string[] = [];
-  const calls = { fresh: 0, catalog: 0 };
+  const calls = { fresh: 0, catalog: 0, flushes: 0 };
   const store: ObjectStore = {
     ...inner,
     get(key) {
@@ -197,6 +205,10 @@ export async function createQueryLake(): Promise<QueryLake> {
   }
 
   const fresh: FreshSource = {
+    async flush(identifier) {
+      calls.flushes += 1;
+      for (const shard of logsOf(identifier.name).keys()) await lake.flush(identifier.name, shard);
+    },
     shards: (identifier, metadata) =>
       logsOf(identifier.name).map((log, shardIndex) => ({
         shardIndex,
@@ -311,8 +323,10 @@ export async function createQueryLake(): Promise<QueryLake> {
       log: createMemorySink(),
       defer: (work) => void deferred.push(work),
     }),
-    async query(sql, request = {}, state = isolate) {
-      const reply = await executeQuery(lake.deps(state), { sql, ...request }, { queryId: "q", userId: "u" });
+    change: (sql, params = []) => lake.query(sql, { params }, undefined, { mayWrite: true }),
+    async query(sql, request = {}, state = isolate, caller = {}) {
+      const context = { queryId: "q", userId: "u", ...caller };
+      const reply = await executeQuery(lake.deps(state), { sql, ...request }, context);
       const bytes = reply.ok ? reply.body : new Uint8Array(0);
       const isJson = reply.ok && reply.contentType === "application/json";
       return {

@@ -38,6 +38,12 @@ function isolateState(env: QueryEnv): IsolateState {
 function createFreshSource(env: QueryEnv): FreshSource {
   const configuredShards = Number(env.INGEST_SHARDS);
   return {
+    async flush(table) {
+      const shards = Array.from({ length: shardCountFor(table, configuredShards) }, (_, index) =>
+        createShardClient(env.INGEST_SHARD.getByName(shardName(table, index))),
+      );
+      await Promise.all(shards.map((shard) => shard.flush()));
+    },
     shards: (table, metadata) =>
       freshWatermarks(metadata, shardCountFor(table, configuredShards)).map((watermark, shardIndex) => {
         const shard = createShardClient(env.INGEST_SHARD.getByName(shardName(table, shardIndex)));
@@ -65,7 +71,8 @@ export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
         sleep,
         store: createR2Store(env.LAKE),
         bucket: env.LAKE_BUCKET,
-        createCatalog: (io, snapshots) => openCatalog(env, io, snapshots === "refs" ? { tables, snapshots } : { snapshots }),
+        createCatalog: (io, snapshots) =>
+          openCatalog(env, io, snapshots === "refs" ? { tables, snapshots } : { snapshots }),
         fresh: createFreshSource(env),
         initParser: () => initSqlParser(pgQueryWasm),
         initNestedColumns: () => initParquetWasm(parquetWasm),

@@ -15,7 +15,7 @@ import { bindWith } from "../bind/query.ts";
 import { bindWhere } from "../bind/where.ts";
 import { bindAssignments, bindInsertedRow, checkWidth, defaultOf, insertColumns, insertedRows } from "./assignments.ts";
 import { bindMerge } from "./bind-merge.ts";
-import type { BoundChange, ChangeTarget, RowAction, RowSearch } from "./bound-change.ts";
+import type { BoundChange, ChangeOperation, ChangeTarget, RowAction, RowSearch } from "./bound-change.ts";
 import { joinSource, searchPlan, type JoinedTarget } from "./joined-target.ts";
 
 type BoundParts = Pick<BoundChange, "operation" | "rows" | "search">;
@@ -37,6 +37,15 @@ export function changeNodeOf(node: Node): ChangeNode | undefined {
     }
   }
   return undefined;
+}
+
+/** The operation of a change and the name of its table as written. */
+export function targetOf(node: ChangeNode): { readonly operation: ChangeOperation; readonly path: readonly string[] } {
+  const { relation } = innerOf(node);
+  const path = relation === undefined ? [] : tablePath(relation);
+  if ("InsertStmt" in node) return { operation: "insert", path };
+  if ("UpdateStmt" in node) return { operation: "update", path };
+  return { operation: "DeleteStmt" in node ? "delete" : "merge", path };
 }
 
 /** Binds a change. Errors: every SQL code that concerns names, types and features. */

@@ -87,6 +87,10 @@ test("C61 a shared tier that fails or holds foreign bytes is a miss, never an er
   const broken: KeyValueStore = {
     get: () => Promise.reject(new LakeError("storage_unavailable", "down")),
     put: () => Promise.reject(new LakeError("storage_unavailable", "down")),
+    delete: () => Promise.reject(new LakeError("storage_unavailable", "down")),
+    async *list() {
+      yield await Promise.reject(new LakeError("storage_unavailable", "down"));
+    },
   };
   const cache = create(broken);
   expect(await cache.lookup("k", true)).toBeUndefined();

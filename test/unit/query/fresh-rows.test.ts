@@ -189,6 +189,7 @@ const retryDeps = {
 test("I59 L55 rows that moved into the table make it reload until both views meet", async () => {
   const asked: number[] = [];
   const source: FreshSource = {
+    flush: () => Promise.resolve(),
     shards: () => {
       asked.push(1);
       return asked.length < 3 ? [moved] : shards;
@@ -203,6 +204,7 @@ test("I59 L55 rows that moved into the table make it reload until both views mee
 test("L55 a table that never holds still ends with a retryable error after five reads", async () => {
   let asked = 0;
   const source: FreshSource = {
+    flush: () => Promise.resolve(),
     shards: () => {
       asked += 1;
       return [...shards, moved];
@@ -217,6 +219,7 @@ test("L55 a table that never holds still ends with a retryable error after five 
 test("a page of a schema the metadata does not have yet reloads the table too", async () => {
   let asked = 0;
   const source: FreshSource = {
+    flush: () => Promise.resolve(),
     shards: () => {
       asked += 1;
       return [shard(0, 0, asked === 1 ? 5 : 0, [[INT, [1]]])];
@@ -231,6 +234,7 @@ const failingRead = (): Promise<never> => Promise.reject(new LakeError("storage_
 test("tables that opt out of ingest cost no call; other failures are not retried", async () => {
   let asked = 0;
   const failing: FreshSource = {
+    flush: () => Promise.resolve(),
     shards: () => {
       asked += 1;
       return [{ shardIndex: 0, watermark: 0, readFresh: failingRead }];

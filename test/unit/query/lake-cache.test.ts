@@ -93,7 +93,7 @@ test("maxAge gives an older answer without touching catalog, log or data, and on
   });
   expect(older.body).toMatchObject({ age_seconds: 200, rows: [{ n: 10 }] });
   expect((await lake.query(DAY_ZERO, { maxAge: 300 }, lake.newIsolate())).stats.cache).toBe("stale-kv");
-  expect(lake.calls).toEqual({ catalog: 0, fresh: 0 });
+  expect(lake.calls).toMatchObject({ catalog: 0, fresh: 0 });
   expect((await lake.query(DAY_ZERO, { maxAge: 199 })).body?.rows).toMatchObject([{ n: 11 }]);
   expect((await lake.query(DAY_ZERO)).body?.rows).toMatchObject([{ n: 11 }]);
 });

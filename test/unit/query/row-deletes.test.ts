@@ -65,6 +65,10 @@ async function read(world: DeleteWorld, files: readonly ScanFile[], scan: Partia
   return { count, values, places, reads: statistics.storageReads };
 }
 
+function deletesOf(deleteFile: DeleteFile): ScanFile["deletes"] {
+  return [{ deleteFile, sequenceNumber: 2n }];
+}
+
 async function filesWithDeletes(world: DeleteWorld): Promise<readonly ScanFile[]> {
   const plain = async (): Promise<ScanFile> => ({
     dataFile: await world.writeData(ROWS, 32),
@@ -89,7 +93,6 @@ async function filesWithDeletes(world: DeleteWorld): Promise<readonly ScanFile[]
     [path, 500],
   ]);
   const equality = await world.writeEquality([2], [["kind-3"]]);
-  const deletesOf = (deleteFile: DeleteFile) => [{ deleteFile, sequenceNumber: 2n }];
   return [
     required(files[0], "file"),
     { ...required(vectored, "file"), deletes: deletesOf(required(added[0], "vector")) },

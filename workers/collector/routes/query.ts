@@ -1,7 +1,7 @@
 // POST /v1/query: SQL in, rows out, and a record of it in system.query_logs.
 
 import { problemToError, uuidv7 } from "#core";
-import { type HttpContext } from "#http";
+import { hasScope, type HttpContext } from "#http";
 import type { QueryRequest } from "#query";
 import { LATENCY_BOUNDS_SECONDS } from "#telemetry";
 import { z } from "@hono/zod-openapi";
@@ -29,7 +29,8 @@ const QuerySchema = z
       .min(1)
       .max(256 * 1024)
       .openapi({
-        description: "One PostgreSQL SELECT.",
+        description:
+          "One PostgreSQL SELECT; with a token of the scope write also INSERT, UPDATE, DELETE, MERGE, TRUNCATE.",
         example: "SELECT event_type, count(*) FROM events GROUP BY 1",
       }),
     params: z
@@ -58,7 +59,23 @@ const QuerySchema = z
   })
   .openapi("QueryRequest");
 
-const ReplySchema = z
+const ChangeReplySchema = z
+  .looseObject({
+    query_id: z.string(),
+    operation: z.enum(["insert", "update", "delete", "merge"]),
+    table: z.string(),
+    rows_inserted: z.int(),
+    rows_updated: z.int(),
+    rows_deleted: z.int(),
+    files_added: z.int(),
+    files_removed: z.int(),
+    delete_files_added: z.int(),
+    snapshot_id: z.string().nullable().openapi({ description: "Decimal; null when nothing was committed." }),
+    attempts: z.int(),
+  })
+  .openapi("ChangeReply");
+
+const RowsReplySchema = z
   .looseObject({
     query_id: z.string(),
     columns: z.array(z.looseObject({ name: z.string(), type: z.string() })),
@@ -72,6 +89,8 @@ const ReplySchema = z
     plan: z.unknown().optional(),
   })
   .openapi("QueryReply");
+
+const ReplySchema = z.union([RowsReplySchema, ChangeReplySchema]);
 
 function chooseFormat(asked: Format | undefined, accept: string | undefined): Format {
   if (asked !== undefined) return asked;
@@ -99,7 +118,14 @@ export const queryRoutes: RouteModule = (app, services) => {
   );
 
   const execute = async (body: z.output<typeof QuerySchema>, c: HttpContext): Promise<Response> => {
-    const context = { queryId: uuidv7(clock, random), userId: c.get("principal").name };
+    const principal = c.get("principal");
+    const { namespaces } = principal;
+    const context = {
+      queryId: uuidv7(clock, random),
+      userId: principal.name,
+      mayWrite: hasScope(principal, "write"),
+      ...(namespaces === undefined ? {} : { namespaces }),
+    };
     const request = toRequest(body, chooseFormat(body.format, c.req.header("accept")));
     const startedMs = clock.nowMs();
     // The clock of a Worker moves only across I/O: the call to the query Worker is that border.
@@ -145,7 +171,8 @@ export const queryRoutes: RouteModule = (app, services) => {
       summary: "Run SQL",
       description:
         "Acknowledged events are seen by the next query. Every query is one row of system.query_logs and one " +
-        "`query_latency` log line under the reply's x-query-id.",
+        "`query_latency` log line under the reply's x-query-id. A statement that changes rows needs the scope write, " +
+        "covers every event acknowledged before it, is one atomic commit, and is answered in JSON with what it did.",
       scope: "query",
       body: { schema: QuerySchema, maxBytes: MAX_BODY_BYTES },
       replies: {
@@ -159,6 +186,7 @@ export const queryRoutes: RouteModule = (app, services) => {
         "sql_syntax_error",
         "sql_unsupported",
         "undefined_table",
+        "undefined_snapshot",
         "undefined_column",
         "undefined_function",
         "ambiguous_column",
@@ -169,6 +197,12 @@ export const queryRoutes: RouteModule = (app, services) => {
         "division_by_zero",
         "numeric_out_of_range",
         "sql_runtime_error",
+        "not_null_violation",
+        "cardinality_violation",
+        "forbidden",
+        "commit_conflict",
+        "commit_state_unknown",
+        "unsupported_operation",
         "memory_limit_exceeded",
         "bytes_limit_exceeded",
         "rows_limit_exceeded",
