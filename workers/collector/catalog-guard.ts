@@ -5,7 +5,8 @@ import { LakeError, parseJson, tableNameToString, utf8ToStringStrict, type Table
 import { isWatermarkProperty } from "#ingest";
 import type { CollectorServices } from "./services.ts";
 
-const TABLE_PATH = /^\/v1\/namespaces\/([^/]+)\/tables\/([^/]+)\/?$/;
+const TABLE_PATH = /^\/v1\/namespaces\/([^/]+)\/tables\/([^/]+)(?:\/unregister)?\/?$/;
+const REGISTER_PATH = /^\/v1\/namespaces\/([^/]+)\/register\/?$/;
 const RENAME_PATH = /^\/v1\/tables\/rename\/?$/;
 const LEVEL_SEPARATOR = "\u001F";
 
@@ -34,9 +35,10 @@ function named(value: unknown): readonly string[] {
   return typeof value === "object" && value !== null ? Object.keys(value) : [];
 }
 
-/** Names of the table properties that a create or commit request sets or removes. */
+/** Names of the table properties that a create, a commit or a commit to several tables sets or removes. */
 function changedProperties(body: unknown): readonly string[] {
   return [
+    ...items(member(body, "table-changes")).flatMap(changedProperties),
     ...named(member(body, "properties")),
     ...items(member(body, "updates")).flatMap((update) => [
       ...named(member(update, "updates")),
@@ -72,17 +74,42 @@ export async function guardCatalogRequest(
       details: { option: watermark },
     });
   }
-  if (RENAME_PATH.test(path)) await guardRename(services, member(body, "source"));
+  if (RENAME_PATH.test(path)) await guardRename(services, identifierOf(member(body, "source")));
+  const namespace = REGISTER_PATH.exec(path)?.[1];
+  if (namespace !== undefined && member(body, "overwrite") === true) {
+    await guardRename(services, registeredTable(namespace, member(body, "name")));
+  }
+}
+
+function registeredTable(namespace: string, name: unknown): TableIdentifier | undefined {
+  return typeof name === "string"
+    ? tableOfPath(`/v1/namespaces/${namespace}/tables/${encodeURIComponent(name)}`)
+    : undefined;
+}
+
+function identifierOf(value: unknown): TableIdentifier | undefined {
+  const namespace = items(member(value, "namespace")).filter((level) => typeof level === "string");
+  const name = member(value, "name");
+  return typeof name === "string" && namespace.length > 0 ? { namespace, name } : undefined;
+}
+
+async function pendingRows({ ingest }: Pick<CollectorServices, "ingest">, table: TableIdentifier): Promise<number> {
+  const waiting = await Promise.all(ingest.shards(table).map(async (shard) => (await shard.status()).pendingRows));
+  return waiting.reduce((sum, rows) => sum + rows, 0);
+}
+
+function receivesEvents(table: TableIdentifier): LakeError {
+  return new LakeError(
+    "unsupported_operation",
+    `${tableNameToString(table)} receives events, and ingest knows it by its name: it was not renamed or replaced.`,
+  );
 }
 
 async function guardRename(
   { catalog, ingest }: Pick<CollectorServices, "catalog" | "ingest">,
-  source: unknown,
+  table: TableIdentifier | undefined,
 ): Promise<void> {
-  const namespace = items(member(source, "namespace")).filter((level) => typeof level === "string");
-  const name = member(source, "name");
-  if (typeof name !== "string" || namespace.length === 0) return;
-  const table: TableIdentifier = { namespace, name };
+  if (table === undefined) return;
   let properties: Readonly<Record<string, string>>;
   try {
     ({ properties } = (await catalog.client.loadTable(table)).metadata);
@@ -91,13 +118,49 @@ async function guardRename(
     if (error instanceof LakeError && error.status < 500) return;
     throw error;
   }
-  const waiting = await Promise.all(ingest.shards(table).map(async (shard) => (await shard.status()).pendingRows));
-  if (Object.keys(properties).some(isWatermarkProperty) || waiting.some((rows) => rows > 0)) {
-    throw new LakeError(
-      "unsupported_operation",
-      `${tableNameToString(table)} receives events, and ingest knows it by its name: it was not renamed.`,
-    );
+  if (Object.keys(properties).some(isWatermarkProperty) || (await pendingRows({ ingest }, table)) > 0) {
+    throw receivesEvents(table);
   }
+}
+
+/**
+ * Renames a table through `rename` and looks at its shards once more: an event accepted while the table was being
+ * renamed waits there under the old name, so the table gets that name back.
+ *
+ * Errors: `unsupported_operation` when it did.
+ */
+export async function renameThroughCatalog(
+  services: Pick<CollectorServices, "catalog" | "ingest">,
+  bytes: Uint8Array,
+  rename: () => Promise<Response>,
+): Promise<Response> {
+  const response = await rename();
+  if (!response.ok) return response;
+  const body: unknown = parseJson(utf8ToStringStrict(bytes) ?? "");
+  const [source, destination] = [identifierOf(member(body, "source")), identifierOf(member(body, "destination"))];
+  if (source === undefined || destination === undefined || (await pendingRows(services, source)) === 0) return response;
+  const back = await services.catalog.fetch(
+    new Request("https://catalog/v1/tables/rename", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ source: destination, destination: source }),
+    }),
+  );
+  if (back.ok) throw receivesEvents(source);
+  throw new LakeError(
+    "upstream_unavailable",
+    `${tableNameToString(source)} was renamed while events came in; rename it back.`,
+  );
+}
+
+/** Whether a request renames a table. */
+export function isRename(method: string, path: string): boolean {
+  return method === "POST" && RENAME_PATH.test(path);
+}
+
+/** Whether a request takes a table out of the catalog. */
+export function isDrop(method: string, path: string): boolean {
+  return (method === "DELETE" && TABLE_PATH.test(path)) || (method === "POST" && /\/unregister\/?$/.test(path));
 }
 
 /**

@@ -3,7 +3,8 @@
 import { callUpstream, readBody } from "#http";
 import { CALLER_HEADER, encodeCaller } from "#iceberg";
 import { z } from "@hono/zod-openapi";
-import { dropThroughCatalog, guardCatalogRequest } from "../catalog-guard.ts";
+import { dropThroughCatalog, guardCatalogRequest, isDrop, isRename, renameThroughCatalog } from "../catalog-guard.ts";
+import { isMetricsReport, keepScanReport } from "../scan-reports.ts";
 import type { RouteModule } from "../services.ts";
 
 /** Commits carry metadata, never data. */
@@ -59,7 +60,13 @@ export const catalogRoutes: RouteModule = (app, services) => {
           ...(body === undefined ? {} : { body }),
         });
         const send = (): Promise<Response> => callUpstream("The catalog", () => services.catalog.fetch(request));
-        return verb === "DELETE" ? dropThroughCatalog(services, path, send) : send();
+        if (isDrop(verb, path)) return dropThroughCatalog(services, path, send);
+        if (isRename(verb, path) && body !== undefined) return renameThroughCatalog(services, body, send);
+        const response = await send();
+        if (isMetricsReport(verb, path) && response.ok && body !== undefined) {
+          keepScanReport(services, c, path, body);
+        }
+        return response;
       },
     );
   }

@@ -1,0 +1,173 @@
+// Whatever JSON a client sends, the catalog answers in the protocol's error model and never with a 5xx.
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { callCatalog } from "../support/catalog-calls.ts";
+import { createIcebergLake } from "../support/iceberg-lake.ts";
+
+const SCHEMA = { type: "struct", "schema-id": 0, fields: [{ id: 1, name: "id", required: true, type: "long" }] };
+const NAME = { namespace: ["default"], name: "t" };
+const SNAPSHOT = {
+  "snapshot-id": 5,
+  "sequence-number": 1,
+  "timestamp-ms": 1,
+  "manifest-list": "s3://lake/default/t/metadata/l.avro",
+  summary: { operation: "append" },
+};
+const VERSION = {
+  "version-id": 1,
+  "timestamp-ms": 5,
+  "schema-id": 0,
+  summary: {},
+  representations: [{ type: "sql", sql: "select 1", dialect: "spark" }],
+  "default-namespace": ["default"],
+};
+const UPDATES = [
+  { action: "assign-uuid", uuid: "00000000-0000-4000-8000-000000000000" },
+  { action: "upgrade-format-version", "format-version": 3 },
+  { action: "add-schema", schema: SCHEMA },
+  { action: "set-current-schema", "schema-id": -1 },
+  { action: "add-spec", spec: { fields: [{ "source-id": 1, transform: "bucket[4]", name: "b" }] } },
+  { action: "set-default-spec", "spec-id": -1 },
+  { action: "add-sort-order", "sort-order": { "order-id": 1, fields: [] } },
+  { action: "set-default-sort-order", "sort-order-id": -1 },
+  { action: "add-snapshot", snapshot: SNAPSHOT },
+  { action: "set-snapshot-ref", "ref-name": "main", type: "branch", "snapshot-id": 5 },
+  { action: "remove-snapshots", "snapshot-ids": [5] },
+  { action: "remove-snapshot-ref", "ref-name": "main" },
+  { action: "set-location", location: "s3://lake/default/t" },
+  { action: "set-properties", updates: { "write.metadata.previous-versions-max": "-1" } },
+  { action: "remove-properties", removals: ["a"] },
+  { action: "set-statistics", statistics: { "snapshot-id": 5, "statistics-path": "s3://lake/x" } },
+  { action: "remove-statistics", "snapshot-id": 5 },
+  {
+    action: "set-partition-statistics",
+    "partition-statistics": { "snapshot-id": 5, "statistics-path": "s3://lake/x" },
+  },
+  { action: "remove-partition-specs", "spec-ids": [0] },
+  { action: "remove-schemas", "schema-ids": [0] },
+  { action: "add-encryption-key", "encryption-key": { "key-id": "k" } },
+  { action: "remove-encryption-key", "key-id": "k" },
+  { action: "add-view-version", "view-version": VERSION },
+  { action: "set-current-view-version", "view-version-id": -1 },
+];
+const REQUIREMENTS = [
+  { type: "assert-create" },
+  { type: "assert-table-uuid", uuid: "x" },
+  { type: "assert-view-uuid", uuid: "x" },
+  { type: "assert-ref-snapshot-id", ref: "main", "snapshot-id": null },
+  { type: "assert-current-schema-id", "current-schema-id": 0 },
+];
+const COMMIT = { requirements: REQUIREMENTS, updates: UPDATES };
+
+/** Paths with a body each that is nearly right. */
+const TARGETS: readonly (readonly [string, unknown])[] = [
+  ["/namespaces", { namespace: ["n"], properties: { location: "s3://lake/n" } }],
+  ["/namespaces/default/properties", { updates: { a: "1" }, removals: ["b"] }],
+  [
+    "/namespaces/default/tables",
+    { name: "x", schema: SCHEMA, properties: { "format-version": "3" }, "stage-create": true },
+  ],
+  ["/namespaces/default/tables/t", COMMIT],
+  ["/namespaces/default/tables/t/metrics", { "report-type": "scan-report" }],
+  ["/namespaces/default/tables/t/sign", { region: "r", uri: "https://s3.test/lake/x", method: "GET", headers: {} }],
+  ["/namespaces/default/register", { name: "r", "metadata-location": "s3://lake/x.metadata.json", overwrite: true }],
+  ["/namespaces/default/views", { name: "w", schema: SCHEMA, "view-version": VERSION, properties: {} }],
+  ["/namespaces/default/views/v", COMMIT],
+  ["/namespaces/default/register-view", { name: "r", "metadata-location": "s3://lake/x.metadata.json" }],
+  ["/tables/rename", { source: NAME, destination: NAME }],
+  ["/views/rename", { source: NAME, destination: NAME }],
+  ["/transactions/commit", { "table-changes": [{ identifier: NAME, ...COMMIT }] }],
+];
+
+const odd = fc.oneof(
+  fc.constantFrom<unknown>(
+    null,
+    true,
+    -1,
+    0,
+    1.5,
+    2 ** 31,
+    9_223_372_036_854_775_807n,
+    "",
+    "\ud800",
+    "\u0000",
+    "..",
+    [],
+    {},
+  ),
+  fc.jsonValue(),
+);
+
+/** A value with one place in it replaced. */
+function mutate(value: unknown, path: readonly number[], replacement: unknown, mode: "replace" | "drop"): unknown {
+  if (typeof value !== "object" || value === null) return replacement;
+  const entries = Object.entries(value);
+  const [step = 0, ...rest] = path;
+  if (entries.length === 0 || path.length === 0) return replacement;
+  const at = step % entries.length;
+  const changed = entries.flatMap(([key, item], index): [string, unknown][] => {
+    if (index !== at) return [[key, item]];
+    if (mode === "drop" && rest.length === 0) return [];
+    return [[key, mutate(item, rest, replacement, mode)]];
+  });
+  return Array.isArray(value) ? changed.map(([, item]) => item) : Object.fromEntries(changed);
+}
+
+/** Keeps only the update and requirement at the given places, so that what comes later is reached too. */
+function thin(value: unknown, at: number): unknown {
+  if (Array.isArray(value)) return value.map((item) => thin(item, at));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      if (key === "updates" && Array.isArray(item)) return [key, [item[at % item.length]]];
+      if (key === "requirements" && Array.isArray(item)) return [key, at % 3 === 0 ? [item[at % item.length]] : []];
+      return [key, thin(item, at)];
+    }),
+  );
+}
+
+test(
+  "C162 no body makes the catalog answer with a 5xx, and errors have the protocol's form",
+  { timeout: 60_000 },
+  async () => {
+    const lake = await createIcebergLake({
+      s3: { endpoint: "https://s3.test", region: "auto", accessKeyId: "a", secretAccessKey: "b" },
+    });
+    await callCatalog(lake, "POST", "/namespaces/default/tables", { name: "t", schema: SCHEMA });
+    await callCatalog(lake, "POST", "/namespaces/default/views", {
+      name: "v",
+      schema: SCHEMA,
+      "view-version": VERSION,
+    });
+    const seen = new Set<number>();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...TARGETS),
+        fc.nat(200),
+        fc.array(fc.nat(40), { maxLength: 6 }),
+        odd,
+        fc.constantFrom<"replace" | "drop">("replace", "drop"),
+        async ([path, body], at, place, replacement, mode) => {
+          const { status, body: reply } = await callCatalog(
+            lake,
+            "POST",
+            path,
+            mutate(thin(body, at), place, replacement, mode),
+          );
+          seen.add(status);
+          expect([
+            status < 500,
+            JSON.stringify(reply, (_key, item: unknown) => (typeof item === "bigint" ? String(item) : item)),
+          ]).toEqual([true, expect.any(String)]);
+          if (status >= 400) {
+            expect(reply).toEqual({ error: { message: expect.any(String), type: expect.any(String), code: status } });
+          }
+        },
+      ),
+      { numRuns: 1500 },
+    );
+    // The bodies get past the first check often enough to reach what lies behind it.
+    expect([...seen]).toEqual(expect.arrayContaining([200, 400, 404, 409]));
+  },
+);
