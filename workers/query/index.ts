@@ -6,11 +6,9 @@ import parquetWasm from "parquet-wasm/esm/parquet_wasm_bg.wasm";
 import { sleep, systemClock, systemRandom, toRpcResult, type RpcResult } from "#core";
 import { createKvStore, type InvalidationTarget } from "#cache";
 import { createTableMemory } from "#iceberg";
-import { createShardClient, freshWatermarks, shardCountFor, shardName } from "#ingest";
 import {
   createIsolateState,
   executeQuery,
-  type FreshSource,
   type IsolateState,
   type QueryCacheStatistics,
   type QueryContext,
@@ -22,6 +20,7 @@ import { initSqlParser } from "#sql";
 import { createR2Store } from "#storage";
 import { createConsoleSink } from "#telemetry";
 import { openCatalog } from "../lake.ts";
+import { createFreshSource } from "./fresh-source.ts";
 
 /** Tables whose metadata an isolate keeps; a query on an unchanged one costs the catalog a 304. */
 const MAX_TABLES = 32;
@@ -32,25 +31,6 @@ let isolate: IsolateState | undefined;
 function isolateState(env: QueryEnv): IsolateState {
   isolate ??= createIsolateState(systemClock, createKvStore(env.RESULT_CACHE));
   return isolate;
-}
-
-/** Acknowledged rows, read from the ingest shards' Durable Objects. */
-function createFreshSource(env: QueryEnv): FreshSource {
-  const configuredShards = Number(env.INGEST_SHARDS);
-  return {
-    async flush(table) {
-      const shards = Array.from({ length: shardCountFor(table, configuredShards) }, (_, index) =>
-        createShardClient(env.INGEST_SHARD.getByName(shardName(table, index))),
-      );
-      await Promise.all(shards.map((shard) => shard.flush()));
-    },
-    shards: (table, metadata) =>
-      freshWatermarks(metadata, shardCountFor(table, configuredShards)).map((watermark, shardIndex) => {
-        const shard = createShardClient(env.INGEST_SHARD.getByName(shardName(table, shardIndex)));
-        const tableUuid = metadata["table-uuid"];
-        return { shardIndex, watermark, readFresh: (request) => shard.readFresh({ ...request, tableUuid }) };
-      }),
-  };
 }
 
 /** SQL over the lake and its result cache. */

@@ -1,0 +1,23 @@
+// The ingest log as queries see it: rows to read, and rows to bring into their table before it is changed.
+
+import { createShardClient, freshWatermarks, shardCountFor, shardName } from "#ingest";
+import type { FreshSource } from "#query";
+
+/** Acknowledged rows, read from the ingest shards' Durable Objects. */
+export function createFreshSource(env: QueryEnv): FreshSource {
+  const configuredShards = Number(env.INGEST_SHARDS);
+  return {
+    async flush(table) {
+      const shards = Array.from({ length: shardCountFor(table, configuredShards) }, (_, index) =>
+        createShardClient(env.INGEST_SHARD.getByName(shardName(table, index))),
+      );
+      await Promise.all(shards.map((shard) => shard.flush()));
+    },
+    shards: (table, metadata) =>
+      freshWatermarks(metadata, shardCountFor(table, configuredShards)).map((watermark, shardIndex) => {
+        const shard = createShardClient(env.INGEST_SHARD.getByName(shardName(table, shardIndex)));
+        const tableUuid = metadata["table-uuid"];
+        return { shardIndex, watermark, readFresh: (request) => shard.readFresh({ ...request, tableUuid }) };
+      }),
+  };
+}
