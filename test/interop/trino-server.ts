@@ -43,7 +43,7 @@ export async function startTrino(catalogUri: string, firn: LocalFirn): Promise<T
   const home = await prepareTrino();
   const java = await trinoJavaHome();
   const port = await freePort();
-  const directory = join(CACHE, "trino", "node");
+  const directory = join(CACHE, "trino", `node-${port}`);
   rmSync(directory, { recursive: true, force: true });
   const etc = join(directory, "etc");
   mkdirSync(join(etc, "catalog"), { recursive: true });
@@ -92,6 +92,7 @@ export async function startTrino(catalogUri: string, firn: LocalFirn): Promise<T
     const exited = new Promise((resolve) => child.once("exit", resolve));
     process.kill(-child.pid, "SIGKILL");
     await exited;
+    rmSync(directory, { recursive: true, force: true });
   };
   const url = `http://127.0.0.1:${port}`;
   const deadline = Date.now() + START_TIMEOUT_MS;
@@ -99,8 +100,8 @@ export async function startTrino(catalogUri: string, firn: LocalFirn): Promise<T
     if (await isReady(url)) return { url, stop };
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
-  await stop();
   const tail = readFileSync(join(directory, "server.log"), "utf8").split("\n").slice(-30).join("\n");
+  await stop();
   throw new Error(`Trino (${readdirSync(join(home, "plugin")).join(", ")}) did not start:\n${tail}`);
 }
 

@@ -58,6 +58,7 @@ const nestedNulls: Scenario = {
 
 const extremes: Scenario = {
   table: "interop_spark.extremes",
+  refusal: "numeric_out_of_range",
   sort: ["id"],
   readers: READERS,
   steps: [
