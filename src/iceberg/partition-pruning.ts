@@ -10,7 +10,7 @@ import type { LocatedField } from "./schema.ts";
 import { singleValueToScalar } from "./single-value.ts";
 import type { PartitionSpec } from "./table-metadata.ts";
 import type { IcebergPredicate } from "./table.ts";
-import { fieldTransform, type Transform } from "./transform.ts";
+import { fieldTransform, mayBeWrapped, type Transform } from "./transform.ts";
 
 type Condition = Pick<IcebergPredicate, "operator" | "values">;
 
@@ -20,19 +20,7 @@ interface PartitionFilter {
   readonly name: string;
   readonly type: string;
   readonly conditions: readonly Condition[];
-  /** Greater values may stand for the least of the source, whose truncation wrapped around: nothing excludes them. */
-  readonly wrapsAbove: bigint | undefined;
-}
-
-const GREATEST_INTEGER: Readonly<Record<string, bigint>> = { int: 2n ** 31n - 1n, long: 2n ** 63n - 1n };
-
-function wrapsAbove(transform: Transform, type: string): bigint | undefined {
-  const greatest = transform.kind === "truncate" ? GREATEST_INTEGER[type] : undefined;
-  return transform.kind === "truncate" && greatest !== undefined ? greatest - BigInt(transform.width) : undefined;
-}
-
-function mayHaveWrapped({ wrapsAbove }: PartitionFilter, { upper }: ColumnRange): boolean {
-  return wrapsAbove !== undefined && (typeof upper === "number" || typeof upper === "bigint") && upper > wrapsAbove;
+  readonly transform: Transform;
 }
 
 /** Conditions on the partition values of one spec, made once and applied to all its files. */
@@ -54,20 +42,17 @@ export function createSpecFilter(
       .filter((predicate) => predicate.fieldId === field["source-id"])
       .map((predicate) => projectCondition(predicate, transform, source.field.type))
       .filter((condition) => condition !== undefined);
-    return conditions.length === 0
-      ? []
-      : [{ index, name: field.name, type, conditions, wrapsAbove: wrapsAbove(transform, type) }];
+    return conditions.length === 0 ? [] : [{ index, name: field.name, type, conditions, transform }];
   });
 }
 
 /** The name of the partition field whose summary rules out every file of the manifest, or undefined. */
 export function excludingSummary(filter: SpecFilter, manifest: ManifestFile): string | undefined {
-  return filter.find((field) => {
-    const { index, type, conditions } = field;
+  return filter.find(({ index, type, conditions, transform }) => {
     const summary = manifest.partitions[index];
     if (summary === undefined) return false;
     const range = summaryToRange(summary, type);
-    if (mayHaveWrapped(field, range)) return false;
+    if (mayBeWrapped(transform, type, range.upper)) return false;
     const matches = type === "uuid" ? mightMatchUuid : mightMatch;
     return conditions.some((condition) => !matches(range, condition));
   })?.name;
@@ -111,10 +96,9 @@ export function excludingPartitionField(
   filter: SpecFilter,
   file: { readonly partition: readonly Scalar[] },
 ): string | undefined {
-  return filter.find((field) => {
-    const { index, conditions } = field;
+  return filter.find(({ index, type, conditions, transform }) => {
     const range = rangeOfValue(file.partition[index] ?? null);
-    if (mayHaveWrapped(field, range)) return false;
+    if (mayBeWrapped(transform, type, range.upper)) return false;
     return conditions.some((condition) => !mightMatch(range, condition));
   })?.name;
 }

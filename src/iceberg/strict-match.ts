@@ -8,7 +8,7 @@ import type { LocatedField } from "./schema.ts";
 import { singleValueToScalar } from "./single-value.ts";
 import type { PartitionSpec } from "./table-metadata.ts";
 import type { IcebergPredicate } from "./table.ts";
-import { applyTransform, canTransform, fieldTransform, type Transform } from "./transform.ts";
+import { applyTransform, canTransform, fieldTransform, mayBeWrapped, type Transform } from "./transform.ts";
 
 const FLOAT_TYPES = new Set(["float", "double"]);
 /** Bounds of uuids are ordered differently by different writers. */
@@ -101,7 +101,8 @@ function strictProjectionHolds(
   const wanted = predicate.values[0] ?? null;
   if (wanted === null || !hasFormOf(source, wanted)) return false;
   const target = applyTransform(transform, source, wanted);
-  if (target === null) return false;
+  if (target === null || mayBeWrapped(transform, source, value) || mayBeWrapped(transform, source, target))
+    return false;
   // Early writers rounded times before 1970 towards zero: such a value may stand for the one below it too.
   const isEarly = TIME_KINDS.has(transform.kind) && Number(value) <= 0;
   const order = compareScalars(value, target);

@@ -164,6 +164,16 @@ function truncateScalar(source: string, width: number, value: Scalar): Scalar {
   return narrowInteger(BigInt.asIntN(bits, floorToMultiple(BigInt(value as number | bigint), BigInt(width))));
 }
 
+const GREATEST_INTEGER: Readonly<Record<string, bigint>> = { int: 2n ** 31n - 1n, long: 2n ** 63n - 1n };
+
+/** Whether a truncated integer may stand for the least of its type, whose truncation wraps around. */
+export function mayBeWrapped(transform: Transform, source: IcebergType, value: Scalar | undefined): boolean {
+  if (transform.kind !== "truncate" || typeof source !== "string") return false;
+  const greatest = GREATEST_INTEGER[source];
+  if (greatest === undefined || (typeof value !== "number" && typeof value !== "bigint")) return false;
+  return value > greatest - BigInt(transform.width);
+}
+
 function floorToMultiple(value: bigint, width: bigint): bigint {
   return value - (((value % width) + width) % width);
 }
