@@ -48,6 +48,39 @@ function as(caller: CatalogCaller): HeadersInit {
   return { [CALLER_HEADER]: encodeCaller(caller) };
 }
 
+const viewVersion = (sql: string) => ({
+  "version-id": 1,
+  "timestamp-ms": 5,
+  "schema-id": 0,
+  summary: {},
+  representations: [{ type: "sql", sql, dialect: "spark" }],
+  "default-namespace": ["default"],
+});
+
+const inDefault = (view: string) => ({ namespace: ["default"], name: view });
+
+const deleteBody = (key: string) => ({ body: `<Delete><Object><Key>${key}</Key></Object></Delete>` });
+
+const addSnapshot = (id: number, parent?: number) => ({
+  requirements: [{ type: "assert-ref-snapshot-id", ref: "main", "snapshot-id": parent ?? null }],
+  updates: [
+    {
+      action: "add-snapshot",
+      snapshot: {
+        "snapshot-id": id,
+        "sequence-number": id,
+        "timestamp-ms": Date.now(),
+        "manifest-list": `s3://lake/default/t/metadata/${id}.avro`,
+        summary: { operation: "append", "engine-name": "spark" },
+        ...(parent === undefined ? {} : { "parent-snapshot-id": parent }),
+      },
+    },
+    { action: "set-snapshot-ref", "ref-name": "main", type: "branch", "snapshot-id": id },
+  ],
+});
+
+const commitOf = (value: string) => ({ updates: [{ action: "set-properties", updates: { [value]: "1" } }] });
+
 describe.each([
   ["memory", createMemoryPointerStore],
   ["SQLite", sqlitePointers],
@@ -132,18 +165,10 @@ describe.each([
 
   test("views are made, replaced, renamed, registered and dropped beside tables", async () => {
     const lake = await withTables(["t"], { pointers: createPointers() });
-    const version = (sql: string) => ({
-      "version-id": 1,
-      "timestamp-ms": 5,
-      "schema-id": 0,
-      summary: {},
-      representations: [{ type: "sql", sql, dialect: "spark" }],
-      "default-namespace": ["default"],
-    });
     const body = {
       name: "v",
       schema: SCHEMA,
-      "view-version": version("select 1"),
+      "view-version": viewVersion("select 1"),
       properties: { "gc.enabled": "false" },
     };
     const made = await call(lake, "POST", VIEWS, body);
@@ -155,7 +180,7 @@ describe.each([
     });
     const replace = {
       updates: [
-        { action: "add-view-version", "view-version": version("select 2") },
+        { action: "add-view-version", "view-version": viewVersion("select 2") },
         { action: "set-current-view-version", "view-version-id": -1 },
       ],
     };
@@ -169,10 +194,13 @@ describe.each([
     const uuid = "00000000-0000-4000-8000-000000000000";
     const conflict = { requirements: [{ type: "assert-view-uuid", uuid }], updates: [] };
     expect((await call(lake, "POST", `${VIEWS}/v`, conflict)).status).toBe(409);
-    const name = (view: string) => ({ namespace: ["default"], name: view });
-    expect((await call(lake, "POST", "/views/rename", { source: name("v"), destination: name("t") })).status).toBe(409);
-    expect((await call(lake, "POST", "/views/rename", { source: name("v"), destination: name("w") })).status).toBe(204);
-    expect((await call(lake, "GET", VIEWS)).body).toEqual({ identifiers: [name("w")] });
+    expect(
+      (await call(lake, "POST", "/views/rename", { source: inDefault("v"), destination: inDefault("t") })).status,
+    ).toBe(409);
+    expect(
+      (await call(lake, "POST", "/views/rename", { source: inDefault("v"), destination: inDefault("w") })).status,
+    ).toBe(204);
+    expect((await call(lake, "GET", VIEWS)).body).toEqual({ identifiers: [inDefault("w")] });
     expect((await call(lake, "HEAD", `${VIEWS}/v`)).status).toBe(404);
     const loaded = (await call(lake, "GET", `${VIEWS}/w`)).body;
     expect((await call(lake, "DELETE", `${VIEWS}/w`)).status).toBe(204);
@@ -316,10 +344,9 @@ test("C160 only requests for the table's own files are signed, and for reading o
   expect((await sign(own, "PUT", {}, "write")).status).toBe(200);
   const copy = { headers: { "x-amz-copy-source": ["/lake/default/u/data/secret.parquet"] } };
   expect((await sign(own, "PUT", copy, "write")).status).toBe(403);
-  const deletes = (key: string) => ({ body: `<Delete><Object><Key>${key}</Key></Object></Delete>` });
   const bucket = "https://s3.test/lake?delete";
-  expect((await sign(bucket, "POST", deletes("default/t/data/a"), "write")).status).toBe(200);
-  expect((await sign(bucket, "POST", deletes("default/u/data/a"), "write")).status).toBe(403);
+  expect((await sign(bucket, "POST", deleteBody("default/t/data/a"), "write")).status).toBe(200);
+  expect((await sign(bucket, "POST", deleteBody("default/u/data/a"), "write")).status).toBe(403);
   expect((await sign(bucket, "POST", { body: "<Delete/>" }, "write")).status).toBe(400);
 });
 
@@ -357,26 +384,9 @@ test("C161 what is added to a table is checked before it is kept", async () => {
 
 test("I163 a conflict says what was committed since", async () => {
   const lake = await withTables(["t"]);
-  const add = (id: number, parent?: number) => ({
-    requirements: [{ type: "assert-ref-snapshot-id", ref: "main", "snapshot-id": parent ?? null }],
-    updates: [
-      {
-        action: "add-snapshot",
-        snapshot: {
-          "snapshot-id": id,
-          "sequence-number": id,
-          "timestamp-ms": Date.now(),
-          "manifest-list": `s3://lake/default/t/metadata/${id}.avro`,
-          summary: { operation: "append", "engine-name": "spark" },
-          ...(parent === undefined ? {} : { "parent-snapshot-id": parent }),
-        },
-      },
-      { action: "set-snapshot-ref", "ref-name": "main", type: "branch", "snapshot-id": id },
-    ],
-  });
-  expect((await call(lake, "POST", `${TABLES}/t`, add(1))).status).toBe(200);
-  expect((await call(lake, "POST", `${TABLES}/t`, add(2, 1))).status).toBe(200);
-  const { status, body } = await call(lake, "POST", `${TABLES}/t`, add(3, 1));
+  expect((await call(lake, "POST", `${TABLES}/t`, addSnapshot(1))).status).toBe(200);
+  expect((await call(lake, "POST", `${TABLES}/t`, addSnapshot(2, 1))).status).toBe(200);
+  const { status, body } = await call(lake, "POST", `${TABLES}/t`, addSnapshot(3, 1));
   expect(status).toBe(409);
   expect(JSON.stringify(body)).toContain("expected id 1 != 2 (committed since: append 2 by spark)");
 });
@@ -390,14 +400,13 @@ test("I164 what an isolate remembers never decides: another isolate's commits, d
     pointers: keepNamespace(pointers),
     memory: createCatalogMemory(1 << 20),
   });
-  const commit = (value: string) => ({ updates: [{ action: "set-properties", updates: { [value]: "1" } }] });
   for (const [index, lake] of [first, second, first, second].entries()) {
-    expect((await call(lake, "POST", `${TABLES}/t`, commit(`k${index}`))).status).toBe(200);
+    expect((await call(lake, "POST", `${TABLES}/t`, commitOf(`k${index}`))).status).toBe(200);
   }
   const { body } = await call(first, "GET", `${TABLES}/t`);
   expect((body["metadata"] as { properties: object }).properties).toEqual({ k0: "1", k1: "1", k2: "1", k3: "1" });
   await call(second, "DELETE", `${TABLES}/t`);
-  expect((await call(first, "POST", `${TABLES}/t`, commit("late"))).status).toBe(404);
+  expect((await call(first, "POST", `${TABLES}/t`, commitOf("late"))).status).toBe(404);
   expect((await call(first, "GET", `${TABLES}/t`)).status).toBe(404);
 });
 
