@@ -31,7 +31,7 @@ def canonical_float(number):
 
 
 def canonical_map(pairs):
-    return sorted(([key, value] for key, value in pairs), key=json.dumps)
+    return sorted(([key, value] for key, value in pairs), key=lambda pair: json.dumps(pair, ensure_ascii=False))
 
 
 def to_canonical(kind):
