@@ -1,6 +1,7 @@
 // Writing manifests anew so that files of one partition lie together: a scan then skips most manifests by their
 // summaries. No file and no row changes. Source: Java's BaseRewriteManifests.
 
+import { readSnapshotManifests } from "./manifest-entries.ts";
 import { PARALLEL_READS, mapConcurrent } from "./concurrency.ts";
 import type { CommitPlan } from "./commit-loop.ts";
 import { compareScalars } from "./compare.ts";
@@ -65,7 +66,10 @@ interface Rewritten {
   readonly entries: number;
 }
 
-/** A rewrite that would make scans no cheaper makes no snapshot. Cost: holds the entries of one spec and kind. */
+/**
+ * A rewrite that would make scans no cheaper makes no snapshot, unless manifests still name removed files: their bounds
+ * are values of rows that are gone. Cost: holds the entries of one spec and kind.
+ */
 function rewritePlan(
   deps: TableDeps,
   start: TableMetadata,
@@ -78,6 +82,7 @@ function rewritePlan(
       ? []
       : [{ action: "set-properties", updates: Object.fromEntries(options.properties) } as const];
   let rewritten: Rewritten | undefined;
+  let makesSnapshot = false;
   return {
     branch: options.branch,
     snapshotId: files.snapshotId,
@@ -87,7 +92,9 @@ function rewritePlan(
         const reason = check(base);
         if (reason !== undefined) return { conflict: reason };
       }
-      const manifests = await liveManifests(deps.io, branchHead(base, options.branch));
+      const head = branchHead(base, options.branch);
+      const manifests = await liveManifests(deps.io, head);
+      const listed = head === undefined ? 0 : (await readSnapshotManifests(deps.io, head)).length;
       const present = new Set(manifests.map((manifest) => manifest.path));
       // Manifests that came since are kept as they are.
       if (rewritten === undefined || rewritten.chosen.some((manifest) => !present.has(manifest.path))) {
@@ -100,7 +107,8 @@ function rewritePlan(
         );
       }
       const { chosen, made, entries } = rewritten;
-      if (made.length === 0) {
+      makesSnapshot = made.length > 0 || listed > manifests.length;
+      if (!makesSnapshot) {
         return { requirements: [...baseRequirements(base), headRequirement(base, options.branch)], updates };
       }
       const replaced = new Set(chosen.map((manifest) => manifest.path));
@@ -117,7 +125,7 @@ function rewritePlan(
       } as const;
       return prepareSnapshot(deps, base, files, draft, new Map(), updates);
     },
-    isApplied: (metadata) => rewritten?.made.length === 0 || findSnapshot(metadata, files.snapshotId) !== undefined,
+    isApplied: (metadata) => !makesSnapshot || findSnapshot(metadata, files.snapshotId) !== undefined,
     discard: () => files.discard(),
     finish: (metadata) => files.finish(metadata),
   };
@@ -136,14 +144,16 @@ async function rewriteAll(
   const targetBytes = choice.targetBytes ?? manifestTargetBytes(base);
   for (const group of Map.groupBy(manifests, (manifest) => `${manifest.content} ${manifest.specId}`).values()) {
     const [first] = group;
-    if (first === undefined || (group.length === 1 && first.lengthBytes <= targetBytes)) continue;
+    const namesRemoved = group.some((manifest) => manifest.deletedFiles > 0);
+    if (first === undefined) continue;
+    if (!namesRemoved && group.length === 1 && first.lengthBytes <= targetBytes) continue;
     const read = await mapConcurrent(group, PARALLEL_READS, (manifest) => readLiveEntries(deps.io, base, manifest));
     const clustered = cluster(read.flat(), choice.clusterBy);
     const bytes = group.reduce((sum, manifest) => sum + manifest.lengthBytes, 0);
     const parts = Math.max(1, Math.round(bytes / targetBytes));
     const next = splitEvenly(clustered, parts);
     // A clustering that was asked for is made; the default one only where it pays.
-    if (choice.clusterBy === undefined && scanCost(next) >= scanCost(read)) continue;
+    if (!namesRemoved && choice.clusterBy === undefined && scanCost(next) >= scanCost(read)) continue;
     chosen.push(...group);
     entries += clustered.length;
     for (const part of next) {

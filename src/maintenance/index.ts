@@ -28,6 +28,7 @@ export {
   parseCompactOptions,
   parseRewriteOptions,
   type CompactRequest,
+  type JobRequest,
   type LayoutRequest,
   type RewriteRequest,
   type SortColumn,
@@ -50,4 +51,12 @@ export {
   type LayoutJob,
   type LayoutJobDeps,
 } from "./run-job.ts";
+export {
+  UPKEEP_KINDS,
+  parseUpkeepOptions,
+  runUpkeepJob,
+  type UpkeepJob,
+  type UpkeepKind,
+  type UpkeepRequest,
+} from "./upkeep.ts";
 export { isSortedBy, sortedRowOrder, type SortKey } from "./sort-rows.ts";

@@ -2,8 +2,8 @@
 
 import type { ProblemDetails } from "#core";
 
-/** The kinds of layout jobs. */
-export type JobKind = "compact" | "rewrite";
+/** The kinds of jobs: those that change a table's layout, and upkeep. */
+export type JobKind = "compact" | "rewrite" | "expire-snapshots" | "remove-orphans" | "rewrite-manifests";
 
 /** A job is active while queued or running; the other states are final. */
 export type JobState = "queued" | "running" | "succeeded" | "failed" | "cancelled";
@@ -44,6 +44,8 @@ export interface JobResult {
   readonly duration_ms: number;
   /** Present when not the plain case: "nothing to do", or what was left out and why. */
   readonly note?: string;
+  /** What upkeep did, by name; the counts above are zero for it. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /** A job as `GET /admin/jobs/{id}` shows it. Times are RFC 3339 in UTC, null until they happen. */

@@ -2,6 +2,7 @@
 
 import { LakeError, nearestName, parseSizeBytes, parseTableName, tableNameToString, type TableIdentifier } from "#core";
 import type { NullOrder } from "#iceberg";
+import type { UpkeepRequest } from "./upkeep.ts";
 
 /** One key of a requested sort. */
 export interface SortColumn {
@@ -35,6 +36,9 @@ export interface RewriteRequest {
 
 /** Any layout job's request; plain data, so that it can be a workflow's parameters. */
 export type LayoutRequest = CompactRequest | RewriteRequest;
+
+/** Any job's request. */
+export type JobRequest = LayoutRequest | UpkeepRequest;
 
 /** The table that the runbook's bodies, which name none, mean. */
 const DEFAULT_TABLE = "events";
@@ -123,6 +127,21 @@ export function requireMinBelowTarget(minFileSizeBytes: number, targetFileSizeBy
   );
 }
 
+/** A request's body: option values by name. */
+export type OptionsBody = Body;
+
+/** The body as an object of known options; an absent body is the empty object. Errors: `invalid_option`. */
+export function parseOptionsObject(body: unknown, known: readonly string[]): OptionsBody {
+  const options = requireObject(body);
+  rejectUnknown(options, known);
+  return options;
+}
+
+/** The option `table`; by default the table that bodies which name none mean. Errors: `invalid_option`. */
+export function parseOptionTable(options: OptionsBody): TableIdentifier {
+  return parseTable(options);
+}
+
 /** An `invalid_option` error that names its option. */
 export function invalidOption(
   option: string,
@@ -133,7 +152,7 @@ export function invalidOption(
 }
 
 /** The request as JSON for people: sizes in bytes, the table by its dotted name. */
-export function describeRequest(request: LayoutRequest): Readonly<Record<string, unknown>> {
+export function describeRequest(request: JobRequest): Readonly<Record<string, unknown>> {
   const { kind: _kind, table, ...options } = request;
   return { table: tableNameToString(table), ...options };
 }

@@ -190,6 +190,10 @@ export async function createFakeApp(overrides: ServiceOverrides = {}) {
         jobBodies.push(body);
         return ok(job("rewrite"));
       },
+      startUpkeep: (kind, body) => {
+        jobBodies.push(body);
+        return ok(job(kind));
+      },
       getJob: (id) =>
         id === "job-1" ? ok(job("compact")) : failed(new LakeError("job_not_found", `There is no job ${id}.`)),
       listJobs: () => ok([job("compact")]),

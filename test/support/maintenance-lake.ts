@@ -26,12 +26,14 @@ import {
   createJobSteps,
   recordCleanUp,
   runLayoutJob,
+  runUpkeepJob,
   type JobCounters,
   type JobOutcome,
   type JobReporter,
   type JobSteps,
   type LayoutJobDeps,
   type LayoutRequest,
+  type UpkeepRequest,
   type StepEngine,
 } from "#maintenance";
 import { gatherBatch } from "#columnar";
@@ -324,6 +326,23 @@ export async function runTestJob(
     steps,
   );
   return { outcome, log: log.events, reports };
+}
+
+/** Runs an upkeep job over a lake. */
+export async function runTestUpkeep(
+  lake: MaintenanceLake,
+  request: UpkeepRequest,
+  clock: Clock = systemClock,
+): Promise<JobOutcome> {
+  const reporter: JobReporter = {
+    start: () => Promise.resolve(),
+    progress: () => Promise.resolve({ cancelRequested: false }),
+    finish: () => Promise.resolve(),
+    markCommitted: () => Promise.resolve(),
+  };
+  const { catalog, store } = lake;
+  const deps = { catalog, store, bucket: BUCKET, clock, sleep, reporter, log: createMemorySink() };
+  return runUpkeepJob(deps, { id: "upkeep-1", request }, createMemorySteps());
 }
 
 /** What recovery does once a job's run is lost. */

@@ -29,10 +29,14 @@ export interface JobCaller {
   readonly requestId: string;
 }
 
+/** Upkeep of a table that runs as a job. */
+export type UpkeepKind = "expire-snapshots" | "remove-orphans" | "rewrite-manifests";
+
 /** The compactor Worker. */
 export interface CompactorService {
   startCompact(body: unknown, caller: JobCaller): Promise<RpcResult<unknown>>;
   startRewrite(body: unknown, caller: JobCaller): Promise<RpcResult<unknown>>;
+  startUpkeep(kind: UpkeepKind, body: unknown, caller: JobCaller): Promise<RpcResult<unknown>>;
   getJob(id: string): Promise<RpcResult<unknown>>;
   listJobs(filter: { readonly table?: string; readonly limit?: number }): Promise<RpcResult<unknown>>;
   cancelJob(id: string): Promise<RpcResult<unknown>>;

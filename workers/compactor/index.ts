@@ -18,23 +18,19 @@ import {
   isSuspicious,
   parseCompactOptions,
   parseRewriteOptions,
+  parseUpkeepOptions,
   recoverJob,
   resolveRequest,
   type JobFilter,
   type JobStatus,
-  type LayoutRequest,
+  type JobRequest,
+  type UpkeepKind,
 } from "#maintenance";
-import { runState, startCleanup, startRun, terminateRun } from "./job-runs.ts";
+import { runState, startCleanup, startRun, terminateRun, type JobCaller } from "./job-runs.ts";
 import { createCatalog, jobLedger } from "./surroundings.ts";
 
 export { JobLedger } from "./job-ledger.ts";
 export { MaintenanceWorkflow } from "./maintenance-workflow.ts";
-
-/** Who asked for a job; kept with its options. */
-export interface JobCaller {
-  readonly userId?: string;
-  readonly requestId?: string;
-}
 
 export default class CompactorWorker extends WorkerEntrypoint<CompactorEnv> {
   override fetch(): Response {
@@ -49,6 +45,11 @@ export default class CompactorWorker extends WorkerEntrypoint<CompactorEnv> {
   /** Errors: as {@link startCompact}. */
   startRewrite(body: unknown, caller?: JobCaller): Promise<RpcResult<JobStatus>> {
     return toRpcResult(() => this.#start(parseRewriteOptions(body), caller));
+  }
+
+  /** Starts expiry, orphan removal or a rewrite of manifests. Errors: as {@link startCompact}. */
+  startUpkeep(kind: UpkeepKind, body: unknown, caller?: JobCaller): Promise<RpcResult<JobStatus>> {
+    return toRpcResult(() => this.#start(parseUpkeepOptions(kind, body), caller));
   }
 
   /** Errors: `job_not_found`. */
@@ -73,9 +74,9 @@ export default class CompactorWorker extends WorkerEntrypoint<CompactorEnv> {
     });
   }
 
-  async #start(request: LayoutRequest, caller: JobCaller = {}): Promise<JobStatus> {
+  async #start(request: JobRequest, caller: JobCaller = {}): Promise<JobStatus> {
     const table = await createCatalog(this.env).loadTable(request.table);
-    resolveRequest(request, table.metadata);
+    if (request.kind === "compact" || request.kind === "rewrite") resolveRequest(request, table.metadata);
     const id = uuidv7(systemClock, systemRandom);
     const registration = {
       id,

@@ -1,10 +1,19 @@
 // The workflow instances behind jobs: starting them, asking after them, and cleaning up after lost ones.
 
 import { parseTableName } from "#core";
-import type { JobStatus, LayoutJob, LayoutRequest, RunState } from "#maintenance";
+import type { JobRequest, JobStatus, LayoutRequest, RunState } from "#maintenance";
+
+/** Who asked for a job; kept with its options. */
+export interface JobCaller {
+  readonly userId?: string;
+  readonly requestId?: string;
+}
 
 /** Starts the run of a job. Errors: the platform's. */
-export async function startRun(env: CompactorEnv, job: LayoutJob): Promise<void> {
+export async function startRun(
+  env: CompactorEnv,
+  job: { readonly id: string; readonly request: JobRequest },
+): Promise<void> {
   await env.MAINTENANCE.create({ id: job.id, params: { job, mode: "run" } });
 }
 
@@ -27,8 +36,8 @@ export async function terminateRun(env: CompactorEnv, jobId: string): Promise<vo
 /** Starts the clean-up after a lost run; a clean-up that is there already is left to do it. */
 export async function startCleanup(env: CompactorEnv, job: JobStatus): Promise<void> {
   const table = parseTableName(job.table);
-  const request: LayoutRequest =
-    job.kind === "compact" ? { kind: job.kind, table, aggressive: false } : { kind: job.kind, table };
+  // Cleaning up depends on the table alone.
+  const request: LayoutRequest = { kind: "compact", table, aggressive: false };
   try {
     await env.MAINTENANCE.create({
       id: `${job.id}-cleanup`,

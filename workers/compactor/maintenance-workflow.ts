@@ -7,7 +7,8 @@ import {
   createJobSteps,
   recordCleanUp,
   runLayoutJob,
-  type LayoutJob,
+  runUpkeepJob,
+  type JobRequest,
   type StepEngine,
 } from "#maintenance";
 import { initParquetWasm } from "#parquet";
@@ -17,7 +18,7 @@ initParquetWasm(parquetWasm);
 
 /** What an instance is started with. `cleanup` removes what a lost run of the job left behind. */
 export interface MaintenanceParams {
-  readonly job: LayoutJob;
+  readonly job: { readonly id: string; readonly request: JobRequest };
   readonly mode: "run" | "cleanup";
 }
 
@@ -26,11 +27,17 @@ export class MaintenanceWorkflow extends WorkflowEntrypoint<CompactorEnv, Mainte
     const { job, mode } = event.payload;
     const deps = createLayoutJobDeps(this.env);
     const steps = createJobSteps(createWorkflowEngine(step), deps.log, job.id);
+    const { request } = job;
     if (mode === "cleanup") {
-      await recordCleanUp(deps, job, steps);
+      if (request.kind === "compact" || request.kind === "rewrite") {
+        await recordCleanUp(deps, { id: job.id, request }, steps);
+      }
       return "cleaned up";
     }
-    return (await runLayoutJob(deps, job, steps)).state;
+    if (request.kind === "compact" || request.kind === "rewrite") {
+      return (await runLayoutJob(deps, { id: job.id, request }, steps)).state;
+    }
+    return (await runUpkeepJob(deps, { id: job.id, request }, steps)).state;
   }
 }
 

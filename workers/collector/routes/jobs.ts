@@ -1,9 +1,9 @@
-// /admin/compact, /admin/rewrite and /admin/jobs: layout changes as jobs with visible progress.
+// /admin/compact, /admin/rewrite, the upkeep of tables and /admin/jobs: changes as jobs with visible progress.
 
 import { fromRpcResult, type RpcResult } from "#core";
 import { callUpstream, jsonResponse, type HttpContext } from "#http";
 import { z } from "@hono/zod-openapi";
-import type { JobCaller, RouteModule } from "../services.ts";
+import type { JobCaller, RouteModule, UpkeepKind } from "../services.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 const PART = "The compactor";
@@ -21,6 +21,14 @@ const CompactSchema = z
     minFileSize: SizeSchema.optional(),
     targetFileSize: SizeSchema.optional(),
     minInputFiles: z.int().optional(),
+    deleteFileThreshold: z
+      .int()
+      .optional()
+      .openapi({ description: "Files that at least so many delete files apply to are rewritten." }),
+    deleteRatio: z
+      .number()
+      .optional()
+      .openapi({ description: "Files with at least this share of deleted rows are rewritten." }),
   })
   .openapi("CompactRequest", { example: { aggressive: true, minFileSize: "50MB" } });
 
@@ -39,6 +47,55 @@ const RewriteSchema = z
     targetFileSize: SizeSchema.optional(),
   })
   .openapi("RewriteRequest", { example: { sort: ["timestamp", "event_type"], targetFileSize: "128MiB" } });
+
+const OlderThanSchema = z.string().openapi({ example: "2026-11-01T00:00:00Z" });
+
+const ExpireSchema = z
+  .looseObject({
+    table: TableSchema.optional(),
+    olderThan: OlderThanSchema.optional(),
+    retainLast: z.int().optional().openapi({ description: "Snapshots of each branch that stay whatever their age." }),
+  })
+  .openapi("ExpireSnapshotsRequest", { example: { table: "events", olderThan: "2026-11-01T00:00:00Z" } });
+
+const OrphansSchema = z
+  .looseObject({
+    table: TableSchema.optional(),
+    olderThan: OlderThanSchema.optional(),
+    dryRun: z.boolean().optional().openapi({ description: "Names orphans and deletes nothing." }),
+  })
+  .openapi("RemoveOrphansRequest", { example: { table: "events", dryRun: true } });
+
+const ManifestsSchema = z
+  .looseObject({ table: TableSchema.optional() })
+  .openapi("RewriteManifestsRequest", { example: { table: "events" } });
+
+/** Upkeep routes: path and operation by kind. */
+const UPKEEP: readonly {
+  readonly kind: UpkeepKind;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly schema: typeof ExpireSchema | typeof OrphansSchema | typeof ManifestsSchema;
+}[] = [
+  {
+    kind: "expire-snapshots",
+    operationId: "startExpireSnapshots",
+    summary: "Forget old snapshots and delete the files only they needed",
+    schema: ExpireSchema,
+  },
+  {
+    kind: "remove-orphans",
+    operationId: "startRemoveOrphans",
+    summary: "Delete old files that nothing in the table's metadata leads to",
+    schema: OrphansSchema,
+  },
+  {
+    kind: "rewrite-manifests",
+    operationId: "startRewriteManifests",
+    summary: "Group manifests so that scans skip more of them",
+    schema: ManifestsSchema,
+  },
+];
 
 const JobSchema = z
   .looseObject({
@@ -115,6 +172,22 @@ export const jobRoutes: RouteModule = (app, { compactor }) => {
     },
     ({ body }, c) => start(c, () => compactor.startRewrite(body, caller(c))),
   );
+
+  for (const { kind, operationId, summary, schema } of UPKEEP) {
+    app.route(
+      {
+        ...common,
+        method: "post",
+        path: `/admin/${kind}`,
+        operationId,
+        summary,
+        body: { schema, maxBytes: MAX_BODY_BYTES },
+        replies: started,
+        errors: startErrors,
+      },
+      ({ body }, c) => start(c, () => compactor.startUpkeep(kind, body, caller(c))),
+    );
+  }
 
   app.route(
     {
