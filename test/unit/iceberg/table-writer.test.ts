@@ -182,7 +182,6 @@ describe("write properties", () => {
       compression: "zstd",
       rowGroupBytes: 10 * 1024 * 1024,
       pageBytes: 65_536,
-      pageRows: 1000,
       dictionaryBytes: 4096,
       compressionLevel: 9,
       bloomFilters: [{ fieldId: 2, falsePositiveRate: 0.05, maxBytes: 2048 }],
