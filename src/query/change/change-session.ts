@@ -35,7 +35,7 @@ export interface ChangeDeps {
   readonly bucket: string;
   readonly random: RandomSource;
   readonly reader: DataReader;
-  /** Makes the reader of lists, structs and maps ready. */
+  /** Makes the Parquet writer, and the reader of lists, structs and maps, ready. */
   readonly initNestedColumns: () => void;
 }
 
@@ -114,7 +114,10 @@ export function createChangeSession(
     removed: [],
   };
 
-  const newWriter = (options: TableWriterOptions = {}): TableWriter => createTableWriter(deps, metadata, options);
+  function newWriter(options: TableWriterOptions = {}): TableWriter {
+    deps.initNestedColumns();
+    return createTableWriter(deps, metadata, options);
+  }
 
   function read(
     files: readonly ScanFile[],
