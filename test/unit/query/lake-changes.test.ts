@@ -387,3 +387,15 @@ test("I153 EXPLAIN of a change says how files are changed and which are skipped"
   );
   expect(await ids()).toEqual(upTo(30));
 });
+
+test("C151 after a DELETE, expiry leaves no file that held the rows, bounds in manifests included", async () => {
+  const old = (await lake.store.list("")).objects.map(({ key }) => key).filter((key) => !key.endsWith(".json"));
+  await change("DELETE FROM t WHERE id % 10 = 3");
+  lake.clock.ms += 60_000;
+  const table = await lake.catalog.loadTable("default.t", { snapshots: "all" });
+  const report = await table.expireSnapshots().expireOlderThan(lake.clock.ms).retainLast(1).commit();
+  expect(report.outcome.outcome).toBe("committed");
+  const left = (await lake.store.list("")).objects.map(({ key }) => key);
+  expect(left.filter((key) => old.includes(key))).toEqual([]);
+  expect(await ids()).toEqual(upTo(30).filter((id) => id % 10 !== 3));
+});
