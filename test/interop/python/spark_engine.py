@@ -19,6 +19,8 @@ class Spark:
             "spark.sql.catalog.firn.uri": uri,
             "spark.sql.catalog.firn.token": token,
             "spark.sql.catalog.firn.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+            # Tables that others change too: a cached one is up to 30 s old.
+            "spark.sql.catalog.firn.cache-enabled": "false",
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": "2",
             "spark.default.parallelism": "2",

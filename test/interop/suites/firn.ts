@@ -161,7 +161,7 @@ async function ingested(context: InteropContext): Promise<void> {
   const transforms = [
     [3, "bucket[4]"],
     [4, "truncate[10]"],
-    [8, "truncate[50]"],
+    [8, "bucket[5]"],
     [10, "month"],
     [11, "hour"],
     [12, "year"],
