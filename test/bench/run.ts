@@ -7,6 +7,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: () => Promise<readon
   query: () => import("./query.ts"),
   compact: () => import("./compact.ts"),
   commit: () => import("./commit.ts"),
+  planning: () => import("./planning.ts"),
 };
 
 const [name, ...rest] = process.argv.slice(2);
