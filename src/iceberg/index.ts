@@ -6,6 +6,7 @@ export { expireSnapshots, type ExpireOptions } from "./expire-snapshots.ts";
 export { CALLER_HEADER, encodeCaller, type CatalogCaller } from "./catalog-server/caller.ts";
 export type { CatalogMemory, CatalogServerDeps, S3Access } from "./catalog-server/catalog-deps.ts";
 export { createCatalogMemory } from "./catalog-server/catalog-memory.ts";
+export { forUnlimitedCallers } from "./catalog-server/unlimited-only.ts";
 export { createCatalogHandler } from "./catalog-server/handler.ts";
 export { createMemoryPointerStore } from "./catalog-server/memory-pointers.ts";
 export type {

@@ -1,7 +1,12 @@
 // Another catalog in the place of ours, when CATALOG_URI names one.
 
 import { systemClock } from "#core";
-import { createForeignCatalog, foreignCatalogAddress, type ForeignCatalogSettings } from "#iceberg";
+import {
+  createForeignCatalog,
+  forUnlimitedCallers,
+  foreignCatalogAddress,
+  type ForeignCatalogSettings,
+} from "#iceberg";
 import { createConsoleSink, errorToLogFields, logEvent } from "#telemetry";
 
 type Handler = (request: Request) => Promise<Response>;
@@ -19,7 +24,9 @@ function openForeign(env: ForeignCatalogSettings): Handler | undefined {
   try {
     const address = foreignCatalogAddress(env);
     if (address === undefined) return undefined;
-    return createForeignCatalog({ ...address, fetch: (input, init) => fetch(input, init), clock: systemClock });
+    return forUnlimitedCallers(
+      createForeignCatalog({ ...address, fetch: (input, init) => fetch(input, init), clock: systemClock }),
+    );
   } catch (error) {
     // Serving our own catalog instead would show other tables than the ones meant.
     logEvent(createConsoleSink(), { event: "internal_error", level: "error", ...errorToLogFields(error) });

@@ -8,6 +8,7 @@ import {
   createMemoryPointerStore,
   createSqlPointerStore,
   encodeCaller,
+  forUnlimitedCallers,
   type CatalogCaller,
   type PointerStore,
 } from "#iceberg";
@@ -443,4 +444,18 @@ test("scan planning and functions are refused by name and not advertised", async
     status: 406,
     body: { error: { type: "UnsupportedOperationException" } },
   });
+});
+
+test("I160 a limited token reaches nothing of another catalog, which would not keep to its limits", async () => {
+  const reached: string[] = [];
+  const handle = forUnlimitedCallers(async (request) => {
+    reached.push(request.url);
+    return new Response(null, { status: 204 });
+  });
+  const send = (headers: HeadersInit) => handle(new Request("http://catalog.test/v1/namespaces", { headers }));
+  expect((await send(as({ name: "r", access: "read" }))).status).toBe(403);
+  expect((await send(as({ name: "w", access: "write", namespaces: ["web"] }))).status).toBe(403);
+  expect(reached).toEqual([]);
+  expect((await send(as({ name: "full", access: "write" }))).status).toBe(204);
+  expect((await send({})).status).toBe(204);
 });
