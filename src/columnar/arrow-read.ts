@@ -201,11 +201,8 @@ function microsOf(data: arrow.Data, type: arrow.DataType): Float64Array | BigInt
   const isExact = narrow instanceof Float64Array && narrow.every((value) => Number.isSafeInteger(value * perUnit));
   if (isExact) return narrow.map((value) => value * perUnit);
   // Nanoseconds pass 2^53 in April 1970: divide as integers, rounding down.
-  return exactTimestamps(
-    BigInt64Array.from(narrow as Iterable<number | bigint> as Iterable<bigint>, (value) =>
-      bigMicros(BigInt(value), perUnit),
-    ),
-  );
+  const exact = BigInt64Array.from({ length: narrow.length }, (_, i) => bigMicros(BigInt(narrow[i] ?? 0), perUnit));
+  return exactTimestamps(exact);
 }
 
 function bigMicros(value: bigint, perUnit: number): bigint {

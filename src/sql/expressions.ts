@@ -257,20 +257,21 @@ export function aggregateIdentity(call: AggregateCall): string {
   return `${call.function}(${call.distinct};${list(call.args)};${list(call.directArgs)};${order};${filter})${JSON.stringify(call.type)}`;
 }
 
+function boundIdentity(bound: FrameBound): string {
+  switch (bound.kind) {
+    case "unbounded":
+    case "current_row":
+      return bound.kind;
+    case "offset":
+      return `${bound.direction} ${exprIdentity(bound.offset)}`;
+    case "value":
+      return exprIdentity(bound.value);
+  }
+}
+
 /** A text equal for structurally equal window calls over one window. */
 export function windowCallIdentity({ call, frame }: WindowCall): string {
-  const bound = (edge: FrameBound): string => {
-    switch (edge.kind) {
-      case "unbounded":
-      case "current_row":
-        return edge.kind;
-      case "offset":
-        return `${edge.direction} ${exprIdentity(edge.offset)}`;
-      case "value":
-        return exprIdentity(edge.value);
-    }
-  };
-  return `${aggregateIdentity(call)} ${frame.mode} ${bound(frame.start)} ${bound(frame.end)} ${frame.exclude}`;
+  return `${aggregateIdentity(call)} ${frame.mode} ${boundIdentity(frame.start)} ${boundIdentity(frame.end)} ${frame.exclude}`;
 }
 
 /** Whether an expression can be NULL, as far as its form tells; true when in doubt. */
