@@ -140,6 +140,9 @@ function createSink(table: ChangingTable): Pending {
     },
     change(file, change) {
       const rows = state.scanned[file] ?? [];
+      if (change.positions.some((position, i) => i > 0 && position <= (change.positions[i - 1] ?? -1))) {
+        throw new Error("positions of a file are ascending");
+      }
       const batch = toBatch(state.columns, rows, [...state.columns.keys()]);
       const changes = Int32Array.from(change.positions.keys()).filter((i) => change.isUpdate[i] === 1);
       const at = changes.map((i) => change.positions[i] ?? -1);

@@ -1,4 +1,5 @@
-// Gathers what a search found, file by file: the search gives its rows in the order of files and positions.
+// Gathers what a search found, file by file: the search gives its rows in the order of files. Within a file an outer
+// join may give the rows without a match after those with one.
 
 import { gatherBatch, scalarAt, type Batch } from "#columnar";
 import { InvariantViolation, LakeError } from "#core";
@@ -41,6 +42,7 @@ export function createFileChanges(
 ): FileChanges {
   let file: number | undefined;
   let count = 0;
+  let isAscending = true;
   let positions = new Int32Array(INITIAL_ROWS);
   let sourceRows = new Int32Array(INITIAL_ROWS);
   let chosen = new Int32Array(INITIAL_ROWS);
@@ -52,12 +54,12 @@ export function createFileChanges(
 
   async function flush(): Promise<void> {
     if (file === undefined || count === 0) return;
-    const found = {
-      positions: positions.slice(0, count),
-      sources: sourceRows.slice(0, count),
-      actions: chosen.slice(0, count),
-    };
+    const rows = isAscending ? undefined : firstOfEach(positions.subarray(0, count), refusesSecond);
+    const take = (values: Int32Array): Int32Array<ArrayBuffer> =>
+      rows === undefined ? values.slice(0, count) : rows.map((row) => values[row] as number);
+    const found = { positions: take(positions), sources: take(sourceRows), actions: take(chosen) };
     count = 0;
+    isAscending = true;
     const isUpdate = Uint8Array.from(found.actions, (action) => (actions.isUpdate(action) ? 1 : 0));
     const updates = isUpdate.reduce((sum, flag) => sum + flag, 0);
     counts.updated += updates;
@@ -109,10 +111,12 @@ export function createFileChanges(
           file = found as number;
         }
         const position = scalarAt(places, row) as number;
-        if (count > 0 && positions[count - 1] === position) {
+        const last = count === 0 ? -1 : (positions[count - 1] as number);
+        if (last === position) {
           if (refusesSecond) throw secondAction();
           continue;
         }
+        if (position < last) isAscending = false;
         if (count === positions.length) grow();
         positions[count] = position;
         sourceRows[count] = source;
@@ -123,6 +127,15 @@ export function createFileChanges(
     },
     finish: flush,
   };
+}
+
+/** The first entry of each position, in the order of the positions. */
+function firstOfEach(positions: Int32Array, refusesSecond: boolean): Int32Array<ArrayBuffer> {
+  const order = Int32Array.from(positions.keys());
+  order.sort((a, b) => (positions[a] as number) - (positions[b] as number) || a - b);
+  const first = order.filter((row, i) => i === 0 || positions[row] !== positions[order[i - 1] as number]);
+  if (refusesSecond && first.length < order.length) throw secondAction();
+  return first;
 }
 
 function doubled(values: Int32Array): Int32Array<ArrayBuffer> {

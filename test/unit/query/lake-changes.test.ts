@@ -120,6 +120,16 @@ describe("I154 a change is one snapshot and says what it did", () => {
     ]);
   });
 
+  test("I220 rows of a file without a match change with those that have one", async () => {
+    const merged = await change(
+      "MERGE INTO t USING (VALUES (5), (7)) s(id) ON t.id = s.id WHEN MATCHED THEN DELETE " +
+        "WHEN NOT MATCHED BY SOURCE AND t.id IN (2, 6, 8) THEN UPDATE SET grp = 'x'",
+    );
+    expect(merged).toMatchObject({ rows_updated: 3, rows_deleted: 2 });
+    expect(await ids("SELECT id FROM t WHERE grp = 'x' ORDER BY id")).toEqual([2, 6, 8]);
+    expect(await ids()).toEqual(upTo(30).filter((id) => id !== 5 && id !== 7));
+  });
+
   test("a required column takes no NULL, and nothing is left behind", async () => {
     const files = await storedFiles();
     const { problem } = await lake.change("UPDATE t SET id = nullif(id, 15)");
