@@ -9,7 +9,7 @@ import type { PreparedSubquery } from "./bind/context.ts";
 import { executePlan } from "./execute/index.ts";
 import type { ScanNode } from "./execute/context.ts";
 import { planToCacheText } from "./explain/cache-text.ts";
-import { changeNodeOf, targetOf, type ChangeNode } from "./change/bind-change.ts";
+import { changeNodeOf, targetOf } from "./change/bind-change.ts";
 import type { ChangeOperation } from "./change/bound-change.ts";
 import { explainableChange } from "./change/explain-change.ts";
 import { prepareChange, type PreparedChange } from "./change/prepare-change.ts";
@@ -116,6 +116,8 @@ export interface StatementTarget {
   readonly operation: ChangeOperation;
   /** The table's name as written, one to three parts. */
   readonly path: readonly string[];
+  /** Normalized text: constants as $n. */
+  readonly pattern: string;
 }
 
 /**
@@ -123,13 +125,13 @@ export interface StatementTarget {
  * tells.
  */
 export function changeTarget(sql: string): StatementTarget | undefined {
-  let node: ChangeNode | undefined;
   try {
-    node = changeNodeOf(parseStatement(sql).statement);
+    const statement = parseStatement(sql);
+    const node = changeNodeOf(statement.statement);
+    return node === undefined ? undefined : { ...targetOf(node), pattern: statement.pattern };
   } catch {
     return undefined;
   }
-  return node === undefined ? undefined : targetOf(node);
 }
 
 /** As {@link prepareStatement}, for queries only: what changes rows is `sql_unsupported`. */

@@ -215,6 +215,26 @@ export type PlanNode =
       readonly left: PlanNode;
       readonly right: PlanNode;
       readonly columns: readonly ColumnSchema[];
+    }
+  /**
+   * A recursive query: the rows of `left`, then those that `right` makes of the newest rows, until it makes none.
+   * `right` reads the newest rows as the working table of the same number. Without `all`, no row comes twice.
+   */
+  | {
+      readonly kind: "recursive";
+      readonly id: number;
+      readonly name: string;
+      readonly all: boolean;
+      readonly left: PlanNode;
+      readonly right: PlanNode;
+      readonly columns: readonly ColumnSchema[];
+    }
+  /** The newest rows of the recursive query of this number. */
+  | {
+      readonly kind: "working_table";
+      readonly id: number;
+      readonly name: string;
+      readonly columns: readonly ColumnSchema[];
     };
 
 /** A scalar function chosen by overload resolution. */

@@ -37,6 +37,10 @@ export interface ScanStatistics {
   /** Rows decoded before the engine's own filter. */
   rowsScanned: number;
   storageReads: number;
+  /** Rows of row groups that were read, left out because the bounds of their pages rule them out. */
+  rowsSkipped: number;
+  /** Pages of wanted columns that were not read for it. */
+  pagesSkipped: number;
   /** Rows that came from the ingest log, acknowledged but not yet in a snapshot. */
   freshRows: number;
   /** One line for each reason files or row groups were skipped, for EXPLAIN. */

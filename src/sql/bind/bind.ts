@@ -10,7 +10,7 @@ import type { ExprEnvironment } from "./environment.ts";
 import { bindExpr } from "./expression.ts";
 import { findTables } from "./find-tables.ts";
 import { resolveUnknownColumns } from "./output.ts";
-import { bindQuery } from "./query.ts";
+import { bindCommonTable, bindQuery } from "./query.ts";
 import { emptyScope } from "./scope.ts";
 
 /** What binding needs beside the statement. */
@@ -77,6 +77,8 @@ export async function startBinding(
     spans: new WeakMap(),
     fallbackTypes: new WeakMap(),
     selectCount: 0,
+    recursionCount: 0,
+    boundTables: new Set(),
   };
   const env: ExprEnvironment = {
     context,
@@ -86,6 +88,7 @@ export async function startBinding(
     aggregates: undefined,
     bind: bindExpr,
     bindQuery,
+    bindCommonTable,
   };
   await findTables(tree, env, input.catalog, { tables, refused, tableNames });
   return env;

@@ -47,6 +47,10 @@ export interface BindContext {
   readonly fallbackTypes: WeakMap<Expr, DataType>;
   /** SELECTs bound so far; CTEs are bound at each use, so this bounds the work. */
   selectCount: number;
+  /** Recursive queries bound so far. */
+  recursionCount: number;
+  /** WITH items that were bound at least once. */
+  readonly boundTables: Set<SelectStmt>;
 }
 
 /** A common table expression in reach. */
@@ -56,6 +60,10 @@ export interface CommonTable {
   readonly columnNames: readonly string[];
   /** The tables in reach of its own query. */
   readonly reach: CommonTables;
+  /** Whether its query reads itself. */
+  readonly isRecursive: boolean;
+  /** Inside its own query: the rows of the round before. */
+  readonly working?: PlanNode;
 }
 
 /** Common table expressions by name. */

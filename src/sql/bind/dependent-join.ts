@@ -116,7 +116,10 @@ export function attachOuter(plan: PlanNode, outer: OuterRows): AttachedPlan {
       return attachFunction(plan, outer);
     case "values":
       return attachValues(plan, outer);
+    case "recursive":
+      throw sqlError("sql_unsupported", `WITH RECURSIVE "${plan.name}" that reads an outer row is not supported.`);
     case "scan":
+    case "working_table":
       return withDomain(plan, outer);
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Node, SelectStmt, WindowDef } from "libpg-query";
 import type { AggregateCall, Expr, PlanNode, SortKey, SourceSpan, WindowCall } from "../plan.ts";
-import type { BindContext, CommonTables } from "./context.ts";
+import type { BindContext, CommonTable, CommonTables } from "./context.ts";
 import type { Scope } from "./scope.ts";
 
 /**
@@ -75,4 +75,5 @@ export interface ExprEnvironment {
   readonly correlated?: SubquerySink | undefined;
   readonly bind: (node: Node | undefined, env: ExprEnvironment) => Expr;
   readonly bindQuery: (query: SelectStmt, env: ExprEnvironment) => PlanNode;
+  readonly bindCommonTable: (table: CommonTable, env: ExprEnvironment) => PlanNode;
 }

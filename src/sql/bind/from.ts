@@ -136,16 +136,7 @@ function bindTable(node: RangeVar, env: ExprEnvironment): BoundFrom {
   const name = node.relname ?? "";
   const common = node.schemaname === undefined ? commonTables.get(name) : undefined;
   if (common !== undefined) {
-    const inner: ExprEnvironment = { ...env, scope: emptyScope(undefined), commonTables: common.reach };
-    const plan = resolveUnknownColumns(context, env.bindQuery(common.query, inner));
-    const names = common.columnNames;
-    if (names.length > plan.columns.length) {
-      throw sqlError(
-        "type_mismatch",
-        `WITH query "${name}" has ${plan.columns.length} columns available but ${names.length} columns specified.`,
-      );
-    }
-    return aliased(names.length === 0 ? plan : renameColumns(plan, names), node.alias, name, env);
+    return aliased(env.bindCommonTable(common, env), node.alias, name, env);
   }
   const path = tablePath(node);
   const source = context.tables.get(tableKey(context, node));

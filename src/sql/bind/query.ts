@@ -11,8 +11,9 @@ import type { ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { ordinalOf, targetAt } from "./grouping.ts";
 import { bindLimit } from "./limit.ts";
-import { coerceColumns } from "./output.ts";
-import { relationScope } from "./scope.ts";
+import { coerceColumns, renameColumns, resolveUnknownColumns } from "./output.ts";
+import { bindRecursiveTable, readsName, refuseMutualRecursion } from "./recursive.ts";
+import { emptyScope, relationScope } from "./scope.ts";
 import { bindSelect } from "./select.ts";
 import { sortOrder } from "./sort-order.ts";
 
@@ -23,21 +24,40 @@ export function bindQuery(statement: SelectStmt, env: ExprEnvironment): PlanNode
   if (statement.intoClause !== undefined) throw unsupported(context, "SELECT INTO is", undefined);
   if ((statement.lockingClause ?? []).length > 0) throw unsupported(context, "FOR UPDATE and FOR SHARE are", undefined);
   const inner = bindWith(statement, env);
-  if (statement.op !== undefined && statement.op !== "SETOP_NONE") return bindSetOperation(statement, inner);
-  if (statement.valuesLists !== undefined) return finish(statement, bindValues(statement.valuesLists, inner), inner);
-  return bindSelect(statement, inner);
+  const plan = bindBody(statement, inner);
+  checkUnused(statement, inner);
+  return plan;
+}
+
+function bindBody(statement: SelectStmt, env: ExprEnvironment): PlanNode {
+  if (statement.op !== undefined && statement.op !== "SETOP_NONE") return bindSetOperation(statement, env);
+  if (statement.valuesLists !== undefined) return finish(statement, bindValues(statement.valuesLists, env), env);
+  return bindSelect(statement, env);
+}
+
+/** Binds WITH items that nothing reads, for their errors. */
+function checkUnused(statement: SelectStmt, env: ExprEnvironment): void {
+  const { context } = env;
+  for (const item of statement.withClause?.ctes ?? []) {
+    const common = "CommonTableExpr" in item ? env.commonTables.get(item.CommonTableExpr.ctename ?? "") : undefined;
+    if (common === undefined || context.boundTables.has(common.query)) continue;
+    // Nothing of it runs: what binding gathers is dropped.
+    const apart = { ...context, subqueries: [], functions: new Map() };
+    bindCommonTable(common, { ...env, context: apart });
+  }
 }
 
 /** The surroundings with the common table expressions of a WITH clause in reach. */
 export function bindWith(statement: SelectStmt, env: ExprEnvironment): ExprEnvironment {
   const clause = statement.withClause;
   if (clause === undefined) return env;
-  if (clause.recursive === true) throw unsupported(env.context, "WITH RECURSIVE is", clause.location);
   const tables = new Map<string, CommonTable>(env.commonTables);
   const own = new Set<string>();
-  for (const item of clause.ctes ?? []) {
-    if (!("CommonTableExpr" in item)) continue;
-    const { ctename: name = "", ctequery, aliascolnames, location } = item.CommonTableExpr;
+  const items = (clause.ctes ?? []).flatMap((item) => ("CommonTableExpr" in item ? [item.CommonTableExpr] : []));
+  const isRecursive = clause.recursive === true;
+  if (isRecursive) refuseMutualRecursion(items, env.context);
+  for (const item of items) {
+    const { ctename: name = "", ctequery, aliascolnames, location } = item;
     const query = selectOf(ctequery);
     if (query === undefined) throw unsupported(env.context, "Data-modifying statements in WITH are", location);
     if (own.has(name)) {
@@ -48,9 +68,37 @@ export function bindWith(statement: SelectStmt, env: ExprEnvironment): ExprEnvir
       );
     }
     own.add(name);
-    tables.set(name, { name, query, columnNames: stringsOf(aliascolnames), reach: new Map(tables) });
+    if (item.search_clause !== undefined) throw unsupported(env.context, "SEARCH is", item.search_clause.location);
+    if (item.cycle_clause !== undefined) throw unsupported(env.context, "CYCLE is", item.cycle_clause.location);
+    tables.set(name, {
+      name,
+      query,
+      columnNames: stringsOf(aliascolnames),
+      // With RECURSIVE an item may read those after it.
+      reach: isRecursive ? tables : new Map(tables),
+      isRecursive: isRecursive && readsName(name, ctequery),
+    });
   }
   return { ...env, commonTables: tables };
+}
+
+/** The rows of a WITH item, untyped columns as text. */
+export function bindCommonTable(common: CommonTable, env: ExprEnvironment): PlanNode {
+  const { context } = env;
+  const { name, query, columnNames: names, working } = common;
+  context.boundTables.add(query);
+  if (working !== undefined) return working;
+  const inner: ExprEnvironment = { ...env, scope: emptyScope(undefined), commonTables: common.reach };
+  const plan = common.isRecursive
+    ? bindRecursiveTable(common, bindWith(query, inner))
+    : resolveUnknownColumns(context, env.bindQuery(query, inner));
+  if (names.length > plan.columns.length) {
+    throw sqlError(
+      "type_mismatch",
+      `WITH query "${name}" has ${plan.columns.length} columns available but ${names.length} columns specified.`,
+    );
+  }
+  return names.length === 0 ? plan : renameColumns(plan, names);
 }
 
 const OPERATIONS = { SETOP_UNION: "union", SETOP_INTERSECT: "intersect", SETOP_EXCEPT: "except" } as const;

@@ -75,6 +75,8 @@ export function createSourceTable(columns: readonly ColumnSchema[]): SourceTable
           bytesScanned: 0,
           rowsScanned: 0,
           storageReads: 0,
+          rowsSkipped: 0,
+          pagesSkipped: 0,
           freshRows: 0,
           pruning: [],
         },

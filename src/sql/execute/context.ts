@@ -3,6 +3,7 @@
 import { LakeError, type Clock } from "#core";
 import type { EvaluationEnvironment } from "../functions/index.ts";
 import type { PlanNode } from "../plan.ts";
+import type { Batch } from "#columnar";
 import type { PlannedScan } from "../table-source.ts";
 
 /** A scan node of a plan. */
@@ -94,6 +95,10 @@ export interface ExecutionContext extends EvaluationEnvironment {
   /** When the query must end, on the given clock. */
   readonly deadline?: { readonly clock: Clock; readonly atMs: number; readonly limitMs: number };
   readonly profile?: ProfileSink;
+  /** The newest rows of the recursive queries that run now, by number. */
+  readonly workingTables?: ReadonlyMap<number, readonly Batch[]>;
+  /** Rows of operators that run once although what is above them runs again. */
+  readonly held?: ReadonlyMap<PlanNode, readonly Batch[]>;
 }
 
 /** Ends the query when it was cancelled or ran out of time; called between batches. */

@@ -8,6 +8,7 @@ import { checkpoint, type ExecutionContext } from "./context.ts";
 import { executeDistinct, executeSetOperation } from "./distinct.ts";
 import { compileExpr, evaluateConstant } from "./expression.ts";
 import { executeJoin } from "./join.ts";
+import { executeRecursive } from "./recursive.ts";
 import { compileSelection } from "./selection.ts";
 import { executeSort } from "./sort.ts";
 import { executeFunctionApply, executeFunctionScan } from "./table-function.ts";
@@ -42,8 +43,13 @@ export async function* executePlan(plan: PlanNode, context: ExecutionContext): A
 }
 
 function run(node: PlanNode, required: Required, context: ExecutionContext): AsyncIterable<Batch> {
-  const output = runNode(node, required, context);
+  const held = context.held?.get(node);
+  const output = held === undefined ? runNode(node, required, context) : replay(held);
   return context.profile === undefined ? output : profiled(node, output, context);
+}
+
+async function* replay(batches: readonly Batch[]): AsyncGenerator<Batch> {
+  yield* await Promise.resolve(batches);
 }
 
 async function* profiled(
@@ -109,6 +115,10 @@ function runNode(node: PlanNode, required: Required, context: ExecutionContext):
       return executeDistinct(node, [run(node.input, "all", context)], context);
     case "join":
       return runJoin(node, required, context);
+    case "recursive":
+      return executeRecursive(node, (plan, inner) => run(plan, "all", inner), context);
+    case "working_table":
+      return replay(context.workingTables?.get(node.id) ?? []);
     case "set_operation":
       return executeSetOperation(node, run(node.left, "all", context), run(node.right, "all", context), context);
   }

@@ -53,6 +53,10 @@ function operatorText(plan: PlanNode): string {
       const residual = plan.residual === undefined ? "" : expressionToText(plan.residual, CANONICAL);
       return `${plan.joinType}[${keys.join(";")}|${residual}]`;
     }
+    case "recursive":
+      return `recursive${plan.all ? "-all" : ""}[${plan.id}]`;
+    case "working_table":
+      return `working[${plan.id}]`;
     case "set_operation":
       return `${plan.operation}${plan.all ? "-all" : ""}`;
   }

@@ -76,6 +76,9 @@ function scanDetails(node: ScanNode, statistics: ScanStatistics | undefined): st
   for (const { reason, files, rowGroups } of statistics.pruning) {
     details.push(`Skipped: ${files} files, ${rowGroups} row groups (${reason})`);
   }
+  if (statistics.rowsSkipped > 0) {
+    details.push(`Skipped: ${statistics.pagesSkipped} pages, ${statistics.rowsSkipped} rows (page index)`);
+  }
   if (filesScanned > 0 || bytesScanned > 0) {
     details.push(
       `Read: ${filesScanned} files, ${rowGroupsScanned} of ${rowGroupsTotal} row groups, ${bytesScanned} of ${bytesTotal} bytes`,
@@ -158,6 +161,10 @@ function describeOperator(
       const name = JOIN_NAMES[node.joinType];
       return [keys.length === 0 ? name.replace("Hash", "Nested Loop") : name, details];
     }
+    case "recursive":
+      return [`Recursive Union${node.all ? " All" : ""} ${node.name}`, []];
+    case "working_table":
+      return [`Working Table Scan on ${node.name}`, []];
     case "set_operation":
       return [`${node.operation.charAt(0).toUpperCase()}${node.operation.slice(1)}${node.all ? " All" : ""}`, []];
   }

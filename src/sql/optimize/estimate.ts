@@ -5,6 +5,8 @@ import type { Expr, PlanNode } from "../plan.ts";
 
 const UNKNOWN_TABLE_ROWS = 1000;
 const ROWS_PER_FUNCTION_CALL = 10;
+const ROUNDS = 10;
+const ROWS_PER_ROUND = 100;
 const EQUALITY_SELECTIVITY = 0.1;
 const OTHER_SELECTIVITY = 0.33;
 const GROUPS_PER_ROW_EXPONENT = 0.5;
@@ -52,6 +54,10 @@ function estimate(plan: PlanNode): number {
       if (plan.joinType === "semi" || plan.joinType === "anti") return left * 0.5;
       return plan.equalKeys.length === 0 ? left * right : Math.max(left, right);
     }
+    case "recursive":
+      return estimateRows(plan.left) * ROUNDS;
+    case "working_table":
+      return ROWS_PER_ROUND;
     case "set_operation": {
       const left = estimateRows(plan.left);
       return plan.operation === "union" ? left + estimateRows(plan.right) : left;

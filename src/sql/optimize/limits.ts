@@ -32,6 +32,8 @@ function bound(plan: PlanNode, rows: number): PlanNode {
     case "limit":
     case "distinct":
     case "join":
+    case "recursive":
+    case "working_table":
       return plan;
   }
 }

@@ -8,6 +8,7 @@ export function inputsOf(plan: PlanNode): readonly PlanNode[] {
   switch (plan.kind) {
     case "scan":
     case "values":
+    case "working_table":
       return [];
     case "function_scan":
       return plan.input === undefined ? [] : [plan.input];
@@ -21,6 +22,7 @@ export function inputsOf(plan: PlanNode): readonly PlanNode[] {
       return [plan.input];
     case "join":
     case "set_operation":
+    case "recursive":
       return [plan.left, plan.right];
   }
 }
@@ -30,6 +32,7 @@ export function mapInputs(plan: PlanNode, change: (input: PlanNode) => PlanNode)
   switch (plan.kind) {
     case "scan":
     case "values":
+    case "working_table":
       return plan;
     case "function_scan": {
       if (plan.input === undefined) return plan;
@@ -47,7 +50,8 @@ export function mapInputs(plan: PlanNode, change: (input: PlanNode) => PlanNode)
       return input === plan.input ? plan : { ...plan, input };
     }
     case "join":
-    case "set_operation": {
+    case "set_operation":
+    case "recursive": {
       const left = change(plan.left);
       const right = change(plan.right);
       return left === plan.left && right === plan.right ? plan : { ...plan, left, right };
@@ -62,6 +66,8 @@ export function mapExpressions(plan: PlanNode, change: (expr: Expr) => Expr): Pl
     case "limit":
     case "distinct":
     case "set_operation":
+    case "recursive":
+    case "working_table":
       return plan;
     case "values":
       return { ...plan, rows: plan.rows.map((row) => row.map(change)) };

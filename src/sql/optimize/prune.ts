@@ -140,6 +140,14 @@ function prune(plan: PlanNode, wanted: ReadonlySet<number>): Pruned {
       return { plan: { ...plan, input: pruneColumns(plan.input) }, indexOf: (index) => index };
     case "join":
       return pruneJoin(plan, wanted);
+    case "working_table":
+      return { plan, indexOf: (index) => index };
+    case "recursive":
+      // The next round may need what nobody above reads.
+      return {
+        plan: { ...plan, left: pruneColumns(plan.left), right: pruneColumns(plan.right) },
+        indexOf: (index) => index,
+      };
     case "set_operation": {
       if (plan.operation !== "union" || !plan.all) {
         const left = pruneColumns(plan.left);

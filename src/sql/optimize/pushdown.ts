@@ -32,7 +32,11 @@ function push(plan: PlanNode, conditions: readonly Expr[], log: RewriteLog): Pla
     case "scan":
       return filterScan(plan, wanted, log);
     case "values":
+    case "working_table":
       return withFilter(plan, wanted);
+    case "recursive":
+      // A row that the conditions exclude may still lead to rows that they do not.
+      return withFilter({ ...plan, left: push(plan.left, [], log), right: push(plan.right, [], log) }, wanted);
     case "function_scan": {
       if (plan.input === undefined) return withFilter(plan, wanted);
       const width = plan.input.columns.length;
