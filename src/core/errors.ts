@@ -82,6 +82,11 @@ export const ERROR_CODES = {
     title: "Invalid data file",
     hint: "A data file is corrupt or not readable; nothing was returned.",
   },
+  unsupported_column_type: {
+    status: 400,
+    title: "Column type not supported",
+    hint: "Leave the named column out, or use another engine for it; the table's other columns can be read.",
+  },
   // SQL
   sql_syntax_error: { status: 400, title: "SQL syntax error", hint: "Correct the query at the given position." },
   sql_unsupported: {

@@ -4,9 +4,11 @@ import type { Scalar } from "#columnar";
 import { columnStatistics, type ColumnTotals, type ParquetMetadata } from "#parquet";
 import { truncateBytesUpward, truncateString, truncateStringUpward } from "./bound-truncation.ts";
 import type { DataFile } from "./data-file.ts";
+import { isNanosecondType } from "./nanosecond-time.ts";
 import { fieldsById, type IcebergSchema, type LocatedField } from "./schema.ts";
 import { scalarToSingleValue } from "./single-value.ts";
 import type { PartitionSpec } from "./table-metadata.ts";
+import { unreadableType } from "./type-conversion.ts";
 
 /** How much is kept about a column. */
 type MetricsMode =
@@ -118,13 +120,19 @@ interface BoundBytes {
 
 function columnBounds({ field }: LocatedField, totals: ColumnTotals, mode: MetricsMode): BoundBytes {
   const { type } = field;
-  if (typeof type !== "string") return { lower: undefined, upper: undefined };
+  if (typeof type !== "string" || unreadableType(type, "") !== undefined) return { lower: undefined, upper: undefined };
   const length = mode.kind === "truncate" && TRUNCATED_TYPES.has(type) ? mode.length : undefined;
-  const { min, max } = totals;
+  const min = isNanosecondType(type) ? boundInNanos(totals.min, 0n) : totals.min;
+  const max = isNanosecondType(type) ? boundInNanos(totals.max, 999n) : totals.max;
   return {
     lower: encodeBound(type, length === undefined ? min : truncateDown(min, length)),
     upper: encodeBound(type, length === undefined ? max : truncateUp(max, length)),
   };
+}
+
+/** Statistics of nanosecond columns are cut to microseconds. */
+function boundInNanos(micros: Scalar | undefined, above: bigint): Scalar | undefined {
+  return typeof micros === "number" || typeof micros === "bigint" ? BigInt(micros) * 1000n + above : undefined;
 }
 
 function truncateDown(value: Scalar | undefined, length: number): Scalar | undefined {

@@ -6,6 +6,7 @@ export { expireSnapshots, type ExpireOptions } from "./expire-snapshots.ts";
 export { CALLER_HEADER, encodeCaller, type CatalogCaller } from "./catalog-server/caller.ts";
 export type { CatalogMemory, CatalogServerDeps, S3Access } from "./catalog-server/catalog-deps.ts";
 export { createCatalogMemory } from "./catalog-server/catalog-memory.ts";
+export { createCommitTurns, type CommitTurns, type TurnRequest } from "./catalog-server/commit-turns.ts";
 export { forUnlimitedCallers } from "./catalog-server/unlimited-only.ts";
 export { createCatalogHandler } from "./catalog-server/handler.ts";
 export { createMemoryPointerStore } from "./catalog-server/memory-pointers.ts";
@@ -41,6 +42,7 @@ export {
   type MappedField,
   type NameMapping,
 } from "./name-mapping.ts";
+export { toStoredPredicates } from "./nanosecond-time.ts";
 export { newDataFileLocation, partitionPath, splitByPartition, type BatchPartition } from "./partition-batch.ts";
 export { partitionKey } from "./snapshot-summary.ts";
 export { allFieldsById, specTuple } from "./spec-tuple.ts";
@@ -143,9 +145,12 @@ export {
 } from "./table.ts";
 export {
   icebergTypeToDataType,
+  requireReadable,
   schemaToColumns,
   schemaToParquetFields,
+  unreadableType,
   type IcebergColumn,
+  type UnreadableType,
 } from "./type-conversion.ts";
 export { LAST_UPDATED_FIELD_ID, LINEAGE_COLUMNS, ROW_ID_FIELD_ID } from "./row-lineage.ts";
 export {

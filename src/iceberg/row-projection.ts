@@ -16,10 +16,19 @@ import type { ParquetMetadata, ScanBatch, ScanColumn } from "#parquet";
 import { initialDefault } from "./default-value.ts";
 import type { DataFile } from "./data-file.ts";
 import type { RowDeletes } from "./row-deletes.ts";
+import {
+  isNanosecondType,
+  microsecondType,
+  nanosToMicros,
+  nanosToMicrosBelow,
+  nanosVectorToMicros,
+  type NanosecondType,
+} from "./nanosecond-time.ts";
 import { LAST_UPDATED_FIELD_ID, ROW_ID_FIELD_ID } from "./row-lineage.ts";
 import { allFieldsById } from "./spec-tuple.ts";
 import { specById, type TableMetadata } from "./table-metadata.ts";
 import type { ScanFile } from "./table.ts";
+import { unreadableType } from "./type-conversion.ts";
 
 /** A column wanted of a file. */
 export interface ProjectedColumn {
@@ -52,22 +61,38 @@ export interface FileProjection {
   project(batch: Pick<ScanBatch, "rowCount" | "columns" | "firstRow">): LiveRows;
 }
 
-/** Plans a projection. Errors: `metadata_invalid` for a default value that is none of its type. */
+/**
+ * Plans a projection. Errors: `metadata_invalid` for a default value that is none of its type; those of project include
+ * `numeric_out_of_range` for nanoseconds that no timestamp holds.
+ */
 export function createFileProjection(request: FileProjectionRequest): FileProjection {
   const { metadata, file, parquet, columns, deletes } = request;
   const present = new Set(parquet.columns.map((column) => column.rootFieldId));
-  const constants = fileConstants(metadata, file.dataFile);
+  const constants = storedConstants(metadata, file.dataFile);
+  const nanoseconds = nanosecondColumns(metadata);
+  const storedAsNanos = new Set(
+    parquet.columns.filter(({ conversion }) => conversion === "nanos").map(({ rootFieldId }) => rootFieldId),
+  );
   // Deletes compare values in a type of their own choosing.
   const extra = deletes?.columns ?? [];
-  const scanColumns = [...columns, ...extra].map(({ fieldId, type }) => ({ fieldId, type }));
+  const scanColumns = [...columns, ...extra].map(({ fieldId, type }) => ({
+    fieldId,
+    type: nanoseconds.has(fieldId) && storedAsNanos.has(fieldId) ? INT64 : type,
+  }));
 
   /** What a column holds once the file's own values are there. */
   function complete({ fieldId, type }: ProjectedColumn, vector: Vector, firstRow: number): Vector {
     if (fieldId === ROW_ID_FIELD_ID) return inheritRowIds(vector, file.dataFile.firstRowId, firstRow);
     if (fieldId === LAST_UPDATED_FIELD_ID) return inheritSequence(vector, file.sequenceNumber);
-    if (present.has(fieldId)) return vector;
+    const nanos = type.kind === "timestamp" ? nanoseconds.get(fieldId) : undefined;
+    if (present.has(fieldId)) {
+      return nanos === undefined || vector.type.kind !== "int64"
+        ? vector
+        : nanosVectorToMicros(vector, microsecondType(nanos.type), nanos.path);
+    }
     const value = constants.get(fieldId);
-    return value === undefined ? vector : constantVector(type, value, vector.length);
+    if (value === undefined) return vector;
+    return constantVector(type, nanos === undefined ? value : nanosToMicros(value, nanos.path), vector.length);
   }
 
   return {
@@ -88,9 +113,34 @@ export function createFileProjection(request: FileProjectionRequest): FileProjec
 
 /**
  * Values of columns that the file itself may lack: those of identity partition fields from the manifest, else the
- * initial defaults of fields added later.
+ * initial defaults of fields added later. For ruling files out: nanoseconds are cut to microseconds.
  */
 export function fileConstants(metadata: TableMetadata, file: DataFile): ReadonlyMap<number, Scalar> {
+  const stored = storedConstants(metadata, file);
+  const nanoseconds = nanosecondColumns(metadata);
+  if (nanoseconds.size === 0) return stored;
+  return new Map([...stored].map(([id, value]) => [id, nanoseconds.has(id) ? nanosToMicrosBelow(value) : value]));
+}
+
+interface NanosecondColumn {
+  readonly type: NanosecondType;
+  readonly path: string;
+}
+
+const nanosecondsByMetadata = new WeakMap<TableMetadata, ReadonlyMap<number, NanosecondColumn>>();
+
+function nanosecondColumns(metadata: TableMetadata): ReadonlyMap<number, NanosecondColumn> {
+  const known = nanosecondsByMetadata.get(metadata);
+  if (known !== undefined) return known;
+  const found = new Map<number, NanosecondColumn>();
+  for (const [fieldId, { field, path }] of allFieldsById(metadata)) {
+    if (isNanosecondType(field.type)) found.set(fieldId, { type: field.type, path });
+  }
+  nanosecondsByMetadata.set(metadata, found);
+  return found;
+}
+
+function storedConstants(metadata: TableMetadata, file: DataFile): ReadonlyMap<number, Scalar> {
   const constants = new Map<number, Scalar>(initialDefaults(metadata));
   for (const [index, field] of specById(metadata, file.specId).fields.entries()) {
     if (field.transform === "identity") constants.set(field["source-id"], file.partition[index] ?? null);
@@ -106,7 +156,8 @@ function initialDefaults(metadata: TableMetadata): ReadonlyMap<number, Scalar> {
   if (known !== undefined) return known;
   const defaults = new Map<number, Scalar>();
   for (const [fieldId, { field }] of allFieldsById(metadata)) {
-    if (field["initial-default"] !== undefined) defaults.set(fieldId, initialDefault(field));
+    if (field["initial-default"] === undefined || unreadableType(field.type, field.name) !== undefined) continue;
+    defaults.set(fieldId, initialDefault(field));
   }
   defaultsByMetadata.set(metadata, defaults);
   return defaults;

@@ -3,7 +3,9 @@
 import { required, sha256Hex, tableNameToString } from "#core";
 import type { Batch, TypeKind } from "#columnar";
 import {
+  requireReadable,
   schemaToColumns,
+  toStoredPredicates,
   type IcebergColumn,
   type IcebergSchema,
   type ScanFile,
@@ -27,11 +29,11 @@ export function currentTable(table: Table, deps: LakeCatalogDeps): TableSource {
   return lakeTable(table, { schema: table.schema(), snapshot: table.currentSnapshot() }, deps, async (read) => {
     const view = viewOf(read.fieldIds);
     // Files are planned while the fresh rows travel; rarely the table moved and has other files.
-    const optimistic = table.planScan({ predicates: read.predicates });
+    const predicates = toStoredPredicates(table.schema(), read.predicates);
+    const optimistic = table.planScan({ predicates });
     optimistic.catch(() => {});
     const settled = await view;
-    const plan =
-      settled.table === table ? await optimistic : await settled.table.planScan({ predicates: read.predicates });
+    const plan = settled.table === table ? await optimistic : await settled.table.planScan({ predicates });
     return { view: settled, plan };
   });
 }
@@ -41,7 +43,7 @@ export function snapshotTable(table: Table, version: VersionedTable, deps: LakeC
   const snapshotId = version.snapshot["snapshot-id"];
   return lakeTable(table, version, deps, async ({ predicates }) => ({
     view: { table, fresh: [] },
-    plan: await table.planScan({ predicates, snapshotId }),
+    plan: await table.planScan({ predicates: toStoredPredicates(version.schema, predicates), snapshotId }),
   }));
 }
 
@@ -66,7 +68,10 @@ function lakeTable(
     ...(Number.isSafeInteger(records) ? { estimatedRows: records } : {}),
     async planScan(request) {
       const predicates = request.predicates.map((predicate) => fieldPredicate(columns, predicate));
-      const columnIds = request.columns.map((index) => required(columns[index], `column ${index} of ${name}`).fieldId);
+      const wanted = request.columns.map((index) => required(columns[index], `column ${index} of ${name}`));
+      const tested = request.predicates.map(({ column }) => required(columns[column], `column ${column} of ${name}`));
+      requireReadable([...new Set([...wanted, ...tested])], name);
+      const columnIds = wanted.map(({ fieldId }) => fieldId);
       const planned = await plan({ fieldIds: [...columnIds, ...predicates.map(({ fieldId }) => fieldId)], predicates });
       return plannedScan({ name, columns, predicates, ...planned }, request, deps);
     },

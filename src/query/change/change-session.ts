@@ -8,8 +8,10 @@ import {
   allRowsMatch,
   createTableWriter,
   isDeletionVector,
+  requireReadable,
   schemaToColumns,
   specById,
+  toStoredPredicates,
   writeDefault,
   writeDeletionVectors,
   type CommitOutcome,
@@ -141,36 +143,37 @@ export function createChangeSession(
   const changes: ChangeableTable = {
     defaults: new Map(
       schema.fields.flatMap((field, index): (readonly [number, Scalar])[] => {
-        const value = writeDefault(field);
+        const value = columns[index]?.unreadable === undefined ? writeDefault(field) : null;
         return value === null ? [] : [[index, value]];
       }),
     ),
     describe: (asked) => [`Mode: ${asked === "insert" ? "append" : writeMode(metadata, asked)}`],
     async planScan(request) {
       const predicates = request.predicates.map((predicate) => fieldPredicate(columns, predicate));
-      filter = predicates;
-      const plan = await table.planScan({ predicates });
+      const wanted = request.columns.flatMap((index) => columns[index] ?? []);
+      requireReadable(wanted, name);
+      const stored = toStoredPredicates(schema, predicates);
+      filter = stored;
+      const plan = await table.planScan({ predicates: stored });
       const stats = initialStatistics(name, plan, 0);
       statistics = stats;
       const rest: ScanFile[] = [];
       for (const file of plan.files) {
-        if (request.removesMatches && isWholeMatch(table, file, predicates)) whole.push(file);
+        if (request.removesMatches && isWholeMatch(table, file, stored)) whole.push(file);
         else if (!applyKnown(file)) rest.push(file);
       }
       if (whole.length > 0) stats.pruning.push({ reason: "every row matches", files: whole.length, rowGroups: 0 });
       scanned = rest;
-      const wanted = request.columns.map((index) => columns[index]);
       return {
         identity: "change",
         statistics: stats,
         rowsRemoved: whole.reduce((sum, { dataFile }) => sum + dataFile.recordCount, 0),
         async *open(signal): AsyncGenerator<Batch, void, undefined> {
-          const own = wanted.filter((column) => column !== undefined);
-          if (own.some(({ type }) => isNested(type))) deps.initNestedColumns();
+          if (wanted.some(({ type }) => isNested(type))) deps.initNestedColumns();
           const batches = scanFiles({
             metadata,
             files: rest,
-            columns: own,
+            columns: wanted,
             predicates,
             limit: undefined,
             positions: true,

@@ -1,7 +1,7 @@
 // Copy-on-write of one data file: its live rows are streamed into new files, but for the rows that change.
 
 import { concatBatches, constantVector, gatherBatch, type Batch, type DataType, type Vector } from "#columnar";
-import { LINEAGE_COLUMNS, schemaToColumns, type TableMetadata, type TableWriter } from "#iceberg";
+import { LINEAGE_COLUMNS, requireReadable, schemaToColumns, type TableMetadata, type TableWriter } from "#iceberg";
 import type { FileChange } from "#sql";
 import type { ScanColumn, ScannedBatch } from "../file-scan.ts";
 
@@ -46,6 +46,7 @@ export function rewriteColumns(
   schema: Parameters<typeof schemaToColumns>[0],
 ): readonly ScanColumn[] {
   const columns = schemaToColumns(schema);
+  requireReadable(columns);
   return hasLineage(metadata) ? [...columns, ...LINEAGE_COLUMNS] : columns;
 }
 

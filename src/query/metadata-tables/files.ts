@@ -3,7 +3,6 @@
 import type { ColumnSchema, DataType, Scalar } from "#columnar";
 import {
   fieldsById,
-  icebergTypeToDataType,
   readDeleteManifestEntries,
   readManifestEntries,
   readSnapshotManifests,
@@ -19,6 +18,7 @@ import {
   type TableMetadata,
 } from "#iceberg";
 import { partitionShape, type PartitionShape } from "./partition-values.ts";
+import { shownType, type ShownType } from "./shown-type.ts";
 import { BYTES, INT, LONG, TEXT, column, long, mapOf, type MetadataRows } from "./rows.ts";
 
 /** Which files a table lists. */
@@ -189,14 +189,14 @@ function readableMetrics(schema: IcebergSchema): ReadableMetrics {
   const leaves = [...fieldsById(schema).values()].filter(
     ({ field, repeated }) => typeof field.type === "string" && !repeated,
   );
-  const described = leaves.flatMap((located): { readonly located: LocatedField; readonly type: DataType }[] => {
-    const type = readableType(located);
-    return type === undefined ? [] : [{ located, type }];
+  const described = leaves.flatMap((located): { readonly located: LocatedField; readonly shown: ShownType }[] => {
+    const shown = shownType(located.field.type);
+    return shown === undefined ? [] : [{ located, shown }];
   });
   return {
     type: {
       kind: "struct",
-      fields: described.map(({ located, type }) => ({
+      fields: described.map(({ located, shown: { type } }) => ({
         name: located.path,
         type: {
           kind: "struct",
@@ -213,30 +213,21 @@ function readableMetrics(schema: IcebergSchema): ReadableMetrics {
     },
     valueOf: (file) =>
       Object.fromEntries(
-        described.map(({ located: { path, field } }) => [
+        described.map(({ located: { path, field }, shown }) => [
           path,
           {
             column_size: file.columnSizes.get(field.id) ?? null,
             value_count: file.valueCounts.get(field.id) ?? null,
             null_value_count: file.nullValueCounts.get(field.id) ?? null,
             nan_value_count: file.nanValueCounts.get(field.id) ?? null,
-            lower_bound: boundOf(field.type, file.lowerBounds.get(field.id)),
-            upper_bound: boundOf(field.type, file.upperBounds.get(field.id)),
+            lower_bound: boundOf(field.type, shown, file.lowerBounds.get(field.id)),
+            upper_bound: boundOf(field.type, shown, file.upperBounds.get(field.id)),
           },
         ]),
       ),
   };
 }
 
-/** Undefined for types that have no value here, such as variant. */
-function readableType({ field }: LocatedField): DataType | undefined {
-  try {
-    return icebergTypeToDataType(field.type);
-  } catch {
-    return undefined;
-  }
-}
-
-function boundOf(type: LocatedField["field"]["type"], bytes: Uint8Array | undefined): Scalar {
-  return bytes === undefined || typeof type !== "string" ? null : (singleValueToScalar(type, bytes) ?? null);
+function boundOf(type: LocatedField["field"]["type"], { show }: ShownType, bytes: Uint8Array | undefined): Scalar {
+  return bytes === undefined || typeof type !== "string" ? null : show(singleValueToScalar(type, bytes) ?? null);
 }

@@ -4,7 +4,6 @@ import type { DataType, Scalar } from "#columnar";
 import {
   findSnapshot,
   singleValueToScalar,
-  icebergTypeToDataType,
   specTuple,
   type FileIO,
   type ManifestFile,
@@ -14,6 +13,7 @@ import {
 import { scalarToText } from "#sql";
 import { entriesOf, manifestsOf } from "./files.ts";
 import { partitionShape } from "./partition-values.ts";
+import { shownType } from "./shown-type.ts";
 import { BOOLEAN, INT, LONG, TEXT, TIMESTAMP, column, long, timestamp, type MetadataRows } from "./rows.ts";
 
 const SUMMARY: DataType = {
@@ -71,7 +71,9 @@ function partitionSummaries(metadata: TableMetadata, manifest: ManifestFile): Sc
     const bound = (bytes: Uint8Array | undefined): string | null => {
       if (bytes === undefined || typeof type !== "string") return null;
       const value = singleValueToScalar(type, bytes) ?? null;
-      return value === null ? null : scalarToText(value, icebergTypeToDataType(type));
+      const shown = shownType(type);
+      const visible = shown?.show(value) ?? null;
+      return visible === null || shown === undefined ? null : scalarToText(visible, shown.type);
     };
     return {
       contains_null: summary.containsNull,

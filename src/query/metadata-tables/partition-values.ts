@@ -1,7 +1,9 @@
 // Partition values of all specs of a table as one struct, as Iceberg's metadata tables show them.
 
+import { stringifyJson } from "#core";
 import type { DataType, Scalar } from "#columnar";
-import { icebergTypeToDataType, specTuple, type TableMetadata } from "#iceberg";
+import { specTuple, type TableMetadata } from "#iceberg";
+import { shownType, type ShownType } from "./shown-type.ts";
 
 /** The struct and how a file's values fill it. */
 export interface PartitionShape {
@@ -11,9 +13,15 @@ export interface PartitionShape {
   valuesOf(specId: number, partition: readonly Scalar[]): Scalar;
 }
 
+/** Types that no partition should have. */
+const AS_TEXT: ShownType = {
+  type: { kind: "string" },
+  show: (value) => (value === null ? null : stringifyJson(value)),
+};
+
 /** Fields of all specs, latest names first; one that was dropped and added again is one. */
 export function partitionShape(metadata: TableMetadata): PartitionShape {
-  const names = new Map<number, { readonly name: string; readonly type: DataType }>();
+  const names = new Map<number, { readonly name: string } & ShownType>();
   const fieldIds = new Map<number, readonly number[]>();
   const specs = [...metadata["partition-specs"]].toSorted((a, b) => b["spec-id"] - a["spec-id"]);
   for (const spec of specs) {
@@ -24,15 +32,20 @@ export function partitionShape(metadata: TableMetadata): PartitionShape {
     );
     for (const [index, { fieldId, name, type }] of tuple.entries()) {
       if (spec.fields[index]?.transform === "void" || names.has(fieldId)) continue;
-      names.set(fieldId, { name, type: icebergTypeToDataType(type) });
+      names.set(fieldId, { name, ...(shownType(type) ?? AS_TEXT) });
     }
   }
   const ordered = [...names].toSorted(([a], [b]) => a - b);
   return {
-    type: ordered.length === 0 ? undefined : { kind: "struct", fields: ordered.map(([, field]) => field) },
+    type:
+      ordered.length === 0
+        ? undefined
+        : { kind: "struct", fields: ordered.map(([, { name, type }]) => ({ name, type })) },
     valuesOf(specId, partition) {
       const ids = fieldIds.get(specId) ?? [];
-      return Object.fromEntries(ordered.map(([id, { name }]) => [name, partition[ids.indexOf(id)] ?? null]));
+      return Object.fromEntries(
+        ordered.map(([id, { name, show }]) => [name, show(partition[ids.indexOf(id)] ?? null)]),
+      );
     },
   };
 }
