@@ -51,7 +51,12 @@ export interface LayoutJob {
 const UNKNOWN_COMMIT_WAIT_MS = 5 * 60 * 1000;
 
 /** After these codes no commit request of the job can still be on its way. */
-const NOT_COMMITTED: ReadonlySet<ErrorCode> = new Set(["commit_conflict", "data_invalid", "table_not_found"]);
+const NOT_COMMITTED: ReadonlySet<ErrorCode> = new Set([
+  "commit_conflict",
+  "data_invalid",
+  "table_not_found",
+  "unsupported_operation",
+]);
 
 /** How far a job got; not journalled, rebuilt when the engine replays the steps. */
 interface JobPhase {
