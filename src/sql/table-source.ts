@@ -54,6 +54,32 @@ export interface PlannedScan {
   readonly statistics: ScanStatistics;
   /** Streams batches; may be called once. Stops reading when the iterator is returned or the signal aborts. */
   open(signal: AbortSignal): AsyncIterable<Batch>;
+  /** The same rows in pieces; absent when the source has no immutable ones. Instead of `open`. */
+  pieces?(): Promise<ScanPieces>;
+}
+
+/** A scan's rows as pieces that never change, and the rest. */
+export interface ScanPieces {
+  readonly pieces: readonly ScanPiece[];
+  /**
+   * Streams the batches of some pieces, given by their indices, in the given order; `place` is the piece's place in
+   * that list. May be called once.
+   */
+  open(
+    indices: readonly number[],
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly place: number; readonly batch: Batch }>;
+  /** Streams the rows that belong to no piece; may be called once. */
+  openRest(signal: AbortSignal): AsyncIterable<Batch>;
+}
+
+/** Rows of a scan that never change. */
+export interface ScanPiece {
+  /** Equal identities mean equal rows. */
+  readonly identity: string;
+  readonly files: number;
+  /** Whether metadata proves that all rows of the piece fulfil a predicate. */
+  provesAll(predicate: ScanPredicate): boolean;
 }
 
 /** A table as the engine sees it. */
@@ -87,6 +113,8 @@ export interface ChangeableTable {
    * their numbers, rows in the order of their positions.
    */
   planScan(request: ChangeScanRequest): Promise<ChangeScan>;
+  /** Scans the same committed rows for a condition over them; same columns as {@link planScan}, and no effects. */
+  planReading(request: ScanRequest): Promise<PlannedScan>;
   /** How changed rows are written, for EXPLAIN: lines such as `Mode: copy-on-write`. */
   describe(operation: "insert" | "update" | "delete" | "merge"): readonly string[];
 }

@@ -111,6 +111,28 @@ const uncorrelated = fc.constantFrom(
   "EXISTS (SELECT 1 FROM s WHERE id = 3)",
 );
 
+/** Conditions over other tables that read the target's row. */
+const correlated = fc.constantFrom(
+  "EXISTS (SELECT 1 FROM s WHERE s.id = t.id)",
+  "NOT EXISTS (SELECT 1 FROM s WHERE s.k = t.k AND s.v > t.v)",
+  "t.v > (SELECT avg(o.v) FROM t o WHERE o.k = t.k)",
+  "(SELECT count(*) FROM s WHERE s.id < t.id) > 1",
+  "t.n IN (SELECT s.n FROM s WHERE s.id >= t.id)",
+  "t.d NOT IN (SELECT s.d FROM s WHERE s.id = t.id)",
+  "t.id < ALL (SELECT o.id FROM t o WHERE o.k = t.k AND o.v <> t.v)",
+  "(SELECT max(y) FROM (VALUES (t.id), (2)) z(y)) > 2",
+);
+/** New values of some columns that read other tables. */
+const CORRELATED_VALUES = [
+  "v = (SELECT max(s.v) FROM s WHERE s.id = t.id)",
+  "v = (SELECT count(*) FROM t o WHERE o.v < t.v)",
+  "k = (SELECT min(s.k) FROM s WHERE s.id <> t.id)",
+  "(k, n) = (SELECT max(o.k), min(o.n) FROM t o WHERE o.id = t.id)",
+  "b = EXISTS (SELECT 1 FROM s WHERE s.d = t.d)",
+  "d = coalesce((SELECT max(s.d) FROM s WHERE s.k = t.k), t.d)",
+] as const;
+const correlatedValue = fc.constantFrom(...CORRELATED_VALUES);
+
 /** A source with at most one row for an id. */
 const UNIQUE_SOURCE =
   "(SELECT id, min(k) AS k, max(v) AS v, min(n) AS n, max(d) AS d, min(ts) AS ts, true AS b, max(f) AS f FROM s GROUP BY id)";
@@ -128,7 +150,7 @@ function assignmentOf({ name, literals }: GrammarColumn, reads: readonly string[
   const from = fc.constantFrom(...reads);
   const computed: Readonly<Record<string, readonly string[]>> = {
     id: ["%.id + 1", "-%.id", "coalesce(%.id, 0)", "%.id * 1000000000", "%.v"],
-    k: ["upper(%.k)", "%.k || '!'", "%.id::text", "coalesce(%.k, 'none')", "%.d::text"],
+    k: ["replace(%.k, 'a', 'A')", "%.k || '!'", "%.id::text", "coalesce(%.k, 'none')", "%.d::text"],
     v: ["%.v + 1", "%.id", "%.n", "nullif(%.v, 10)", "length(%.k)"],
     n: ["%.n * 1.005", "%.n + 1", "%.id", "round(%.n)"],
     d: ["%.d + 1", "%.ts::date", "coalesce(%.d, '2020-02-02')"],
@@ -151,6 +173,8 @@ const assignments = (reads: readonly string[]): fc.Arbitrary<string> =>
     .map((list) => list.join(", "));
 
 const whereT = fc.oneof(
+  { weight: 2, arbitrary: fc.tuple(correlated, plain("t")).map(([a, b]) => `${a} AND ${b}`) },
+  { weight: 1, arbitrary: fc.tuple(correlated, plain("t")).map(([a, b]) => `(${b} OR NOT ${a})`) },
   { weight: 4, arbitrary: plain("t") },
   { weight: 2, arbitrary: fc.tuple(uncorrelated, plain("t")).map(([a, b]) => `${a} AND ${b}`) },
   { weight: 1, arbitrary: fc.tuple(uncorrelated, plain("t")).map(([a, b]) => `(${b} OR NOT (${a}))`) },
@@ -189,6 +213,13 @@ const update = fc.oneof(
     .tuple(assignments(["t"]), joinedBy, plain("x"))
     .map(([set, on, extra]) => `UPDATE t SET ${set} FROM s x WHERE ${on} AND ${extra}`),
   fc.constant("UPDATE t SET (k, v) = (SELECT min(k), max(v) FROM s) WHERE t.id > 1"),
+  {
+    weight: 2,
+    arbitrary: fc.tuple(correlatedValue, whereT).map(([set, where]) => `UPDATE t SET ${set} WHERE ${where}`),
+  },
+  fc
+    .tuple(correlatedValue, uniqueSource, joinedBy)
+    .map(([set, source, on]) => `UPDATE t SET ${set}, id = x.id + 1 FROM ${source} WHERE ${on}`),
 );
 
 const remove = fc.oneof(
@@ -201,6 +232,7 @@ const remove = fc.oneof(
 
 const matched = fc.oneof(
   assignments(["t", "x"]).map((set) => `UPDATE SET ${set}`),
+  correlatedValue.map((set) => `UPDATE SET ${set}`),
   fc.constantFrom("DELETE", "DO NOTHING"),
 );
 const unmatched = fc.constantFrom(
@@ -214,7 +246,7 @@ const merge = fc
   .tuple(
     fc.oneof(uniqueSource, fc.constantFrom("s x", "t x")),
     joinedBy,
-    fc.option(fc.tuple(fc.oneof(plain("t"), plain("x")), matched)),
+    fc.option(fc.tuple(fc.oneof(plain("t"), plain("x"), correlated), matched)),
     fc.option(matched),
     fc.option(fc.tuple(fc.option(plain("x")), unmatched)),
     fc.option(

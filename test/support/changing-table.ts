@@ -81,6 +81,14 @@ export function changingTable(
   const files: (readonly MemoryRow[])[] = [];
   for (let start = 0; start < rows.length; start += fileRows) files.push(rows.slice(start, start + fileRows));
   const all = [...columns, ...PLACE];
+  async function* open(scanned: readonly (readonly MemoryRow[])[], request: ScanRequest): AsyncGenerator<Batch> {
+    for (const [number, file] of scanned.entries()) {
+      const placed = file.map((row, position) => ({ ...row, __file: number, __position: position }));
+      for (let start = 0; start < placed.length; start += BATCH) {
+        yield await Promise.resolve(toBatch(all, placed.slice(start, start + BATCH), request.columns));
+      }
+    }
+  }
   const state: State = {
     name,
     columns,
@@ -114,14 +122,14 @@ export function changingTable(
         return Promise.resolve({
           ...plan,
           rowsRemoved: [...state.removed].reduce((sum, file) => sum + file.length, 0),
-          async *open() {
-            for (const [number, file] of scanned.entries()) {
-              const placed = file.map((row, position) => ({ ...row, __file: number, __position: position }));
-              for (let start = 0; start < placed.length; start += BATCH) {
-                yield await Promise.resolve(toBatch(all, placed.slice(start, start + BATCH), request.columns));
-              }
-            }
-          },
+          open: () => open(scanned, request),
+        });
+      },
+      planReading(request) {
+        const { files: current } = state;
+        return Promise.resolve({
+          ...plannedScan(name, columns, [], request),
+          open: () => open(current, request),
         });
       },
     },

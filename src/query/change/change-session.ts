@@ -23,9 +23,10 @@ import {
   type TableWriter,
   type TableWriterOptions,
 } from "#iceberg";
-import type { ChangeableTable, ChangeOperation, ChangeSink, FileChange, ScanStatistics } from "#sql";
+import type { ChangeableTable, ChangeOperation, ChangeSink, FileChange, ScanRequest, ScanStatistics } from "#sql";
 import { locationToKey, type ObjectStore } from "#storage";
 import type { DataReader } from "../data-reader.ts";
+import type { FieldPredicate } from "../field-predicate.ts";
 import { scanFiles, type ScanColumn, type ScannedBatch } from "../file-scan.ts";
 import { fieldPredicate, initialStatistics, scanFileIdentity } from "../lake-table.ts";
 import { hasLineage, rewriteColumns, rewriteFile, writeUpdated } from "./file-rewrite.ts";
@@ -140,6 +141,21 @@ export function createChangeSession(
     });
   }
 
+  /** Live rows of files with their place. */
+  async function* open({ request, ...scan }: OpenScan): AsyncGenerator<Batch, void, undefined> {
+    const wanted = request.columns.flatMap((index) => columns[index] ?? []);
+    if (wanted.some(({ type }) => isNested(type))) deps.initNestedColumns();
+    const batches = scanFiles({
+      ...scan,
+      metadata,
+      columns: wanted,
+      limit: undefined,
+      positions: true,
+      reader: deps.reader,
+    });
+    for await (const batch of batches) yield withPlaces(batch, request.columns, columns.length);
+  }
+
   const changes: ChangeableTable = {
     defaults: new Map(
       schema.fields.flatMap((field, index): (readonly [number, Scalar])[] => {
@@ -168,21 +184,21 @@ export function createChangeSession(
         identity: "change",
         statistics: stats,
         rowsRemoved: whole.reduce((sum, { dataFile }) => sum + dataFile.recordCount, 0),
-        async *open(signal): AsyncGenerator<Batch, void, undefined> {
-          if (wanted.some(({ type }) => isNested(type))) deps.initNestedColumns();
-          const batches = scanFiles({
-            metadata,
-            files: rest,
-            columns: wanted,
-            predicates,
-            limit: undefined,
-            positions: true,
-            statistics: stats,
-            reader: deps.reader,
-            signal,
-          });
-          for await (const batch of batches) yield withPlaces(batch, request.columns, columns.length);
-        },
+        open: (signal) => open({ request, files: rest, predicates, statistics: stats, signal }),
+      };
+    },
+    async planReading(request) {
+      const predicates = request.predicates.map((predicate) => fieldPredicate(columns, predicate));
+      requireReadable(
+        request.columns.flatMap((index) => columns[index] ?? []),
+        name,
+      );
+      const plan = await table.planScan({ predicates: toStoredPredicates(schema, predicates) });
+      const stats = initialStatistics(name, plan, 0);
+      return {
+        identity: "change",
+        statistics: stats,
+        open: (signal) => open({ request, files: plan.files, predicates, statistics: stats, signal }),
       };
     },
   };
@@ -305,6 +321,15 @@ export function createChangeSession(
       await deps.store.delete([...keys].map((location) => locationToKey(location, deps.bucket))).catch(() => {});
     },
   };
+}
+
+/** A scan of the target that is opened. */
+interface OpenScan {
+  readonly request: ScanRequest;
+  readonly files: readonly ScanFile[];
+  readonly predicates: readonly FieldPredicate[];
+  readonly statistics: ScanStatistics;
+  readonly signal: AbortSignal;
 }
 
 const NEVER_ABORTED = new AbortController().signal;

@@ -8,10 +8,11 @@ import { dataTypeToName } from "../values/index.ts";
 import { itemsOf, locationOf } from "../bind/ast.ts";
 import { coerce } from "../bind/coerce.ts";
 import { spanAt, unsupported, type BindContext } from "../bind/context.ts";
+import { addSubquery } from "../bind/correlated.ts";
 import type { ExprEnvironment } from "../bind/environment.ts";
 import { sqlError, withSpan } from "../bind/errors.ts";
 import { project } from "../bind/output.ts";
-import { bindSubselect, placeholder } from "../bind/subquery.ts";
+import { bindSubselect, placeholder, type BoundSubquery } from "../bind/subquery.ts";
 import type { ChangeTarget } from "./bound-change.ts";
 
 /** The value of a column that a statement leaves out. */
@@ -145,7 +146,7 @@ export function bindAssignments(nodes: readonly Node[], target: ChangeTarget, en
   const { context } = env;
   const values: Expr[] = target.columns.map((column, index) => columnRef(index, column));
   const assigned = new Set<number>();
-  const subqueries = new Map<unknown, PlanNode>();
+  const subqueries = new Map<unknown, BoundSubquery>();
   for (const node of nodes) {
     if (!("ResTarget" in node)) continue;
     const index = targetColumn(context, target, node.ResTarget);
@@ -166,7 +167,7 @@ function bindRowPart(
   column: number,
   target: ChangeTarget,
   env: ExprEnvironment,
-  subqueries: Map<unknown, PlanNode>,
+  subqueries: Map<unknown, BoundSubquery>,
 ): Expr {
   const { context } = env;
   const { source, colno = 1, ncolumns = 1 } = part;
@@ -180,18 +181,21 @@ function bindRowPart(
     );
   if (source !== undefined && "SubLink" in source) {
     const { subselect } = source.SubLink;
-    let plan = subqueries.get(subselect);
-    if (plan === undefined) {
-      const bound = bindSubselect(subselect, env);
-      if (bound.captures.length > 0) throw unsupported(context, "A correlated subquery in SET is", location);
-      ({ plan } = bound);
-      subqueries.set(subselect, plan);
-    }
+    const bound = subqueries.get(subselect) ?? bindSubselect(subselect, env);
+    subqueries.set(subselect, bound);
+    const { plan, captures } = bound;
     const found = plan.columns[position];
     if (plan.columns.length !== ncolumns || found === undefined) throw wrongWidth();
     const single = project(plan, [columnRef(position, found)], [found.name]);
     const span = spanAt(context, location);
-    return assign(context, target, column, placeholder(env, "scalar", single, found.type, span), span);
+    if (captures.length > 0 && env.correlated === undefined) {
+      throw unsupported(context, `A correlated subquery in ${env.clause} is`, location);
+    }
+    const value =
+      captures.length > 0 && env.correlated !== undefined
+        ? addSubquery(env.correlated, { plan: single, captures, span })
+        : placeholder(env, "scalar", single, found.type, span);
+    return assign(context, target, column, value, span);
   }
   const items = source !== undefined && "RowExpr" in source ? (source.RowExpr.args ?? []) : itemsOf(source);
   if (items.length !== ncolumns) throw wrongWidth();

@@ -9,14 +9,14 @@ import type { ParsedStatement } from "../parser/parse.ts";
 import { itemsOf, locationOf } from "../bind/ast.ts";
 import { gathered, startBinding, type BindInput } from "../bind/bind.ts";
 import { selectOf, spanAt, tableKey, tablePath, unsupported } from "../bind/context.ts";
-import type { ExprEnvironment } from "../bind/environment.ts";
+import { SUBQUERY_BASE, type ExprEnvironment, type SubquerySink } from "../bind/environment.ts";
 import { sqlError, withSpan } from "../bind/errors.ts";
 import { bindWith } from "../bind/query.ts";
 import { bindWhere } from "../bind/where.ts";
 import { bindAssignments, bindInsertedRow, checkWidth, defaultOf, insertColumns, insertedRows } from "./assignments.ts";
 import { bindMerge } from "./bind-merge.ts";
 import type { BoundChange, ChangeOperation, ChangeTarget, RowAction, RowSearch } from "./bound-change.ts";
-import { joinSource, searchPlan, type JoinedTarget } from "./joined-target.ts";
+import { carrySubqueries, joinSource, searchPlan, type JoinedTarget } from "./joined-target.ts";
 
 type BoundParts = Pick<BoundChange, "operation" | "rows" | "search">;
 
@@ -138,12 +138,13 @@ function isPlainValues(query: SelectStmt): boolean {
 
 function bindUpdate(node: UpdateStmt, target: ChangeTarget, env: ExprEnvironment): BoundParts {
   const joined = joinSource(node.relation, target, node.fromClause ?? [], env);
-  const setEnv: ExprEnvironment = { ...env, scope: joined.scope, aggregates: undefined, clause: "UPDATE" };
+  const correlated: SubquerySink = { firstIndex: SUBQUERY_BASE.list, subqueries: [], below: undefined };
+  const setEnv: ExprEnvironment = { ...env, scope: joined.scope, aggregates: undefined, correlated, clause: "UPDATE" };
   const values = bindAssignments(node.targetList ?? [], target, setEnv);
   return {
     operation: "update",
     rows: undefined,
-    search: searchWhere(node.whereClause, joined, env, { kind: "update", values }),
+    search: searchWhere(node.whereClause, joined, env, { kind: "update", values }, correlated),
   };
 }
 
@@ -152,24 +153,30 @@ function bindDelete(node: DeleteStmt, target: ChangeTarget, env: ExprEnvironment
   return {
     operation: "delete",
     rows: undefined,
-    search: searchWhere(node.whereClause, joined, env, { kind: "delete" }),
+    search: searchWhere(node.whereClause, joined, env, { kind: "delete" }, undefined),
   };
 }
 
-/** The rows that fulfil WHERE, all with one action. */
+/** The rows that fulfil WHERE, all with one action, whose correlated subqueries are in the sink. */
 function searchWhere(
   where: Node | undefined,
   joined: JoinedTarget,
   env: ExprEnvironment,
   action: RowAction,
+  correlated: SubquerySink | undefined,
 ): RowSearch {
   const { target, source, scope } = joined;
   const all = source === undefined ? target : createJoin("cross", target, source.scan, undefined);
   const found = bindWhere(where, all, { ...env, scope, aggregates: undefined, clause: "WHERE" });
+  const carried = correlated === undefined ? undefined : carrySubqueries(found, joined, correlated);
+  const reading: RowAction =
+    action.kind === "delete" || carried === undefined
+      ? action
+      : { ...action, values: action.values.map(carried.inAction) };
   return {
-    plan: searchPlan(found, joined, literal(0, INT32)),
+    plan: searchPlan(carried?.plan ?? found, joined, literal(0, INT32), carried?.values),
     scanned: joined.scanned,
-    actions: [action],
+    actions: [reading],
     source: source === undefined ? undefined : { plan: source.plan, table: source.table },
     refusesSecond: false,
   };

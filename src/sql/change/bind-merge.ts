@@ -6,11 +6,11 @@ import { createJoin, type JoinType } from "../joins.ts";
 import type { Expr, PlanNode } from "../plan.ts";
 import { coerceCondition } from "../bind/coerce.ts";
 import { spanAt, unsupported } from "../bind/context.ts";
-import type { ExprEnvironment } from "../bind/environment.ts";
+import { SUBQUERY_BASE, type ExprEnvironment, type SubquerySink } from "../bind/environment.ts";
 import { sqlError } from "../bind/errors.ts";
 import { bindAssignments, bindInsertedRow, defaultOf, insertColumns } from "./assignments.ts";
 import type { ChangeTarget, RowAction, RowSearch } from "./bound-change.ts";
-import { joinSource, searchPlan, type JoinedTarget } from "./joined-target.ts";
+import { carrySubqueries, joinSource, searchPlan, type JoinedTarget } from "./joined-target.ts";
 
 type MatchKind = "matched" | "by target" | "by source";
 
@@ -37,18 +37,22 @@ export function bindMerge(node: MergeStmt, target: ChangeTarget, env: ExprEnviro
   );
   const kinds = new Set(clauses.map(kindOf));
   const all = createJoin(joinTypeOf(kinds), joined.target, source.scan, on);
+  const correlated: SubquerySink = { firstIndex: SUBQUERY_BASE.list, subqueries: [], below: undefined };
   const actions: RowAction[] = [];
   const branches = clauses.map((clause) => {
-    const { action, condition } = bindClause(clause, joined, target, env);
+    const { action, condition } = bindClause(clause, joined, target, { ...env, correlated });
     const when = conjunction([matchTest(kindOf(clause), all, joined), ...(condition === undefined ? [] : [condition])]);
     const number = action === undefined ? null : actions.push(action) - 1;
     return caseBranch(when ?? FALSE, literal(number, INT32));
   });
   const choice: Expr = { kind: "case", branches, otherwise: literal(null, INT32), type: INT32 };
+  const carried = carrySubqueries(all, joined, correlated);
   return {
-    plan: searchPlan(all, joined, choice),
+    plan: searchPlan(carried.plan, joined, carried.inSearch(choice), carried.values),
     scanned: joined.scanned,
-    actions,
+    actions: actions.map((action) =>
+      action.kind === "delete" ? action : { ...action, values: action.values.map(carried.inAction) },
+    ),
     source: { plan: source.plan, table: source.table },
     refusesSecond: true,
   };

@@ -16,8 +16,8 @@ export interface ChangeTarget extends TableSource {
 }
 
 /**
- * What happens to a row that `find` gave, by its action's number. Expressions read the row of the find plan's join:
- * the target's columns, its file and position, then the source's columns.
+ * What happens to a row that a search gave, by its action's number. Expressions read the row of the search's join: the
+ * target's columns, its file and position, then the source's columns and row number, then what the search carries.
  */
 export type RowAction =
   | { readonly kind: "delete" }
@@ -27,7 +27,10 @@ export type RowAction =
 
 /** Rows of the target to look for. */
 export interface RowSearch {
-  /** Columns of the result: file, position, row of the source, action; null where there is none. */
+  /**
+   * Columns of the result: file, position, row of the source, action; null where there is none. Then what actions read
+   * beyond the join, such as the values of subqueries.
+   */
   readonly plan: PlanNode;
   /** The table that the plan's scan of the target reads, which tells it from other scans of the same table. */
   readonly scanned: TableSource;

@@ -1,10 +1,11 @@
 // Gathers what a search found, file by file: the search gives its rows in the order of files. Within a file an outer
 // join may give the rows without a match after those with one.
 
-import { gatherBatch, scalarAt, type Batch } from "#columnar";
+import { batchByteSize, concatBatches, gatherBatch, scalarAt, type Batch, type Vector } from "#columnar";
 import { InvariantViolation, LakeError } from "#core";
 import type { MemoryAccount } from "../execute/context.ts";
 import type { ChangeSink, FileChange } from "../table-source.ts";
+import { SEARCH_COLUMNS } from "./bound-change.ts";
 import type { RowActions } from "./row-actions.ts";
 
 /** Rows that a search changed. */
@@ -46,10 +47,21 @@ export function createFileChanges(
   let positions = new Int32Array(INITIAL_ROWS);
   let sourceRows = new Int32Array(INITIAL_ROWS);
   let chosen = new Int32Array(INITIAL_ROWS);
+  // What the search carried for the rows found, in their order.
+  let carried: Batch[] = [];
+  let carriedBytes = 0;
 
   function grow(): void {
-    account.resize(positions.length * 2 * BYTES_PER_ROW);
+    account.resize(positions.length * 2 * BYTES_PER_ROW + carriedBytes);
     [positions, sourceRows, chosen] = [doubled(positions), doubled(sourceRows), doubled(chosen)];
+  }
+
+  function carry(batch: Batch, rows: number[]): void {
+    const part = gatherBatch(carriedBy(batch), Int32Array.from(rows.splice(0)));
+    if (part.rowCount === 0 || part.columns.length === 0) return;
+    carried.push(part);
+    carriedBytes += batchByteSize(part);
+    account.resize(positions.length * BYTES_PER_ROW + carriedBytes);
   }
 
   async function flush(): Promise<void> {
@@ -58,8 +70,12 @@ export function createFileChanges(
     const take = (values: Int32Array): Int32Array<ArrayBuffer> =>
       rows === undefined ? values.slice(0, count) : rows.map((row) => values[row] as number);
     const found = { positions: take(positions), sources: take(sourceRows), actions: take(chosen) };
+    const all = carried.length === 0 ? { rowCount: count, columns: [] } : concatBatches(carried);
+    const values = rows === undefined ? all : gatherBatch(all, rows);
     count = 0;
     isAscending = true;
+    carried = [];
+    carriedBytes = 0;
     const isUpdate = Uint8Array.from(found.actions, (action) => (actions.isUpdate(action) ? 1 : 0));
     const updates = isUpdate.reduce((sum, flag) => sum + flag, 0);
     counts.updated += updates;
@@ -71,17 +87,20 @@ export function createFileChanges(
       update(batch, rows, changes) {
         const pick = (values: Int32Array): Int32Array => Int32Array.from(changes, (change) => values[change] ?? -1);
         const old = rows.length === batch.rowCount ? batch : gatherBatch(batch, rows);
-        return actions.updated(old, pick(found.actions), pick(found.sources));
+        return actions.updated(old, pick(found.actions), pick(found.sources), gatherBatch(values, changes));
       },
     };
     await sink.change(file, change);
   }
 
-  async function insert(pending: ReadonlyMap<number, number[]>): Promise<void> {
+  /** Inserts rows of a batch, by their action. */
+  async function insert(batch: Batch, pending: ReadonlyMap<number, number[]>): Promise<void> {
+    const [, , sources] = batch.columns;
     for (const [action, rows] of pending) {
       for (let start = 0; start < rows.length; start += INSERT_ROWS) {
         const part = Int32Array.from(rows.slice(start, start + INSERT_ROWS));
-        await sink.insert(actions.inserted(action, part));
+        const sourcesOfPart = part.map((row) => sourceRow(sources, row));
+        await sink.insert(actions.inserted(action, sourcesOfPart, gatherBatch(carriedBy(batch), part)));
       }
       counts.inserted += rows.length;
     }
@@ -94,19 +113,20 @@ export function createFileChanges(
         throw new InvariantViolation("a search gives four columns");
       }
       const inserts = new Map<number, number[]>();
+      const taken: number[] = [];
       for (let row = 0; row < batch.rowCount; row++) {
         const action = scalarAt(numbers, row);
         if (action === null) continue;
-        const source = (scalarAt(sources, row) ?? -1) as number;
         const found = scalarAt(files, row);
         if (found === null) {
           const rows = inserts.get(action as number) ?? [];
-          rows.push(source);
+          rows.push(row);
           inserts.set(action as number, rows);
           continue;
         }
         if (found !== file) {
           if (file !== undefined && (found as number) < file) throw new InvariantViolation("files out of order");
+          carry(batch, taken);
           await flush();
           file = found as number;
         }
@@ -119,14 +139,25 @@ export function createFileChanges(
         if (position < last) isAscending = false;
         if (count === positions.length) grow();
         positions[count] = position;
-        sourceRows[count] = source;
+        sourceRows[count] = sourceRow(sources, row);
         chosen[count] = action as number;
+        taken.push(row);
         count += 1;
       }
-      await insert(inserts);
+      carry(batch, taken);
+      await insert(batch, inserts);
     },
     finish: flush,
   };
+}
+
+function sourceRow(sources: Vector | undefined, row: number): number {
+  return ((sources === undefined ? null : scalarAt(sources, row)) ?? -1) as number;
+}
+
+/** What a search's rows hold beyond their place and action. */
+function carriedBy({ rowCount, columns }: Batch): Batch {
+  return { rowCount, columns: columns.slice(SEARCH_COLUMNS.length) };
 }
 
 /** The first entry of each position, in the order of the positions. */

@@ -1,10 +1,11 @@
 // A change's target joined with the statement's other tables, as one row that every expression reads.
 
 import type { Node, RangeVar } from "libpg-query";
-import { INT32, columnRef, literal } from "../expressions.ts";
+import { INT32, columnRef, literal, remapColumns } from "../expressions.ts";
 import type { Expr, PlanNode } from "../plan.ts";
 import { spanAt, unsupported } from "../bind/context.ts";
-import type { ExprEnvironment } from "../bind/environment.ts";
+import { applySubqueries } from "../bind/correlated.ts";
+import type { ExprEnvironment, SubquerySink } from "../bind/environment.ts";
 import { sqlError } from "../bind/errors.ts";
 import { bindFrom } from "../bind/from.ts";
 import { joinScopes, relationScope, type Scope } from "../bind/scope.ts";
@@ -73,11 +74,49 @@ export function joinSource(
   };
 }
 
+/** Values that actions read beside the joined row. */
+export interface CarriedValues {
+  /** The joined row with the values after it. */
+  readonly plan: PlanNode;
+  /** An expression over the plan's row. */
+  readonly inSearch: (expr: Expr) => Expr;
+  /** The same expression over the row that actions read. */
+  readonly inAction: (expr: Expr) => Expr;
+  /** The values over the plan's row, in the order in which actions find them. */
+  readonly values: readonly Expr[];
+}
+
+/** Applies the correlated subqueries of conditions and new values to the rows that a search found. */
+export function carrySubqueries(found: PlanNode, joined: JoinedTarget, sink: SubquerySink): CarriedValues {
+  const { plan, resolve } = applySubqueries(found, sink);
+  const first = found.columns.length;
+  const actionWidth = joined.width + (joined.source === undefined ? 0 : joined.source.table.columns.length);
+  const values = plan.columns.slice(first).map((column, k) => columnRef(first + k, column));
+  return {
+    plan,
+    inSearch: resolve,
+    inAction: (expr) =>
+      remapColumns(resolve(expr), (index) =>
+        index >= first && index < first + values.length ? index - first + actionWidth : index,
+      ),
+    values,
+  };
+}
+
 /** Projects joined rows to where they are and what happens to them. */
-export function searchPlan(found: PlanNode, joined: JoinedTarget, action: Expr): PlanNode {
+export function searchPlan(
+  found: PlanNode,
+  joined: JoinedTarget,
+  action: Expr,
+  carried: readonly Expr[] = [],
+): PlanNode {
   const { width, source } = joined;
   const at = (index: number): Expr =>
     columnRef(index, found.columns[index] ?? { name: "", type: INT32, nullable: true });
   const row = source === undefined ? literal(-1, INT32) : at(width + source.table.width);
-  return { kind: "project", input: found, exprs: [at(width - 2), at(width - 1), row, action], columns: SEARCH_COLUMNS };
+  const columns = [
+    ...SEARCH_COLUMNS,
+    ...carried.map(({ type }, k) => ({ name: `carried${k + 1}`, type, nullable: true })),
+  ];
+  return { kind: "project", input: found, exprs: [at(width - 2), at(width - 1), row, action, ...carried], columns };
 }

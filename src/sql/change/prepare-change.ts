@@ -111,19 +111,27 @@ function createPreparedChange(
     memory: undefined,
   };
 
-  async function planScan(node: ScanNode): Promise<void> {
+  async function planScan(node: ScanNode, isMain: boolean): Promise<void> {
     if (planned.has(node)) return;
     const request = { columns: node.projection, predicates: node.predicates };
-    if (bound.search !== undefined && node.source === bound.search.scanned) {
+    if (isMain) {
       targetScan = await target.changes.planScan({ ...request, removesMatches });
       planned.set(node, targetScan);
+      return;
+    }
+    // Subqueries that cannot be told apart from the rows they are about scan the target again.
+    if (node.source === bound.search?.scanned) {
+      planned.set(node, await target.changes.planReading(request));
       return;
     }
     const limit = node.limit === undefined ? {} : { limit: node.limit };
     planned.set(node, await node.source.planScan({ ...request, ...limit }));
   }
   const planAll = async (plans: readonly PlanNode[]): Promise<void> => {
-    await Promise.all(scansOf(plans).map(planScan));
+    const scans = [...new Set(scansOf(plans))];
+    // The target is on the left of every join.
+    const main = scans.find((node) => node.source === bound.search?.scanned);
+    await Promise.all(scans.map((node) => planScan(node, node === main)));
   };
   const statistics = (): ScanStatistics[] =>
     [...planned].filter(([node]) => node.source !== bound.search?.source?.table).map(([, scan]) => scan.statistics);
@@ -211,9 +219,11 @@ function pick(plan: PlanNode, indices: readonly number[]): PlanNode {
   return { kind: "project", input: plan, exprs, columns: picked.map(({ column }) => column) };
 }
 
-/** Whether the search reads more than its target, as WHERE x IN (SELECT …) does. */
+/** Whether the search reads more than its target once, as WHERE x IN (SELECT …) does. */
 function readsOthers(search: PlanNode | undefined, bound: BoundChange): boolean {
-  return search !== undefined && scansOf([search]).some((node) => node.source !== bound.search?.scanned);
+  if (search === undefined) return false;
+  const scans = scansOf([search]);
+  return scans.length > 1 || scans.some((node) => node.source !== bound.search?.scanned);
 }
 
 interface SearchRun {

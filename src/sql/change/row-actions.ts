@@ -13,10 +13,13 @@ import type { SourceTable } from "./source-table.ts";
 export interface RowActions {
   /** Whether an action writes a new row in place of the old one. */
   isUpdate(action: number): boolean;
-  /** New rows of the target: for each row of `batch` its action and its row of the source, -1 for none. */
-  updated(batch: Batch, actions: Int32Array, sourceRows: Int32Array): Batch;
-  /** Rows to insert, one for each row of the source. */
-  inserted(action: number, sourceRows: Int32Array): Batch;
+  /**
+   * New rows of the target: for each row of `batch` its action, its row of the source, -1 for none, and what the search
+   * carried.
+   */
+  updated(batch: Batch, actions: Int32Array, sourceRows: Int32Array, carried: Batch): Batch;
+  /** Rows to insert, one for each row of the source with what the search carried. */
+  inserted(action: number, sourceRows: Int32Array, carried: Batch): Batch;
 }
 
 /** Compiles the actions. Errors of the methods: what expressions raise, and those of new rows that break a rule. */
@@ -31,7 +34,7 @@ export function compileActions(
   );
 
   /** The row that the actions' expressions read. */
-  function joined(targetColumns: readonly Vector[], sourceRows: Int32Array): Batch {
+  function joined(targetColumns: readonly Vector[], sourceRows: Int32Array, carried: Batch): Batch {
     const rowCount = sourceRows.length;
     const place = PLACE_COLUMNS.map(({ type }) => constantVector(type, null, rowCount));
     const numbers: Vector = {
@@ -42,7 +45,7 @@ export function compileActions(
       validity: undefined,
     };
     const columns = source === undefined ? [] : [...source.rowsAt(sourceRows), numbers];
-    return { rowCount, columns: [...targetColumns, ...place, ...columns] };
+    return { rowCount, columns: [...targetColumns, ...place, ...columns, ...carried.columns] };
   }
 
   function evaluate(action: number, row: Batch): Batch {
@@ -54,9 +57,11 @@ export function compileActions(
 
   return {
     isUpdate: (action) => actions[action]?.kind === "update",
-    updated(batch, rowActions, sourceRows) {
+    updated(batch, rowActions, sourceRows, carried) {
       const [first = 0] = rowActions;
-      if (rowActions.every((action) => action === first)) return evaluate(first, joined(batch.columns, sourceRows));
+      if (rowActions.every((action) => action === first)) {
+        return evaluate(first, joined(batch.columns, sourceRows, carried));
+      }
       const parts: Batch[] = [];
       // Where each row of the input stands in the parts put together.
       const order = new Int32Array(rowActions.length);
@@ -65,21 +70,14 @@ export function compileActions(
         const rows = Int32Array.from(rowActions.keys()).filter((row) => rowActions[row] === action);
         for (const row of rows) order[row] = written++;
         const columns = batch.columns.map((column) => gather(column, rows));
-        parts.push(
-          evaluate(
-            action,
-            joined(
-              columns,
-              rows.map((row) => sourceRows[row] ?? -1),
-            ),
-          ),
-        );
+        const sources = rows.map((row) => sourceRows[row] ?? -1);
+        parts.push(evaluate(action, joined(columns, sources, gatherBatch(carried, rows))));
       }
       return gatherBatch(concatBatches(parts), order);
     },
-    inserted(action, sourceRows) {
+    inserted(action, sourceRows, carried) {
       const nulls = target.columns.map(({ type }) => constantVector(type, null, sourceRows.length));
-      return evaluate(action, joined(nulls, sourceRows));
+      return evaluate(action, joined(nulls, sourceRows, carried));
     },
   };
 }

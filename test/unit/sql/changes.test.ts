@@ -152,10 +152,25 @@ const STATEMENTS = [
   "MERGE INTO t USING (SELECT DISTINCT op FROM s) o ON t.grp = o.op WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT DEFAULT VALUES",
   "MERGE INTO t USING s ON t.id = s.id AND s.op = 'set' WHEN MATCHED AND t.v > 10 THEN DELETE WHEN MATCHED THEN UPDATE SET v = -1",
   "MERGE INTO t USING s ON false WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id) WHEN NOT MATCHED BY SOURCE AND grp = 'a' THEN DELETE",
+  "DELETE FROM t WHERE EXISTS (SELECT 1 FROM s WHERE s.id = t.id AND s.op <> 'set')",
+  "DELETE FROM t WHERE NOT EXISTS (SELECT 1 FROM s WHERE s.id > t.id AND s.v > t.v)",
+  "DELETE FROM t WHERE v > (SELECT avg(o.v) FROM t o WHERE o.grp = t.grp)",
+  "DELETE FROM t WHERE t.v IN (SELECT s.v / 10 FROM s WHERE s.id < t.id) OR id = (SELECT max(id) - t.id FROM s)",
+  "DELETE FROM t WHERE (SELECT max(x) FROM (VALUES (t.id), (t.v)) y(x)) > 50",
+  "DELETE FROM t x USING s WHERE x.id = s.id AND (SELECT count(*) FROM t o WHERE o.grp = x.grp AND o.v < s.v) > 1",
+  "UPDATE t SET v = (SELECT max(s.v) FROM s WHERE s.id <= t.id)",
+  "UPDATE t SET v = (SELECT s.v FROM s WHERE s.id = t.id), grp = (SELECT op FROM s WHERE s.id = t.id) WHERE id < 9",
+  "UPDATE t SET (v, grp) = (SELECT s.v + t.v, op FROM s WHERE s.id = t.id) WHERE id > 0",
+  "UPDATE t SET (v, grp) = (SELECT count(*), max(op) FROM s WHERE s.id < t.id), n = n + (SELECT count(*) FROM s WHERE s.id = t.id)",
+  "UPDATE t SET v = v + (SELECT count(*) FROM t o WHERE o.v < t.v) WHERE EXISTS (SELECT 1 FROM s WHERE s.id = t.id OR t.id > 8)",
+  "UPDATE t x SET v = (SELECT sum(o.v) FROM t o WHERE o.grp = x.grp AND o.id <> s.id) FROM s WHERE x.id = s.id AND s.op = 'set'",
+  "UPDATE t SET b = t.id IN (SELECT s.id FROM s WHERE s.v > t.v), f = (SELECT min(y) FROM (VALUES (t.f), (t.v)) z(y))",
+  "MERGE INTO t USING s ON t.id = s.id WHEN MATCHED AND (SELECT count(*) FROM t o WHERE o.v < s.v) > 5 THEN UPDATE SET v = (SELECT max(o.v) FROM t o WHERE o.id < s.id) + t.v WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (id, v) VALUES (s.id, (SELECT count(*) FROM t o WHERE o.id < s.id))",
+  "MERGE INTO t USING s ON t.id = s.id WHEN NOT MATCHED BY SOURCE AND EXISTS (SELECT 1 FROM t o WHERE o.id = t.id + 1 AND o.grp = t.grp) THEN DELETE WHEN NOT MATCHED BY SOURCE THEN UPDATE SET (v, grp) = (SELECT sum(id), max(op) FROM s WHERE s.id < t.id)",
   "WITH u AS (SELECT id, v FROM s WHERE v > 50) MERGE INTO t USING u ON t.id = u.id WHEN MATCHED THEN UPDATE SET v = u.v",
 ];
 
-describe("I151 a statement changes the rows that PostgreSQL changes", () => {
+describe("I151 I221 a statement changes the rows that PostgreSQL changes", () => {
   test.for(STATEMENTS)("%s", async (sql, { expect }) => {
     await inOracle(async () => {
       const expected = await db.query(sql);
