@@ -20,10 +20,10 @@ export class ChunkDecoder {
   #rowsLeft: number;
   #rowsToSkip = 0;
 
-  /** `bytes` holds exactly the chunk; `type` is what rows shall be read as. */
+  /** `bytes` holds exactly the chunk, or pages of it with `valueCount` rows in all; `type` is what rows shall be read as. */
   constructor(
     bytes: Uint8Array,
-    chunk: ParquetColumnChunk,
+    chunk: Pick<ParquetColumnChunk, "codec" | "valueCount">,
     column: ParquetColumn,
     type: DataType | undefined,
     keep: Keep = {},

@@ -19,6 +19,7 @@ import {
   type ThriftStruct,
 } from "#codec";
 import type {
+  FileSlice,
   ParquetColumn,
   ParquetColumnChunk,
   ParquetMetadata,
@@ -168,6 +169,8 @@ function parseChunk(
   const filterOffset = integerOrZero(meta, 14);
   const filterBytes = integerOrZero(meta, 15);
   const hasFilter = filterOffset > 0 && filterBytes >= 0 && filterOffset + filterBytes < sizeBytes;
+  const columnIndex = sliceAt(struct, 6, dataEnd);
+  const offsetIndex = sliceAt(struct, 4, dataEnd);
   return {
     offset,
     dictionaryPageOffset: hasDictionary ? dictionaryOffset : undefined,
@@ -178,8 +181,17 @@ function parseChunk(
     valueCount,
     ...(hasFilter ? { bloomFilterOffset: filterOffset } : {}),
     ...(hasFilter && filterBytes > 0 ? { bloomFilterBytes: filterBytes } : {}),
+    ...(columnIndex === undefined ? {} : { columnIndex }),
+    ...(offsetIndex === undefined ? {} : { offsetIndex }),
     ...statistics,
   };
+}
+
+/** An index's place: its offset in a field and its length in the next; undefined when there is none before `end`. */
+function sliceAt(struct: ThriftStruct, id: number, end: number): FileSlice | undefined {
+  const offset = integerOrZero(struct, id);
+  const length = integerOrZero(struct, id + 1);
+  return offset > 0 && length > 0 && offset + length <= end ? { offset, length } : undefined;
 }
 
 /** Fields that were given a number after some writers had used it for something else. */

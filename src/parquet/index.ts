@@ -2,6 +2,7 @@
 
 export { initParquetWasm } from "./wasm.ts";
 export {
+  type FileSlice,
   type ParquetColumn,
   type ParquetColumnChunk,
   type ParquetField,
@@ -27,5 +28,14 @@ export {
   type BloomProbe,
 } from "./bloom-filter.ts";
 export { isPromotion, promoteVector } from "./promote.ts";
-export { scanParquet, type ScanBatch, type ScanColumn, type ScanOptions } from "./scan.ts";
+export { scanParquet, type ScanBatch, type ScanColumn, type ScanOptions, type WantedRows } from "./scan.ts";
+export {
+  loadPageIndexes,
+  pageIndexBytes,
+  type PageBounds,
+  type PageIndexes,
+  type PageIndexWant,
+  type PagePlacement,
+} from "./page-index.ts";
+export { intersectRows, joinRows, type RowRange } from "./row-ranges.ts";
 export { withFieldIds, type NamedFieldId } from "./field-ids.ts";

@@ -72,6 +72,12 @@ export interface ParquetNode {
   readonly column: ParquetColumn | undefined;
 }
 
+/** Bytes of a file. */
+export interface FileSlice {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** One column chunk: a leaf's values within one row group. */
 export interface ParquetColumnChunk {
   /** First byte of the chunk: its dictionary page or first data page. */
@@ -92,6 +98,10 @@ export interface ParquetColumnChunk {
   readonly bloomFilterOffset?: number;
   /** Length of the filter, header included; older writers do not say. */
   readonly bloomFilterBytes?: number;
+  /** Where the bounds of the chunk's pages are, where it has them. */
+  readonly columnIndex?: FileSlice;
+  /** Where the places of the chunk's pages are, where it has them. */
+  readonly offsetIndex?: FileSlice;
   /**
    * Bounds from min_value and max_value; undefined when absent, not decodable or NaN. Strings are ordered by
    * UTF-8 bytes. `-0` and `+0` are widened: a zero minimum is -0, a zero maximum +0.

@@ -3,7 +3,7 @@
 import { invariant } from "#core";
 import { BATCH_ROWS, nullVector, type Batch, type DataType, type Vector } from "#columnar";
 import { ChunkDecoder } from "./chunk-decoder.ts";
-import { readChunks } from "./chunk-reads.ts";
+import { readChunks, type ChunkBytes, type ChunkRead } from "./chunk-reads.ts";
 import { LeafCursor } from "./leaf-cursor.ts";
 import type {
   ParquetColumn,
@@ -15,6 +15,9 @@ import type {
 } from "./metadata.ts";
 import type { Keep } from "./page-decoder.ts";
 import { planNested, type NestedPlan } from "./nested.ts";
+import type { PagePlacement } from "./page-index.ts";
+import type { RowRange } from "./row-ranges.ts";
+import { SparseReader } from "./sparse-reader.ts";
 
 /**
  * A column wanted of a file: a top-level field by id, or a leaf by its index in `metadata.columns`. `type` is what
@@ -32,6 +35,8 @@ export interface ScanOptions {
   readonly fieldIds?: readonly number[];
   /** Indices of row groups, read in this order; default all. */
   readonly rowGroups?: readonly number[];
+  /** The rows wanted of row groups by their index: others are not read, and their pages not fetched. */
+  readonly rows?: ReadonlyMap<number, WantedRows>;
   /** Rows a batch has, but the last of a row group; default BATCH_ROWS. */
   readonly batchRows?: number;
   /** Leaves text as UTF-8 for readers that move it on (see textVector); its strings are made when asked for. */
@@ -49,6 +54,14 @@ export interface ScanOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Some rows of a row group. */
+export interface WantedRows {
+  /** Rows within the row group, ascending and apart. */
+  readonly ranges: readonly RowRange[];
+  /** The pages of a leaf, all in order; undefined when they are not known, and its chunk is fetched whole. */
+  pagesOf(leafIndex: number): readonly PagePlacement[] | undefined;
+}
+
 /** A batch and where it comes from. */
 export interface ScanBatch extends Batch {
   readonly rowGroup: number;
@@ -64,7 +77,7 @@ type ColumnPlan =
   | { readonly kind: "flat"; readonly column: ParquetColumn; readonly type: DataType | undefined }
   | { readonly kind: "nested"; readonly plan: NestedPlan };
 
-type ChunkBytes = ReadonlyMap<ParquetColumnChunk, Uint8Array>;
+type Chunks = ReadonlyMap<ParquetColumnChunk, ChunkBytes>;
 
 /**
  * Streams the rows of a file. Dictionary-encoded chunks give dictionary vectors that share one dictionary object
@@ -87,16 +100,16 @@ export async function* scanParquet(
   const plans = wanted.map((column) => planColumn(metadata, column));
   const selected = options.rowGroups ?? metadata.rowGroups.map((_, index) => index);
   const firstRows = firstRowOfEach(metadata);
-  const fetchGroup = (position: number): Promise<ChunkBytes> | undefined => {
+  const fetchGroup = (position: number): Promise<Chunks> | undefined => {
     const index = selected[position];
     if (index === undefined) return undefined;
-    const fetching = fetchRowGroup(reader, metadata, index, plans);
+    const fetching = fetchRowGroup(reader, metadata, index, plans, options.rows?.get(index));
     // A failed prefetch surfaces when its row group is reached, or never if the scan ends before.
     fetching.catch(() => undefined);
     return fetching;
   };
 
-  let next: Promise<ChunkBytes> | undefined;
+  let next: Promise<Chunks> | undefined;
   for (const [position, index] of selected.entries()) {
     signal?.throwIfAborted();
     const group = rowGroupAt(metadata, index);
@@ -106,10 +119,13 @@ export async function* scanParquet(
     const readers = plans.map((plan) => columnReader(plan, group, fetched, options));
     const tested = wantedText === undefined ? undefined : readers[equals?.position ?? -1];
     if (wantedText !== undefined) tested?.wantOnly(wantedText);
-    for (let row = 0; row < group.numRows; row += batchRows) {
+    let at = 0;
+    for (const { start: row, end } of batchesOf(options.rows?.get(index)?.ranges, group.numRows, batchRows)) {
       signal?.throwIfAborted();
       if (row > 0 || position > 0) next ??= fetchGroup(position + 1);
-      const rowCount = Math.min(batchRows, group.numRows - row);
+      const rowCount = end - row;
+      if (row > at) for (const each of readers) each.skip(row - at);
+      at = end;
       const first = tested?.read(rowCount);
       if (first?.encoding === "constant" && first.value === null) {
         for (const other of readers) if (other !== tested) other.skip(rowCount);
@@ -118,6 +134,17 @@ export async function* scanParquet(
       const columns = readers.map((each) => (each === tested && first !== undefined ? first : each.read(rowCount)));
       yield { rowCount, columns, rowGroup: index, firstRow: (firstRows[index] ?? 0) + row };
     }
+  }
+}
+
+/** The rows to read in pieces of at most `batchRows`. */
+function* batchesOf(
+  ranges: readonly RowRange[] | undefined,
+  numRows: number,
+  batchRows: number,
+): Generator<RowRange, void, undefined> {
+  for (const { start, end } of ranges ?? [{ start: 0, end: numRows }]) {
+    for (let row = start; row < end; row += batchRows) yield { start: row, end: Math.min(end, row + batchRows) };
   }
 }
 
@@ -161,14 +188,40 @@ function fetchRowGroup(
   metadata: ParquetMetadata,
   index: number,
   plans: readonly ColumnPlan[],
-): Promise<ChunkBytes> {
+  wanted: WantedRows | undefined,
+): Promise<Chunks> {
   const rowGroup = rowGroupAt(metadata, index);
-  const chunks = new Set<ParquetColumnChunk>();
+  const reads = new Map<ParquetColumnChunk, ChunkRead>();
   for (const plan of plans) {
-    if (plan.kind === "flat") chunks.add(chunkOf(rowGroup, plan.column));
-    else if (plan.kind === "nested") for (const { column } of plan.plan.leaves) chunks.add(chunkOf(rowGroup, column));
+    if (plan.kind === "flat") {
+      const chunk = chunkOf(rowGroup, plan.column);
+      reads.set(chunk, { chunk, pages: wantedPages(chunk, plan.column, wanted) });
+    } else if (plan.kind === "nested") {
+      for (const { column } of plan.plan.leaves) {
+        const chunk = chunkOf(rowGroup, column);
+        reads.set(chunk, { chunk, pages: undefined });
+      }
+    }
   }
-  return readChunks(reader, [...chunks]);
+  return readChunks(reader, reads.values());
+}
+
+function wantedPages(
+  chunk: ParquetColumnChunk,
+  { leafIndex }: ParquetColumn,
+  wanted: WantedRows | undefined,
+): ChunkRead["pages"] {
+  const all = wanted?.pagesOf(leafIndex);
+  const [first] = all ?? [];
+  if (wanted === undefined || all === undefined || first === undefined) return undefined;
+  const { ranges } = wanted;
+  let at = 0;
+  const pages = all.filter(({ start, end }) => {
+    while (at < ranges.length && (ranges[at] as RowRange).end <= start) at += 1;
+    const range = ranges[at];
+    return range !== undefined && range.start < end;
+  });
+  return pages.length === all.length ? undefined : { leadBytes: first.offset - chunk.offset, pages };
 }
 
 function chunkOf(group: ParquetRowGroup, column: ParquetColumn): ParquetColumnChunk {
@@ -189,23 +242,27 @@ function canSearch(text: string): boolean {
   return text.isWellFormed() && !text.includes("\ufffd");
 }
 
-function columnReader(plan: ColumnPlan, group: ParquetRowGroup, fetched: ChunkBytes, keep: Keep): ColumnReader {
-  const bytesOf = (chunk: ParquetColumnChunk): Uint8Array => {
-    const bytes = fetched.get(chunk);
-    invariant(bytes !== undefined, "a needed chunk was read");
-    return bytes;
+function columnReader(plan: ColumnPlan, group: ParquetRowGroup, fetched: Chunks, keep: Keep): ColumnReader {
+  const readOf = (chunk: ParquetColumnChunk): ChunkBytes => {
+    const read = fetched.get(chunk);
+    invariant(read !== undefined, "a needed chunk was read");
+    return read;
   };
   switch (plan.kind) {
     case "missing":
       return { read: (rows) => nullVector(plan.type, rows), skip: () => {}, wantOnly: () => {} };
     case "flat": {
       const chunk = chunkOf(group, plan.column);
-      return new ChunkDecoder(bytesOf(chunk), chunk, plan.column, plan.type, keep);
+      const { bytes, rows } = readOf(chunk);
+      const valueCount =
+        rows === undefined ? chunk.valueCount : rows.reduce((sum, { start, end }) => sum + end - start, 0);
+      const decoder = new ChunkDecoder(bytes, { codec: chunk.codec, valueCount }, plan.column, plan.type, keep);
+      return rows === undefined ? decoder : new SparseReader(decoder, rows);
     }
     case "nested": {
       const cursors = plan.plan.leaves.map(({ column, type }) => {
         const chunk = chunkOf(group, column);
-        return new LeafCursor(bytesOf(chunk), chunk, column, type, keep);
+        return new LeafCursor(readOf(chunk).bytes, chunk, column, type, keep);
       });
       return { ...plan.plan.open(cursors), wantOnly: () => {} };
     }

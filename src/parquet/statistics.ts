@@ -3,7 +3,7 @@
 
 import { compareBytes, compareCodePoints, utf8ToStringStrict } from "#core";
 import { uuidText, type Decimal, type Scalar } from "#columnar";
-import { thriftBinary, thriftBoolean, thriftInteger, type ThriftStruct } from "#codec";
+import { thriftBinary, thriftBoolean, thriftInteger, type ThriftStruct, type ThriftValue } from "#codec";
 import { bigEndianToBigInt, halfToDouble } from "./number-bytes.ts";
 import type { ParquetColumn, ParquetColumnChunk, ParquetMetadata } from "./metadata.ts";
 
@@ -16,17 +16,8 @@ export function readStatistics(struct: ThriftStruct | undefined, column: Parquet
     return { nullCount: undefined, min: undefined, max: undefined, isMinExact: false, isMaxExact: false };
   }
   const nullCount = thriftInteger(struct, 3);
-  const lower = thriftBinary(struct, 6);
-  const upper = thriftBinary(struct, 5);
-  let min = lower === undefined ? undefined : boundToScalar(lower, column);
-  let max = upper === undefined ? undefined : boundToScalar(upper, column);
-  if (Number.isNaN(min) || Number.isNaN(max)) {
-    min = undefined;
-    max = undefined;
-  }
-  const isFloat = column.physicalType === "float" || column.physicalType === "double";
-  if (isFloat && min === 0) min = -0;
-  if (isFloat && max === 0) max = 0;
+  const { min, max } = readBounds(thriftBinary(struct, 6), thriftBinary(struct, 5), column);
+  const isFloat = isFloating(column);
   // Only variable-length bounds are ever truncated; without the flag they may have been.
   const fixed = column.physicalType !== "byte_array" && column.physicalType !== "fixed_len_byte_array";
   const zeroWidened = isFloat && (min === 0 || max === 0);
@@ -37,6 +28,23 @@ export function readStatistics(struct: ThriftStruct | undefined, column: Parquet
     isMinExact: min !== undefined && !zeroWidened && (thriftBoolean(struct, 8) ?? fixed),
     isMaxExact: max !== undefined && !zeroWidened && (thriftBoolean(struct, 7) ?? fixed),
   };
+}
+
+/** Bounds from their stored bytes; undefined when absent, not decodable or NaN. A zero is widened to both zeros. */
+export function readBounds(
+  lower: ThriftValue | undefined,
+  upper: ThriftValue | undefined,
+  column: ParquetColumn,
+): { readonly min: Scalar | undefined; readonly max: Scalar | undefined } {
+  const min = lower instanceof Uint8Array ? boundToScalar(lower, column) : undefined;
+  const max = upper instanceof Uint8Array ? boundToScalar(upper, column) : undefined;
+  if (Number.isNaN(min) || Number.isNaN(max)) return { min: undefined, max: undefined };
+  const isFloat = isFloating(column);
+  return { min: isFloat && min === 0 ? -0 : min, max: isFloat && max === 0 ? 0 : max };
+}
+
+function isFloating({ physicalType }: ParquetColumn): boolean {
+  return physicalType === "float" || physicalType === "double";
 }
 
 function boundToScalar(bytes: Uint8Array, column: ParquetColumn): Scalar | undefined {

@@ -2,7 +2,7 @@
 
 import { LakeError } from "#core";
 import type { ByteLru } from "#cache";
-import { readParquetMetadata, type ParquetMetadata, type RangeReader } from "#parquet";
+import { pageIndexBytes, readParquetMetadata, type ParquetMetadata, type RangeReader } from "#parquet";
 import { locationToKey, type ObjectStore } from "#storage";
 
 /** Workers allow six connections that await response headers at once. */
@@ -95,7 +95,11 @@ export function createDataReader(deps: DataReaderDeps): DataReader {
       const remembered = deps.footers.get(location);
       if (remembered !== undefined) return { metadata: remembered, reader };
       const metadata = await readParquetMetadata(reader);
-      deps.footers.set(location, metadata, metadata.footerBytes * FOOTER_EXPANSION + FOOTER_OVERHEAD_BYTES);
+      deps.footers.set(
+        location,
+        metadata,
+        (metadata.footerBytes + pageIndexBytes(metadata)) * FOOTER_EXPANSION + FOOTER_OVERHEAD_BYTES,
+      );
       return { metadata, reader };
     },
   };

@@ -58,6 +58,35 @@ export function mightMatch(predicate: FieldPredicate, bounds: ValueBounds): bool
   }
 }
 
+/**
+ * Whether every row within the bounds fulfils the predicate. True is a proof; false may be wrong.
+ */
+export function mustMatch(predicate: FieldPredicate, { rowCount, nullCount, min, max }: ValueBounds): boolean {
+  const { operator, type, values } = predicate;
+  if (operator === "is_null") return nullCount === rowCount;
+  if (nullCount !== 0) return false;
+  if (operator === "is_not_null") return true;
+  const [value] = values;
+  if (value === undefined || value === null || isNaNValue(value)) return false;
+  // NaNs are not within the bounds, and are above every number.
+  const mayHoldNaN = type.kind === "float32" || type.kind === "float64";
+  switch (operator) {
+    case "<":
+      return !mayHoldNaN && max !== undefined && order(max, value) < 0;
+    case "<=":
+      return !mayHoldNaN && max !== undefined && order(max, value) <= 0;
+    case ">":
+      return min !== undefined && order(min, value) > 0;
+    case ">=":
+      return min !== undefined && order(min, value) >= 0;
+    case "=":
+    case "in":
+    case "<>":
+    case "starts_with":
+      return false;
+  }
+}
+
 /** Whether a value, possibly null, fulfils the predicate; exact. */
 export function matchesValue(predicate: FieldPredicate, value: Scalar): boolean {
   if (predicate.operator === "is_null") return value === null;

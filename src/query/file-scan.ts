@@ -27,6 +27,7 @@ import type { ScanStatistics } from "#sql";
 import { predicateRuledOut } from "./bloom-pruning.ts";
 import type { DataReader, OpenDataFile } from "./data-reader.ts";
 import { isComparable, mightMatch, matchesValue, type FieldPredicate } from "./field-predicate.ts";
+import { planPagePruning, type PagePruning } from "./page-pruning.ts";
 import { mapAhead, prefetchUnits, type ScanUnit } from "./prefetch.ts";
 
 /** Row groups read at once. */
@@ -181,26 +182,32 @@ function* rowGroupUnits(scan: FileScan, opened: OpenedFile): Generator<ScanUnit<
     columns: scan.columns,
     deletes: opened.deletes,
   });
-  let filesScanned = 0;
-  for (const [index, rowGroup] of metadata.rowGroups.entries()) {
+  const surviving = [...metadata.rowGroups.keys()].filter((index) => {
+    const rowGroup = metadata.rowGroups[index] as ParquetRowGroup;
     const failing = scan.predicates.find((predicate) => !rowGroupMightMatch(predicate, rowGroup, leaves, constants));
-    if (failing !== undefined) {
-      notePruned(statistics, `row group statistics of ${failing.name}`);
-      continue;
-    }
+    if (failing !== undefined) notePruned(statistics, `row group statistics of ${failing.name}`);
+    return failing === undefined;
+  });
+  if (surviving.length > 0) statistics.filesScanned += 1;
+  const wanted = new Set(projection.scanColumns.map((column) => ("fieldId" in column ? column.fieldId : -1)));
+  const pages = planPagePruning({
+    reader: opened.open.reader,
+    metadata,
+    rowGroups: surviving,
+    predicates: scan.predicates,
+    leafOf: (predicate) => comparableLeaf(predicate, leaves),
+    leaves: metadata.columns.filter(({ rootFieldId }) => rootFieldId !== undefined && wanted.has(rootFieldId)),
+  });
+  for (const index of surviving) {
+    const rowGroup = metadata.rowGroups[index] as ParquetRowGroup;
     statistics.rowGroupsScanned += 1;
-    if (filesScanned === 0) {
-      filesScanned = 1;
-      statistics.filesScanned += 1;
-    }
-    const wanted = new Set(projection.scanColumns.map((column) => ("fieldId" in column ? column.fieldId : -1)));
     const estimatedBytes = rowGroup.columns.reduce((sum, chunk, leaf) => {
       const fieldId = metadata.columns[leaf]?.rootFieldId;
       return fieldId !== undefined && wanted.has(fieldId) ? sum + chunk.compressedBytes : sum;
     }, 0);
     yield {
       estimatedBytes,
-      open: () => readRowGroup(scan, opened, projection, { index, leaves, estimatedBytes }, constants),
+      open: () => readRowGroup(scan, opened, projection, { index, leaves, pages, estimatedBytes }, constants),
     };
   }
 }
@@ -209,6 +216,7 @@ function* rowGroupUnits(scan: FileScan, opened: OpenedFile): Generator<ScanUnit<
 interface PlannedRowGroup {
   readonly index: number;
   readonly leaves: ReadonlyMap<number, ParquetColumn>;
+  readonly pages: PagePruning;
   readonly estimatedBytes: number;
 }
 
@@ -227,12 +235,23 @@ async function* readRowGroup(
     scan.statistics.rowGroupsScanned -= 1;
     return;
   }
+  const wanted = await rowGroup.pages.wantedRows(rowGroup.index);
+  if (wanted !== undefined) {
+    scan.statistics.rowsSkipped += wanted.rowsSkipped;
+    scan.statistics.pagesSkipped += wanted.pagesSkipped;
+    if (wanted.ranges.length === 0) {
+      notePruned(scan.statistics, `page index of ${wanted.by.map(({ name }) => name).join(", ")}`);
+      scan.statistics.rowGroupsScanned -= 1;
+      return;
+    }
+  }
   const equals = wantedText(scan, constants);
   const batches = scanParquet(reader, metadata, {
     columns: projection.scanColumns,
     rowGroups: [rowGroup.index],
     keepText: true,
     wideTimestamps: scan.wideTimestamps === true,
+    ...(wanted === undefined ? {} : { rows: new Map([[rowGroup.index, wanted]]) }),
     ...(equals === undefined ? {} : { equals }),
     signal: scan.signal,
   });
@@ -292,12 +311,19 @@ function rowGroupMightMatch(
   const leaf = leaves.get(predicate.fieldId);
   if (leaf === undefined) return matchesValue(predicate, constants.get(predicate.fieldId) ?? null);
   const chunk = rowGroup.columns[leaf.leafIndex];
-  const nested = leaf.path.length > 1 || leaf.maxRepetitionLevel > 0;
-  if (chunk === undefined || nested || !isComparable(predicate.type) || !sameOrder(leaf.type, predicate.type)) {
-    return true;
-  }
+  if (chunk === undefined || comparableLeaf(predicate, leaves) === undefined) return true;
   const { nullCount, min, max } = chunk;
   return mightMatch(predicate, { rowCount: rowGroup.numRows, nullCount, min, max });
+}
+
+/** The leaf of a predicate's column, when its bounds can be compared with the predicate's values. */
+function comparableLeaf(
+  { fieldId, type }: FieldPredicate,
+  leaves: ReadonlyMap<number, ParquetColumn>,
+): ParquetColumn | undefined {
+  const leaf = leaves.get(fieldId);
+  if (leaf === undefined || leaf.path.length > 1 || leaf.maxRepetitionLevel > 0) return undefined;
+  return isComparable(type) && sameOrder(leaf.type, type) ? leaf : undefined;
 }
 
 /** Whether bounds of a file's column are in the order of the table's column: the same type or a promotion of it. */

@@ -66,6 +66,8 @@ function scanToView(scan: ScanStatistics): Readonly<Record<string, unknown>> {
     bytes_scanned: scan.bytesScanned,
     rows_scanned: scan.rowsScanned,
     storage_reads: scan.storageReads,
+    rows_skipped: scan.rowsSkipped,
+    pages_skipped: scan.pagesSkipped,
     fresh_rows: scan.freshRows,
     pruning: scan.pruning.map(({ reason, files, rowGroups }) => ({ reason, files, row_groups: rowGroups })),
   };

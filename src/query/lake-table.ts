@@ -167,6 +167,8 @@ export function initialStatistics(table: string, plan: ScanPlan, freshRows: numb
     bytesScanned: 0,
     rowsScanned: 0,
     storageReads: 0,
+    rowsSkipped: 0,
+    pagesSkipped: 0,
     freshRows,
     pruning: plan.skipped.map(({ reason, files }) => ({ reason, files, rowGroups: 0 })),
   };

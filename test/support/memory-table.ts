@@ -103,6 +103,8 @@ export function plannedScan(
     bytesScanned: 0,
     rowsScanned: 0,
     storageReads: 0,
+    rowsSkipped: 0,
+    pagesSkipped: 0,
     freshRows: 0,
     pruning: [],
   };

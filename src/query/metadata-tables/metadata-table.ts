@@ -142,6 +142,8 @@ function emptyStatistics(table: string): ScanStatistics {
     bytesScanned: 0,
     rowsScanned: 0,
     storageReads: 0,
+    rowsSkipped: 0,
+    pagesSkipped: 0,
     freshRows: 0,
     pruning: [],
   };

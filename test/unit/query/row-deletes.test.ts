@@ -27,6 +27,7 @@ interface Read {
   readonly values: Scalar[][];
   readonly places: (readonly [number, number])[];
   readonly reads: number;
+  readonly rowsSkipped: number;
 }
 
 async function read(world: DeleteWorld, files: readonly ScanFile[], scan: Partial<FileScan> = {}): Promise<Read> {
@@ -40,6 +41,8 @@ async function read(world: DeleteWorld, files: readonly ScanFile[], scan: Partia
     bytesScanned: 0,
     rowsScanned: 0,
     storageReads: 0,
+    rowsSkipped: 0,
+    pagesSkipped: 0,
     freshRows: 0,
     pruning: [],
   };
@@ -62,7 +65,7 @@ async function read(world: DeleteWorld, files: readonly ScanFile[], scan: Partia
       if (batch.positions !== undefined) places.push([batch.file, required(batch.positions[row], "position")]);
     }
   }
-  return { count, values, places, reads: statistics.storageReads };
+  return { count, values, places, reads: statistics.storageReads, rowsSkipped: statistics.rowsSkipped };
 }
 
 function deletesOf(deleteFile: DeleteFile): ScanFile["deletes"] {
@@ -133,6 +136,26 @@ describe("scans of files with deletes", () => {
     const scanned = await read(world, files, { predicates, positions: true });
     expect(scanned.places.map(([, position]) => [position])).toEqual(scanned.values);
     expect(scanned.count).toBe(36 + 34 + 35 + 27);
+  });
+
+  test("I230 deletes meet their rows where pages are skipped", async ({ expect }) => {
+    const world = createDeleteWorld(SCHEMA);
+    const rows = Array.from({ length: 50_000 }, (_, id): PlainRow => [id, `${(id * 2_654_435_761) % 1_000_003}`]);
+    const dataFile = await world.writeData(rows, 50_000);
+    const positions = await world.writePositions([
+      [dataFile.filePath, 3],
+      [dataFile.filePath, 45_000],
+      [dataFile.filePath, 49_999],
+    ]);
+    const files = [{ dataFile, sequenceNumber: 1n, fileSequenceNumber: 1n, deletes: deletesOf(positions) }];
+    const predicates = [{ ...ID, operator: ">=", values: [44_999] } as const];
+    const scanned = await read(world, files, { columns: [ID, KIND], predicates, positions: true });
+    expect(scanned.places.map(([, position]) => rows[position])).toEqual(scanned.values);
+    const wanted = scanned.values.filter(([id]) => (id as number) >= 44_999);
+    expect(wanted).toHaveLength(4999);
+    expect(scanned.rowsSkipped).toBeGreaterThan(30_000);
+    // Rows that are passed over have not moved those behind them.
+    expect(scanned.count).toBe(50_000 - scanned.rowsSkipped - 2);
   });
 
   test("many vectors in one small file cost one request", async ({ expect }) => {

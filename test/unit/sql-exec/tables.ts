@@ -117,6 +117,8 @@ function planned(batches: readonly Batch[], projection: readonly number[]): Plan
       bytesScanned: 0,
       rowsScanned: 0,
       storageReads: 0,
+      rowsSkipped: 0,
+      pagesSkipped: 0,
       freshRows: 0,
       pruning: [],
     },
