@@ -21,8 +21,8 @@ export interface CatalogPeer {
   load(table: string, query?: string, etag?: string): Promise<{ readonly bytes: number; readonly etag?: string }>;
   /** The table's head; one request. */
   head(table: string): Promise<TableHead>;
-  /** One commit attempt: the next head, or undefined when the race was lost. */
-  append(table: string, base: TableHead): Promise<TableHead | undefined>;
+  /** One attempt to commit the snapshot: the next head, or undefined when the race was lost. */
+  append(table: string, base: TableHead, snapshotId: string): Promise<TableHead | undefined>;
 }
 
 /** What a writer must know of the table. Ids are kept as text: they exceed 2^53. */
@@ -133,8 +133,7 @@ export function createCatalogPeer(name: string, url: string, firn: LocalFirn, to
     async head(table) {
       return readHead(await okText(await send("GET", `${pathOf(table)}?snapshots=refs`)));
     },
-    async append(table, base) {
-      const id = systemRandom.nextInt63().toString();
+    async append(table, base, id) {
       const snapshot = snapshotJson(id, base.snapshotId, base.sequenceNumber + 1, `s3://${BUCKET}/${folder}/${table}`);
       const required_ = `{"type":"assert-ref-snapshot-id","ref":"main","snapshot-id":${base.snapshotId ?? "null"}}`;
       const response = await send(
@@ -181,9 +180,11 @@ export async function writeConcurrently(
     while (started < commits && !isOver()) {
       started += 1;
       const commitBeganMs = performance.now();
+      // As Iceberg's Java library does: a snapshot keeps its id however often it is tried.
+      const id = systemRandom.nextInt63().toString();
       for (let failures = 0; ; failures++) {
         attempts += 1;
-        const next = await peer.append(table, head);
+        const next = await peer.append(table, head, id);
         if (next !== undefined) {
           head = next;
           break;

@@ -2,7 +2,14 @@
 // front door has already authenticated what arrives here.
 
 import { sleep, systemClock, systemRandom } from "#core";
-import { createByteCache, createCatalogHandler, createCatalogMemory, createFileIO, type S3Access } from "#iceberg";
+import {
+  createByteCache,
+  createCatalogHandler,
+  createCatalogMemory,
+  createCommitTurns,
+  createFileIO,
+  type S3Access,
+} from "#iceberg";
 import { createR2Store } from "#storage";
 import { createConsoleSink, errorToLogFields, logEvent } from "#telemetry";
 import { foreignCatalog } from "./foreign.ts";
@@ -14,6 +21,7 @@ const CACHE_BYTES = 8 * 1024 * 1024;
 const PARSED_BYTES = 12 * 1024 * 1024;
 const cache = createByteCache(CACHE_BYTES);
 const memory = createCatalogMemory(PARSED_BYTES);
+const turns = createCommitTurns({ clock: systemClock, sleep });
 const log = createConsoleSink();
 
 /** The bucket over S3, when the deployment says where that is. */
@@ -37,6 +45,7 @@ export default {
       warehouse: `s3://${env.LAKE_BUCKET}`,
       s3: s3Access(env),
       memory,
+      turns,
       reportError: (error) =>
         logEvent(log, { event: "internal_error", level: "error", operation: "catalog", ...errorToLogFields(error) }),
     });

@@ -3,6 +3,7 @@
 import type { Clock, RandomSource } from "#core";
 import type { FileIO } from "../file-io.ts";
 import type { TableMetadata } from "../table-metadata.ts";
+import type { CommitTurns } from "./commit-turns.ts";
 import type { PointerStore } from "./pointer-store.ts";
 
 /** The bucket as other engines reach it over S3. */
@@ -22,10 +23,22 @@ export interface CatalogMemory {
   /** Metadata by the location of its file. */
   metadata(location: string): TableMetadata | undefined;
   keepMetadata(location: string, metadata: TableMetadata, sizeBytes: number): void;
+  /** The JSON of a file's metadata with the snapshots alone that branches and tags name. */
+  referencedJson(location: string): Uint8Array | undefined;
+  keepReferencedJson(location: string, json: Uint8Array): void;
+  /** A moment, later than all before: for {@link KeptPointer.asOf}. */
+  now(): number;
   /** The last pointer seen for a table's name. */
-  pointer(table: string): string | undefined;
-  keepPointer(table: string, location: string): void;
+  pointer(table: string): KeptPointer | undefined;
+  /** `asOf`: a moment before the store was asked. */
+  keepPointer(table: string, location: string, asOf: number): void;
   dropPointer(table: string): void;
+}
+
+/** A pointer that the store had at some time after the moment `asOf`. */
+export interface KeptPointer {
+  readonly location: string;
+  readonly asOf: number;
 }
 
 /** Dependencies of the catalog. */
@@ -40,6 +53,8 @@ export interface CatalogServerDeps {
   /** Handed out with tables, as credentials or by signing; absent when clients bring their own. */
   readonly s3?: S3Access | undefined;
   readonly memory?: CatalogMemory;
+  /** Lets commits to one table take turns; absent: they race. */
+  readonly turns?: CommitTurns;
   /** Called with errors that are not the client's fault. */
   readonly reportError?: (error: unknown) => void;
 }

@@ -1,6 +1,6 @@
 // What the catalog's isolates remember between requests.
 
-import type { CatalogMemory } from "./catalog-deps.ts";
+import type { CatalogMemory, KeptPointer } from "./catalog-deps.ts";
 import type { TableMetadata } from "../table-metadata.ts";
 
 /** Pointers kept: some hundred bytes each. */
@@ -8,6 +8,7 @@ const MAX_POINTERS = 2000;
 
 interface KeptMetadata {
   readonly metadata: TableMetadata;
+  readonly referencedJson?: Uint8Array;
   readonly sizeBytes: number;
 }
 
@@ -17,34 +18,45 @@ interface KeptMetadata {
  */
 export function createCatalogMemory(maxBytes: number): CatalogMemory {
   const metadataByLocation = new Map<string, KeptMetadata>();
-  const pointers = new Map<string, string>();
+  const pointers = new Map<string, KeptPointer>();
   let heldBytes = 0;
+  let moment = 0;
   const drop = (location: string): void => {
     heldBytes -= metadataByLocation.get(location)?.sizeBytes ?? 0;
     metadataByLocation.delete(location);
   };
+  const find = (location: string): KeptMetadata | undefined => {
+    const kept = metadataByLocation.get(location);
+    if (kept === undefined) return undefined;
+    metadataByLocation.delete(location);
+    metadataByLocation.set(location, kept);
+    return kept;
+  };
+  const keep = (location: string, kept: KeptMetadata): void => {
+    drop(location);
+    if (kept.sizeBytes > maxBytes) return;
+    metadataByLocation.set(location, kept);
+    heldBytes += kept.sizeBytes;
+    for (const oldest of metadataByLocation.keys()) {
+      if (heldBytes <= maxBytes) break;
+      drop(oldest);
+    }
+  };
   return {
-    metadata(location) {
+    metadata: (location) => find(location)?.metadata,
+    keepMetadata: (location, metadata, sizeBytes) => keep(location, { metadata, sizeBytes }),
+    referencedJson: (location) => find(location)?.referencedJson,
+    keepReferencedJson(location, json) {
       const kept = metadataByLocation.get(location);
-      if (kept === undefined) return undefined;
-      metadataByLocation.delete(location);
-      metadataByLocation.set(location, kept);
-      return kept.metadata;
+      if (kept === undefined || kept.referencedJson !== undefined) return;
+      keep(location, { ...kept, referencedJson: json, sizeBytes: kept.sizeBytes + json.length });
     },
-    keepMetadata(location, metadata, sizeBytes) {
-      if (sizeBytes > maxBytes) return;
-      drop(location);
-      metadataByLocation.set(location, { metadata, sizeBytes });
-      heldBytes += sizeBytes;
-      for (const oldest of metadataByLocation.keys()) {
-        if (heldBytes <= maxBytes) break;
-        drop(oldest);
-      }
-    },
+    now: () => ++moment,
     pointer: (table) => pointers.get(table),
-    keepPointer(table, location) {
+    keepPointer(table, location, asOf) {
+      if ((pointers.get(table)?.asOf ?? 0) > asOf) return;
       pointers.delete(table);
-      pointers.set(table, location);
+      pointers.set(table, { location, asOf });
       const [oldest] = pointers.keys();
       if (pointers.size > MAX_POINTERS && oldest !== undefined) pointers.delete(oldest);
     },

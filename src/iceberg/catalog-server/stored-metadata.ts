@@ -1,11 +1,12 @@
 // Metadata files of tables: read once, written under names that no other commit can have.
 
 import { LakeError, type TableIdentifier } from "#core";
-import { decodeTableMetadata, encodeTableMetadata } from "../metadata-json.ts";
+import { decodeTableMetadata } from "../metadata-json.ts";
 import { metadataFolder } from "../snapshot-files.ts";
 import type { TableMetadata } from "../table-metadata.ts";
 import type { CatalogServerDeps } from "./catalog-deps.ts";
 import { checkLocation } from "./locations.ts";
+import { metadataToUtf8 } from "./metadata-text.ts";
 import { nameTaken, noSuchEntry } from "./names.ts";
 import { entryText } from "./pointer-store.ts";
 
@@ -13,6 +14,8 @@ import { entryText } from "./pointer-store.ts";
 export interface StoredMetadata {
   readonly location: string;
   readonly metadata: TableMetadata;
+  /** The file's JSON, where it was just written. */
+  readonly json?: Uint8Array;
 }
 
 /** Reads a metadata file, or remembers it. Errors: `metadata_invalid`, `not_found`, `storage_unavailable`. */
@@ -54,19 +57,23 @@ async function readFile(deps: CatalogServerDeps, location: string): Promise<Uint
 
 /** The current pointer of a table. Errors: `table_not_found`, also for the name of a view. */
 export async function tablePointer(deps: CatalogServerDeps, table: TableIdentifier): Promise<string> {
+  const asOf = deps.memory?.now() ?? 0;
   const entry = await deps.pointers.findEntry(table);
   if (entry?.kind !== "table") {
     deps.memory?.dropPointer(entryText(table));
     throw noSuchEntry("table", table);
   }
-  deps.memory?.keepPointer(entryText(table), entry.metadataLocation);
+  deps.memory?.keepPointer(entryText(table), entry.metadataLocation, asOf);
   return entry.metadataLocation;
 }
 
 /** The current pointer of a table that may not exist. Errors: `already_exists` when a view has the name. */
 export async function tablePointerIfAny(deps: CatalogServerDeps, table: TableIdentifier): Promise<string | undefined> {
+  const asOf = deps.memory?.now() ?? 0;
   const entry = await deps.pointers.findEntry(table);
   if (entry?.kind === "view") throw nameTaken("table", "view", table);
+  if (entry === undefined) deps.memory?.dropPointer(entryText(table));
+  else deps.memory?.keepPointer(entryText(table), entry.metadataLocation, asOf);
   return entry?.metadataLocation;
 }
 
@@ -86,10 +93,10 @@ export async function writeMetadata(
   previous: string | undefined,
 ): Promise<StoredMetadata> {
   const location = nextMetadataLocation(deps, metadataFolder(metadata), previous);
-  const bytes = encodeTableMetadata(metadata);
-  await deps.io.write(location, bytes);
-  deps.memory?.keepMetadata(location, metadata, bytes.length);
-  return { location, metadata };
+  const json = metadataToUtf8(metadata);
+  await deps.io.write(location, json);
+  deps.memory?.keepMetadata(location, metadata, json.length);
+  return { location, metadata, json };
 }
 
 /** A file left behind is for orphan removal; no outcome depends on it. */

@@ -48,7 +48,8 @@ interface PreparedChange {
  * the tables' metadata in the order of the changes.
  *
  * Concurrency: the swap of all pointers is the commit point. A loser checks its requirements against the winner's
- * metadata and tries again; the files it wrote in vain are deleted.
+ * metadata and tries again; the files it wrote in vain are deleted. `arrived`: the moment of the request: what is
+ * remembered from later on refuses it without asking the store.
  * Cost: one metadata file a table, and one call to the store when the isolate remembers the tables.
  * Errors: `commit_conflict` with what changed, `table_not_found`, `namespace_not_found`, `already_exists`,
  * `invalid_request`; `commit_state_unknown` when the pointers could not be read after a failed swap.
@@ -56,18 +57,22 @@ interface PreparedChange {
 export async function commitTables(
   context: CommitContext,
   changes: readonly TableChange[],
+  arrived: number = context.deps.memory?.now() ?? 0,
 ): Promise<readonly StoredMetadata[]> {
   const { deps, receipt } = context;
   const pointers = new Map<string, string>();
   for (let attempt = 1; ; attempt++) {
     const prepared: PreparedChange[] = [];
-    for (const change of changes) prepared.push(await prepare(context, change, pointers.get(entryText(change.table))));
+    for (const change of changes) {
+      prepared.push(await prepare(context, change, pointers.get(entryText(change.table)), arrived));
+    }
     checkApart(prepared);
     const written = await writeAll(deps, prepared);
+    const asOf = deps.memory?.now() ?? 0;
     const refusal = await swapAll(deps, prepared, written, receipt);
     if (refusal === undefined) {
       for (const [index, { change, base, next }] of prepared.entries()) {
-        deps.memory?.keepPointer(entryText(change.table), (written[index] as StoredMetadata).location);
+        deps.memory?.keepPointer(entryText(change.table), (written[index] as StoredMetadata).location, asOf);
         await deleteDroppedMetadata(deps, base?.metadata, next);
       }
       return written;
@@ -93,6 +98,7 @@ async function prepare(
   context: CommitContext,
   change: TableChange,
   current: string | undefined,
+  arrived: number,
 ): Promise<PreparedChange> {
   const { deps } = context;
   const { table } = change;
@@ -100,10 +106,10 @@ async function prepare(
   const remembered = deps.memory?.pointer(entryText(table));
   if (remembered !== undefined) {
     try {
-      return await build(context, change, await readStored(deps, remembered));
+      return await build(context, change, await readStored(deps, remembered.location));
     } catch (error) {
-      // What the remembered base refuses, the current one may allow.
-      if (!(error instanceof LakeError) || error.status >= 500) throw error;
+      // What an older base refuses, the current one may allow.
+      if (!(error instanceof LakeError) || error.status >= 500 || remembered.asOf > arrived) throw error;
     }
   }
   const pointer = await tablePointerIfAny(deps, table);

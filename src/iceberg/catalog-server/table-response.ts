@@ -2,10 +2,11 @@
 // snapshots a table has.
 
 import { concatBytes, stringifyJson, stringToUtf8, type TableIdentifier } from "#core";
-import { encodeTableMetadata } from "../metadata-json.ts";
 import type { TableMetadata } from "../table-metadata.ts";
+import { metadataToUtf8 } from "./metadata-text.ts";
 import { signsRemotely, storageConfig } from "./storage-access.ts";
 import { readMetadataBytes, readStored, type StoredMetadata } from "./stored-metadata.ts";
+import type { CatalogServerDeps } from "./catalog-deps.ts";
 import type { RequestContext } from "./request-context.ts";
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
@@ -42,18 +43,27 @@ export async function loadedTable(
   const json =
     snapshots === "all"
       ? withoutMark(await readMetadataBytes(context.deps, location))
-      : encodeTableMetadata(withReferencedSnapshots((await readStored(context.deps, location)).metadata));
+      : await referencedJson(context.deps, location);
   return respond(context, table, location, json, snapshots);
+}
+
+async function referencedJson(deps: CatalogServerDeps, location: string): Promise<Uint8Array> {
+  const known = deps.memory?.referencedJson(location);
+  if (known !== undefined) return known;
+  const { metadata } = await readStored(deps, location);
+  const json = metadataToUtf8(withReferencedSnapshots(metadata));
+  deps.memory?.keepReferencedJson(location, json);
+  return json;
 }
 
 /** A table that was just written. */
 export function writtenTable(context: RequestContext, table: TableIdentifier, stored: StoredMetadata): Response {
-  return respond(context, table, stored.location, encodeTableMetadata(stored.metadata), "all");
+  return respond(context, table, stored.location, stored.json ?? metadataToUtf8(stored.metadata), "all");
 }
 
 /** A table that exists in this reply only, until its commit. */
 export function stagedTable(context: RequestContext, table: TableIdentifier, metadata: TableMetadata): Response {
-  return respond(context, table, undefined, encodeTableMetadata(metadata), "all");
+  return respond(context, table, undefined, metadataToUtf8(metadata), "all");
 }
 
 function respond(

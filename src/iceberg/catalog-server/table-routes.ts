@@ -72,6 +72,7 @@ async function addPointer(
 ): Promise<void> {
   const { location } = stored.metadata;
   const change = { table, expected, next: stored.location, location };
+  const asOf = deps.memory?.now() ?? 0;
   let outcome: Awaited<ReturnType<CatalogServerDeps["pointers"]["swapPointers"]>>;
   try {
     outcome = await deps.pointers.swapPointers("table", [change], receipt);
@@ -81,7 +82,7 @@ async function addPointer(
     throw new LakeError("commit_state_unknown", "The catalog could not tell whether the table was made.", { cause });
   }
   if (outcome.outcome === "swapped") {
-    deps.memory?.keepPointer(entryText(table), stored.location);
+    deps.memory?.keepPointer(entryText(table), stored.location, asOf);
     return;
   }
   await undo();
@@ -123,7 +124,15 @@ export async function updateTable(context: RequestContext, table: TableIdentifie
   checkName(table.name, "A table's name");
   checkSameTable(body, table);
   const request = parseCommitRequest(body);
-  const [stored] = await commitTables(context, [{ table, request, newTableLocation: newLocation(deps, table) }]);
+  const arrived = deps.memory?.now() ?? 0;
+  const change = { table, request, newTableLocation: newLocation(deps, table) };
+  const commit = (): Promise<readonly StoredMetadata[]> => commitTables(context, [change], arrived);
+  const snapshotIds = request.updates.flatMap((update) =>
+    update.action === "add-snapshot" ? [update.snapshot["snapshot-id"]] : [],
+  );
+  const [stored] = await (deps.turns === undefined
+    ? commit()
+    : deps.turns.run({ table: entryText(table), snapshotIds }, commit));
   return writtenTable(context, table, stored as StoredMetadata);
 }
 
