@@ -2,8 +2,8 @@
 // is one operation of the table, run as a job under the same lock as layout jobs, so that no job's files are taken for
 // orphans and no snapshot a job planned on is forgotten.
 
-import { LakeError, errorToProblem, tableNameToString, unreachable, type TableIdentifier } from "#core";
-import type { Table } from "#iceberg";
+import { LakeError, errorToProblem, tableNameToString, unreachable, type Clock, type TableIdentifier } from "#core";
+import type { Table, TableMetadata } from "#iceberg";
 import { logEvent } from "#telemetry";
 import type { JobOutcome, JobResult } from "./job.ts";
 import { invalidOption, parseOptionTable, parseOptionsObject, type OptionsBody } from "./options.ts";
@@ -19,8 +19,11 @@ export type UpkeepKind = (typeof UPKEEP_KINDS)[number];
 export interface UpkeepRequest {
   readonly kind: UpkeepKind;
   readonly table: TableIdentifier;
-  /** Milliseconds since 1970. Default: the table's policy; for orphans three days ago. */
-  readonly olderThanMs?: number;
+  /**
+   * Milliseconds since 1970, or for expiry `now`: every snapshot that was there when the job ran. Default: the table's
+   * policy; for orphans three days ago.
+   */
+  readonly olderThanMs?: number | typeof NOW;
   /** Snapshots of each branch that stay whatever their age. */
   readonly retainLast?: number;
   /** Names orphans and deletes nothing. */
@@ -32,6 +35,9 @@ export interface UpkeepJob {
   readonly id: string;
   readonly request: UpkeepRequest;
 }
+
+/** Stands for the moment a job runs, whatever the clocks of those who ask and those who committed say. */
+const NOW = "now";
 
 const OPTIONS: Readonly<Record<UpkeepKind, readonly string[]>> = {
   "expire-snapshots": ["table", "olderThan", "retainLast"],
@@ -51,7 +57,8 @@ const NAMED_ORPHANS = 100;
  */
 export function parseUpkeepOptions(kind: UpkeepKind, body: unknown): UpkeepRequest {
   const options = parseOptionsObject(body, OPTIONS[kind]);
-  const olderThanMs = parseTime(options, "olderThan");
+  const mayBeNow = kind === "expire-snapshots";
+  const olderThanMs = mayBeNow && options["olderThan"] === NOW ? NOW : parseTime(options, "olderThan", mayBeNow);
   const { retainLast, dryRun } = options;
   if (retainLast !== undefined && !isCount(retainLast)) {
     throw invalidOption("retainLast", `retainLast must be a whole number from 1 to ${MAX_RETAINED}.`);
@@ -72,12 +79,17 @@ function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 1 && value <= MAX_RETAINED;
 }
 
-function parseTime(options: OptionsBody, name: string): number | undefined {
+function parseTime(options: OptionsBody, name: string, mayBeNow: boolean): number | undefined {
   const value = options[name];
   if (value === undefined) return undefined;
   const ms = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  if (Number.isNaN(ms)) throw invalidOption(name, `${name} must be a time such as "2026-11-01T00:00:00Z".`);
-  return ms;
+  if (!Number.isNaN(ms)) return ms;
+  throw invalidOption(name, `${name} must be a time such as "2026-11-01T00:00:00Z"${mayBeNow ? ', or "now"' : ""}.`);
+}
+
+/** A time after every snapshot that the table has. */
+function afterEverySnapshot({ snapshots }: TableMetadata, nowMs: number): number {
+  return snapshots.reduce((latest, snapshot) => Math.max(latest, snapshot["timestamp-ms"] + 1), nowMs);
 }
 
 /** Runs an upkeep job to its end and records the outcome; returns it. Safe to repeat. */
@@ -89,7 +101,7 @@ export async function runUpkeepJob(deps: LayoutJobDeps, job: UpkeepJob, steps: J
   let outcome: JobOutcome;
   try {
     const result = await steps.run(job.request.kind, async () => {
-      const details = await runUpkeep(await deps.catalog.loadTable(job.request.table), job.request);
+      const details = await runUpkeep(await deps.catalog.loadTable(job.request.table), job.request, deps.clock);
       return toResult(details, deps.clock.nowMs() - startedMs);
     });
     outcome = { state: "succeeded", result };
@@ -118,10 +130,10 @@ interface UpkeepDetails {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-async function runUpkeep(table: Table, request: UpkeepRequest): Promise<UpkeepDetails> {
+async function runUpkeep(table: Table, request: UpkeepRequest, clock: Clock): Promise<UpkeepDetails> {
   switch (request.kind) {
     case "expire-snapshots":
-      return expireAll(table, request);
+      return expireAll(table, request, clock);
     case "remove-orphans":
       return removeOrphans(table, request);
     case "rewrite-manifests":
@@ -131,7 +143,9 @@ async function runUpkeep(table: Table, request: UpkeepRequest): Promise<UpkeepDe
   }
 }
 
-async function expireAll(first: Table, { olderThanMs, retainLast }: UpkeepRequest): Promise<UpkeepDetails> {
+async function expireAll(first: Table, request: UpkeepRequest, clock: Clock): Promise<UpkeepDetails> {
+  const { olderThanMs: asked, retainLast } = request;
+  const olderThanMs = asked === NOW ? afterEverySnapshot(first.metadata, clock.nowMs()) : asked;
   const details = { snapshots: 0, refs: 0, data_files: 0, delete_files: 0, manifests: 0, statistics_files: 0 };
   let table = first;
   for (let commits = 0; commits < MAX_EXPIRE_COMMITS; commits++) {
@@ -154,7 +168,7 @@ async function expireAll(first: Table, { olderThanMs, retainLast }: UpkeepReques
 
 async function removeOrphans(table: Table, { olderThanMs, dryRun }: UpkeepRequest): Promise<UpkeepDetails> {
   const removal = table.removeOrphanFiles();
-  if (olderThanMs !== undefined) removal.olderThan(olderThanMs);
+  if (typeof olderThanMs === "number") removal.olderThan(olderThanMs);
   if (dryRun === true) removal.dryRun();
   const { orphans, deleted, bytes, listed } = await removal.execute();
   return { details: { found: orphans.length, deleted, bytes, listed, orphans: orphans.slice(0, NAMED_ORPHANS) } };

@@ -108,6 +108,8 @@ async function replyToChange(
   stats: MutableStats,
 ): Promise<QueryReply> {
   stats.operation = target.operation;
+  // The constants of a change may be the very values it is to erase: they are never written down.
+  stats.query_text = target.pattern;
   if (context.mayWrite !== true) {
     throw new LakeError("forbidden", "The token does not have the scope write; nothing was changed.", {
       details: { required_scope: "write" },

@@ -7,6 +7,7 @@ import { delimiter, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createFirnClient, type FirnClient } from "../../scripts/lib/firn-client.ts";
 import { createTokens, freePort, startLocalFirn, type LocalFirn } from "../../scripts/lib/local-firn.ts";
+import { installJqWhereMissing } from "../support/jq.ts";
 
 const RUNBOOKS = resolve(import.meta.dirname, "../../runbooks");
 /** Frames as `wrangler tail --format json` prints them; see the ORIGIN.md beside it. */
@@ -66,33 +67,6 @@ afterAll(async () => {
   await firn.stop();
   rmSync(directory, { recursive: true, force: true });
 });
-
-/** Machines without jq get the same program, compiled to wasm. */
-function installJqWhereMissing(bin: string): void {
-  if (spawnSync("jq", ["--version"]).status === 0) return;
-  const module = import.meta.resolve("jq-wasm");
-  const script = join(bin, "jq.mjs");
-  writeFileSync(
-    script,
-    `import { raw } from ${JSON.stringify(module)};
-import { readFileSync } from "node:fs";
-const args = process.argv.slice(2);
-const flags = args.filter((arg) => arg.startsWith("-"));
-const filter = args.find((arg) => !arg.startsWith("-"));
-try {
-  const output = (await raw(readFileSync(0, "utf8"), filter, flags.filter((flag) => flag !== "-e"))).trimEnd();
-  if (output !== "") process.stdout.write(output + "\\n");
-  // What jq -e promises: 1 when the last output is false or null.
-  process.exitCode = flags.includes("-e") && /^(false|null)$/.test(output.split("\\n").at(-1)) ? 1 : 0;
-} catch (error) {
-  process.stderr.write(String(error) + "\\n");
-  process.exitCode = 5;
-}
-`,
-  );
-  writeFileSync(join(bin, "jq"), `#!/bin/sh\nexec "${process.execPath}" "${script}" "$@"\n`);
-  chmodSync(join(bin, "jq"), 0o755);
-}
 
 function runShell(text: string): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
   return spawnSync("bash", ["--norc", "-euo", "pipefail", "-c", text], {

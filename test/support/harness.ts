@@ -1,9 +1,18 @@
 // All five Workers in one real workerd, for tests that go through HTTP as a user would.
 
-import { createTestHarness } from "wrangler";
+import { createTestHarness, type WorkerHandle } from "wrangler";
 import { createClient, type FirnClient } from "../../scripts/lib/firn-client.ts";
 import { createTokens, type Tokens } from "../../scripts/lib/local-firn.ts";
 import { ROOT, WORKERS, type WorkerName } from "../../scripts/lib/worker-configs.ts";
+
+/** Script names as in wrangler.toml. */
+const SCRIPTS: Readonly<Record<WorkerName, string>> = {
+  collector: "analytics-event-collector",
+  catalog: "analytics-catalog",
+  compactor: "analytics-compactor",
+  query: "analytics-query",
+  optimizer: "analytics-optimizer",
+};
 
 /** Firn running inside a test. */
 export interface Harness {
@@ -13,6 +22,10 @@ export interface Harness {
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** Runs the optimizer's cron handler once. */
   tick(): Promise<void>;
+  /** Without a slash at its end. */
+  readonly url: string;
+  /** A Worker's bindings and Durable Objects, past its HTTP surface. */
+  worker(name: WorkerName): WorkerHandle;
   /** Structured log lines of all Workers so far, parsed. */
   logEvents(): readonly Readonly<Record<string, unknown>>[];
   close(): Promise<void>;
@@ -41,6 +54,8 @@ export async function startHarness(vars: Partial<Record<WorkerName, Record<strin
     tokens,
     client: createClient(fetchPath, tokens),
     fetch: fetchPath,
+    url: url.origin,
+    worker: (name) => server.getWorker(SCRIPTS[name]),
     async tick() {
       await server.getWorker("analytics-optimizer").scheduled({ cron: "* * * * *" });
     },

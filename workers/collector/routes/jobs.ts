@@ -53,7 +53,9 @@ const OlderThanSchema = z.string().openapi({ example: "2026-11-01T00:00:00Z" });
 const ExpireSchema = z
   .looseObject({
     table: TableSchema.optional(),
-    olderThan: OlderThanSchema.optional(),
+    olderThan: OlderThanSchema.optional().openapi({
+      description: "Default: the table's policy. `now` means every snapshot that no branch or tag needs.",
+    }),
     retainLast: z.int().optional().openapi({ description: "Snapshots of each branch that stay whatever their age." }),
   })
   .openapi("ExpireSnapshotsRequest", { example: { table: "events", olderThan: "2026-11-01T00:00:00Z" } });
@@ -61,7 +63,9 @@ const ExpireSchema = z
 const OrphansSchema = z
   .looseObject({
     table: TableSchema.optional(),
-    olderThan: OlderThanSchema.optional(),
+    olderThan: OlderThanSchema.optional().openapi({
+      description: "Default: three days ago. Files younger than 24 hours always stay.",
+    }),
     dryRun: z.boolean().optional().openapi({ description: "Names orphans and deletes nothing." }),
   })
   .openapi("RemoveOrphansRequest", { example: { table: "events", dryRun: true } });
