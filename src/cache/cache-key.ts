@@ -10,7 +10,8 @@ const LOOSE_FORMAT = "firn-loose-1";
 export interface ExactKeyParts {
   /** Canonical bound plan. */
   readonly planText: string;
-  readonly params: readonly unknown[];
+  /** As an array, or by name. */
+  readonly params: object;
   /** Identity of the rows every scan reads: surviving immutable files and the ingest log's state. */
   readonly scanIdentity: string;
   /** Encoding of the payload. */
@@ -29,6 +30,6 @@ export async function exactCacheKey(parts: ExactKeyParts): Promise<string> {
  * Key of a question as asked: SQL text, parameters and format, and nothing about the data. An entry under it is
  * an answer of some age, for clients that accept one.
  */
-export async function looseCacheKey(sql: string, params: readonly unknown[], format: string): Promise<string> {
+export async function looseCacheKey(sql: string, params: object, format: string): Promise<string> {
   return `result/loose/${await sha256Hex(stringifyJson([LOOSE_FORMAT, sql.trim(), params, format]))}`;
 }

@@ -1,6 +1,7 @@
 // A query request as it comes over RPC: validated here, so that nothing a client sends can end in a 500.
 
 import { LakeError } from "#core";
+import type { StatementParams } from "#sql";
 import { RESULT_FORMATS, type ResultFormat } from "./encode-result.ts";
 
 /** Budgets of one query. */
@@ -38,8 +39,8 @@ export const MAX_LIMITS: QueryLimits = {
 /** A query as clients send it. */
 export interface QueryRequest {
   readonly sql: string;
-  /** Values of $1, $2, …; JSON scalars. */
-  readonly params?: readonly unknown[];
+  /** Values of $1, $2, … as an array, or of :name as an object: JSON scalars, and arrays of them for = ANY. */
+  readonly params?: StatementParams;
   /** Adds the plan, timings and statistics to the body (json format). */
   readonly profile?: boolean;
   /** Executes without the cache and adds what every operator did. */
@@ -60,7 +61,7 @@ export interface QueryRequest {
 /** A request with every default filled in. */
 export interface ValidQuery {
   readonly sql: string;
-  readonly params: readonly unknown[];
+  readonly params: StatementParams;
   readonly profile: boolean;
   readonly explainAnalyze: boolean;
   readonly maxAgeSeconds: number;
@@ -103,19 +104,26 @@ export function validateQueryRequest(input: unknown): ValidQuery {
   };
 }
 
-function validParams(params: unknown): readonly unknown[] {
+function validParams(params: unknown): StatementParams {
   if (params === undefined) return [];
-  if (!Array.isArray(params)) throw invalid("/params", "params must be an array: the values of $1, $2, …");
-  if (params.length > MAX_PARAMS) throw invalid("/params", `params has more than ${MAX_PARAMS} values.`);
-  for (const [index, value] of params.entries()) {
-    const scalar = value === null || ["string", "number", "boolean", "bigint"].includes(typeof value);
-    if (!scalar) {
-      throw new LakeError("invalid_parameter", `The value of $${index + 1} must be a JSON scalar.`, {
-        details: { pointer: `/params/${index}` },
-      });
-    }
+  if (typeof params !== "object" || params === null) {
+    throw invalid("/params", "params must be an array, the values of $1, $2, …, or an object, those of :name.");
   }
-  return params as readonly unknown[];
+  const isNumbered = Array.isArray(params);
+  const entries = Object.entries(params as Readonly<Record<string, unknown>>);
+  if (entries.length > MAX_PARAMS) throw invalid("/params", `params has more than ${MAX_PARAMS} values.`);
+  for (const [key, value] of entries) {
+    const isValid = isScalar(value) || (Array.isArray(value) && value.every((item) => isScalar(item)));
+    if (isValid) continue;
+    const name = isNumbered ? `$${Number(key) + 1}` : `:${key}`;
+    const message = `The value of ${name} must be a JSON scalar or an array of them.`;
+    throw new LakeError("invalid_parameter", message, { details: { pointer: `/params/${key}` } });
+  }
+  return params as StatementParams;
+}
+
+function isScalar(value: unknown): boolean {
+  return value === null || ["string", "number", "boolean", "bigint"].includes(typeof value);
 }
 
 function validLimits(input: unknown): QueryLimits {

@@ -5,7 +5,7 @@ import { LakeError, type Clock } from "#core";
 import type { Node, SelectStmt } from "libpg-query";
 import { bindStatement, type BoundQuery } from "./bind/bind.ts";
 import { nodeKind } from "./bind/ast.ts";
-import type { PreparedSubquery } from "./bind/context.ts";
+import type { PreparedSubquery, StatementParams } from "./bind/context.ts";
 import { executePlan } from "./execute/index.ts";
 import type { ScanNode } from "./execute/context.ts";
 import { planToCacheText } from "./explain/cache-text.ts";
@@ -35,8 +35,8 @@ import { explainStatement, showTables } from "./statements.ts";
 /** What a statement is prepared with. */
 export interface PrepareOptions {
   readonly catalog: TableCatalog;
-  /** Values of $1, $2, …: strings, numbers, booleans, null, and arrays for = ANY($n). */
-  readonly params: readonly unknown[];
+  /** Values of $1, $2, … or of :name: strings, numbers, booleans, null, and arrays for = ANY($n). */
+  readonly params: StatementParams;
   /** The statement's time: now() is this clock's time when the statement is prepared. */
   readonly clock: Clock;
   /** False plans without rewrites; for comparing answers. */

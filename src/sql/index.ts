@@ -12,6 +12,7 @@ export {
   type StatementTarget,
   type PrepareOptions,
 } from "./engine.ts";
+export type { StatementParams } from "./bind/context.ts";
 export type { OperatorDescription, PlanDescription } from "./explain/describe.ts";
 export type { Rewrite } from "./optimize/index.ts";
 export type { PreparedChange } from "./change/prepare-change.ts";

@@ -1,7 +1,7 @@
 // Runs one query on memory tables and gives its rows as PostgreSQL would print them.
 
 import { scalarAt, type Scalar } from "#columnar";
-import { prepareQuery, scalarToText, type PreparedQuery, type TableCatalog } from "#sql";
+import { prepareQuery, scalarToText, type PreparedQuery, type StatementParams, type TableCatalog } from "#sql";
 
 /** A row of texts; null is SQL NULL. */
 export type TextRow = readonly (string | null)[];
@@ -21,7 +21,7 @@ export const fixedClock = { nowMs: () => STATEMENT_TIME_MS };
 
 /** Options of a test run. */
 export interface RunOptions {
-  readonly params?: readonly unknown[];
+  readonly params?: StatementParams;
   readonly optimize?: boolean;
   readonly profile?: boolean;
 }

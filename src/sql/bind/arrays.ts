@@ -4,8 +4,8 @@ import type { Node } from "libpg-query";
 import type { DataType, Scalar } from "#columnar";
 import { literal } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
-import { bindCall, coerce, parameterExpr, unify } from "./coerce.ts";
-import { unsupported, type BindContext } from "./context.ts";
+import { bindCall, coerce, parameterExpr, parameterValue, unify } from "./coerce.ts";
+import { spanAt, unsupported, type BindContext } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 
@@ -31,13 +31,12 @@ export function arrayElements(node: Node | undefined, env: ExprEnvironment): rea
 function arrayParameter(context: BindContext, node: Node): readonly Expr[] | undefined {
   const inner = "TypeCast" in node ? node.TypeCast.arg : node;
   if (inner === undefined || !("ParamRef" in inner)) return undefined;
-  const number = inner.ParamRef.number ?? 0;
-  const value = context.params[number - 1];
+  const { name, value } = parameterValue(context, inner.ParamRef.number ?? 0, spanAt(context, inner.ParamRef.location));
   if (!Array.isArray(value)) return undefined;
   return value.map((item: unknown) => {
     const expr = parameterExpr(item);
     if (expr === undefined) {
-      throw sqlError("invalid_parameter", `The elements of $${number} must be strings, numbers, booleans or null.`);
+      throw sqlError("invalid_parameter", `The elements of ${name} must be strings, numbers, booleans or null.`);
     }
     return expr;
   });

@@ -5,7 +5,7 @@ import type { SelectStmt } from "libpg-query";
 import type { PlanNode, FunctionRegistry } from "../plan.ts";
 import type { ParsedStatement } from "../parser/parse.ts";
 import type { TableCatalog, TableSource } from "../table-source.ts";
-import type { BindContext, PreparedSubquery } from "./context.ts";
+import type { BindContext, PreparedSubquery, StatementParams } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { bindExpr } from "./expression.ts";
 import { findTables } from "./find-tables.ts";
@@ -17,7 +17,7 @@ import { emptyScope } from "./scope.ts";
 export interface BindInput {
   readonly catalog: TableCatalog;
   readonly registry: FunctionRegistry;
-  readonly params: readonly unknown[];
+  readonly params: StatementParams;
   readonly statementTimeMicros: number;
 }
 

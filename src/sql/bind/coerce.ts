@@ -7,7 +7,7 @@ import { INT32, INT64, TEXT, UNKNOWN, literal } from "../expressions.ts";
 import { commonType } from "../functions/resolve.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
 import { castKind, castScalar, dataTypeToName, typesEqual } from "../values/index.ts";
-import type { BindContext } from "./context.ts";
+import type { BindContext, StatementParams } from "./context.ts";
 import { sqlError, withSpan } from "./errors.ts";
 
 /** How a cast came about: PostgreSQL allows more where it is written. */
@@ -186,6 +186,43 @@ export function undefinedFunction(
   return sqlError("undefined_function", `Function ${name}(${names.join(", ")}) does not exist.`, span, nearest);
 }
 
+function isList(params: StatementParams): params is readonly unknown[] {
+  return Array.isArray(params);
+}
+
+/**
+ * A parameter as it is written, and its value. Errors: `invalid_parameter` when there is none, with the nearest name.
+ */
+export function parameterValue(
+  { params, statement }: BindContext,
+  number: number,
+  span: SourceSpan | undefined,
+): { readonly name: string; readonly value: unknown } {
+  const key = statement.parameterNames[number - 1];
+  if (key === undefined) {
+    const name = `$${number}`;
+    if (!isList(params)) {
+      const message = `There is no value for parameter ${name}: params is an object, so write :name.`;
+      throw sqlError("invalid_parameter", message, span);
+    }
+    if (number < 1 || number > params.length) {
+      const message = `There is no value for parameter ${name}: ${params.length} given.`;
+      throw sqlError("invalid_parameter", message, span);
+    }
+    return { name, value: params[number - 1] };
+  }
+  const name = `:${key}`;
+  if (isList(params)) {
+    const message = `There is no value for parameter ${name}: send params as an object with its names.`;
+    throw sqlError("invalid_parameter", message, span);
+  }
+  if (!Object.hasOwn(params, key)) {
+    const nearest = nearestName(key, Object.keys(params));
+    throw sqlError("invalid_parameter", `There is no value for parameter ${name}.`, span, nearest);
+  }
+  return { name, value: params[key] };
+}
+
 /**
  * The expression of parameter $n. Strings and integers take their type from where they stand, like PostgreSQL's
  * untyped literals; an integer without such a place is an integer.
@@ -193,16 +230,12 @@ export function undefinedFunction(
  * Errors: `invalid_parameter` for a missing value or one that SQL has no scalar for.
  */
 export function bindParameter(context: BindContext, number: number, span: SourceSpan): Expr {
-  if (number < 1 || number > context.params.length) {
-    const given = context.params.length;
-    throw sqlError("invalid_parameter", `There is no value for parameter $${number}: ${given} given.`, span);
-  }
-  const value = context.params[number - 1];
+  const { name, value } = parameterValue(context, number, span);
   const expr = parameterExpr(value);
   if (expr === undefined) {
     throw sqlError(
       "invalid_parameter",
-      `Parameter $${number} must be a string, number, boolean or null${Array.isArray(value) ? " here; an array only in = ANY($n)" : ""}.`,
+      `Parameter ${name} must be a string, number, boolean or null${Array.isArray(value) ? " here; an array only in = ANY($n)" : ""}.`,
       span,
     );
   }

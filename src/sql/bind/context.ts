@@ -8,6 +8,9 @@ import type { Expr, FunctionRegistry, PlanNode, SourceSpan } from "../plan.ts";
 import type { TableSource, TableVersion } from "../table-source.ts";
 import { sqlError } from "./errors.ts";
 
+/** Values of the parameters: of $1, $2, … as an array, of :name as an object. */
+export type StatementParams = readonly unknown[] | Readonly<Record<string, unknown>>;
+
 /** A subquery that does not depend on the outer row and is executed before the main plan. */
 export interface PreparedSubquery {
   /** scalar: the one value of at most one row; list: every value of the column; exists: whether there is a row. */
@@ -33,7 +36,7 @@ export interface BindContext {
   /** Which version of its table a range variable of the tree means; absent: the current one. */
   readonly versions: Map<RangeVar, TableVersion>;
   readonly tableNames: readonly string[];
-  readonly params: readonly unknown[];
+  readonly params: StatementParams;
   readonly statementTimeMicros: number;
   /** Gathered: ids in use. */
   readonly functions: Map<string, FunctionUse>;
@@ -79,9 +82,9 @@ export function countSelect(context: BindContext): void {
   }
 }
 
-/** A dotted identifier, a string, a number, or an operator. */
+/** A dotted identifier, a string, a number, a parameter by name, or an operator. */
 const TOKEN =
-  /(?:"(?:[^"]|"")*"|[\w$\u0080-\uffff]+)(?:\s*\.\s*(?:"(?:[^"]|"")*"|[\w$\u0080-\uffff]+|\*))*|'(?:[^']|'')*'|[-+*/<>=~!@#%^&|`?:]+|./suy;
+  /(?:"(?:[^"]|"")*"|[\w$\u0080-\uffff]+)(?:\s*\.\s*(?:"(?:[^"]|"")*"|[\w$\u0080-\uffff]+|\*))*|'(?:[^']|'')*'|:[A-Za-z_]\w*|[-+*/<>=~!@#%^&|`?:]+|./suy;
 
 /** The token at a tree location. */
 export function spanAt(context: BindContext, location: number | undefined): SourceSpan {

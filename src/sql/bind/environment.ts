@@ -73,6 +73,8 @@ export interface ExprEnvironment {
   readonly aggregates: AggregateSink | undefined;
   /** Where subqueries that read this row go; absent where they are not allowed. */
   readonly correlated?: SubquerySink | undefined;
+  /** Items of the select list that may be used by name where the row has no such column. */
+  readonly outputs?: readonly { readonly name: string; readonly expr: Expr }[];
   readonly bind: (node: Node | undefined, env: ExprEnvironment) => Expr;
   readonly bindQuery: (query: SelectStmt, env: ExprEnvironment) => PlanNode;
   readonly bindCommonTable: (table: CommonTable, env: ExprEnvironment) => PlanNode;

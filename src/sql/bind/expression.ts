@@ -93,6 +93,8 @@ function bindColumn(fields: readonly Node[], env: ExprEnvironment, span: SourceS
   const name = parts.at(-1) ?? "";
   const relation = parts.at(-2);
   const found = lookupColumn(scope, relation, name);
+  const output = relation === undefined ? env.outputs?.find((target) => target.name === name) : undefined;
+  if (found.kind === "missing" && output !== undefined) return { ...output.expr };
   if (found.kind === "missing") throw missingColumn(scope, relation, name, span);
   if (found.kind === "ambiguous") {
     throw sqlError("ambiguous_column", `Column reference "${parts.join(".")}" is ambiguous.`, span);

@@ -1,9 +1,10 @@
 // One SELECT: FROM, WHERE, GROUP BY, HAVING, the select list, DISTINCT, ORDER BY and LIMIT, in the order they apply.
 
 import type { Node, ResTarget, SelectStmt } from "libpg-query";
+import { QUALIFY_MARK } from "../parser/qualify.ts";
 import { columnRef, exprIdentity, mapAggregate } from "../expressions.ts";
 import type { Expr, PlanNode, SortKey } from "../plan.ts";
-import { nodeKind, locationOf, stringOf } from "./ast.ts";
+import { nodeKind, locationOf, stringOf, stringsOf } from "./ast.ts";
 import { coerceCondition, resolveUnknown } from "./coerce.ts";
 import { deriveColumnName } from "./column-name.ts";
 import { spanAt, unsupported } from "./context.ts";
@@ -71,18 +72,20 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
   }
   if (statement.groupDistinct === true) throw unsupported(context, "GROUP BY DISTINCT is", undefined);
   const group = bindGroupKeys(statement.groupClause ?? [], targets, listEnv);
+  const clauses = splitHaving(statement.havingClause);
   let having =
-    statement.havingClause === undefined
+    clauses.having === undefined
       ? undefined
       : coerceCondition(
           context,
-          env.bind(statement.havingClause, {
+          env.bind(clauses.having, {
             ...listEnv,
             aggregates: { ...sink, windows: undefined },
             clause: "HAVING",
           }),
           "HAVING",
         );
+  let qualify = bindQualify(clauses.qualify, targets, listEnv);
   let order = bindOrder(statement.sortClause ?? [], targets, { ...listEnv, clause: "ORDER BY" });
   let first = distinctOn.map((item) => bindSortValue(item, targets, { ...listEnv, clause: "DISTINCT ON" }));
   /** Moves everything that is computed at the end to another row. */
@@ -90,6 +93,7 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
     targets = targets.map((target) => ({ ...target, expr: change(target.expr) }));
     order = order.map((key) => ({ ...key, expr: change(key.expr) }));
     first = first.map(change);
+    if (qualify !== undefined) qualify = change(qualify);
   };
 
   let pending: readonly PendingWindow[] = windows.calls;
@@ -116,8 +120,44 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
     plan = windowed.plan;
     rebase(windowed.resolve);
   }
+  if (qualify !== undefined) {
+    if (pending.length === 0) {
+      const message = "QUALIFY needs a window function in its condition or in the select list.";
+      throw sqlError("windowing_error", message, context.spans.get(qualify));
+    }
+    plan = { kind: "filter", input: plan, condition: qualify, columns: plan.columns };
+  }
   const isDistinct = distinct !== undefined && first.length === 0;
   return finishSelect(statement, plan, { targets, order, isDistinct, first }, env);
+}
+
+/** The condition inside the mark of QUALIFY. */
+function marked(part: Node | undefined): Node | undefined {
+  if (part === undefined || !("FuncCall" in part)) return undefined;
+  return stringsOf(part.FuncCall.funcname).at(-1) === QUALIFY_MARK ? part.FuncCall.args?.[0] : undefined;
+}
+
+/** HAVING without the condition of QUALIFY, which the parser's text holds there. */
+function splitHaving(node: Node | undefined): { readonly having?: Node; readonly qualify?: Node } {
+  if (node === undefined) return {};
+  const only = marked(node);
+  if (only !== undefined) return { qualify: only };
+  if (!("BoolExpr" in node) || node.BoolExpr.boolop !== "AND_EXPR") return { having: node };
+  const { args = [] } = node.BoolExpr;
+  const qualify = marked(args.at(-1));
+  if (qualify === undefined) return { having: node };
+  const rest = args.slice(0, -1);
+  const [first] = rest;
+  const having: Node =
+    rest.length === 1 && first !== undefined ? first : { BoolExpr: { ...node.BoolExpr, args: rest } };
+  return { having, qualify };
+}
+
+/** Binds QUALIFY: window functions may stand in it, and names of the select list that the row does not have. */
+function bindQualify(node: Node | undefined, targets: readonly Target[], env: ExprEnvironment): Expr | undefined {
+  if (node === undefined) return undefined;
+  const bound = env.bind(node, { ...env, clause: "QUALIFY", outputs: targets });
+  return coerceCondition(env.context, bound, "QUALIFY");
 }
 
 /** What a SELECT gives of its rows. */

@@ -5,7 +5,10 @@ import { InvariantViolation, LakeError } from "#core";
 import { sqlError } from "../bind/errors.ts";
 import { instantiatePgQuery, type PgQueryInstance, type RawParse } from "./pg-query-wasm.ts";
 import { quoteDefaultNamespace } from "./default-namespace.ts";
+import { numberParameters } from "./named-parameters.ts";
 import { normalizeWhitespace } from "./pattern.ts";
+import { chain, type MappedText } from "./pieces.ts";
+import { markQualify, showQualify } from "./qualify.ts";
 import { extractTimeTravel, type TimeTravelClause } from "./time-travel.ts";
 
 /** A parsed statement. Tree locations are converted from UTF-8 bytes to UTF-16 units by `offsetAt`. */
@@ -20,6 +23,8 @@ export interface ParsedStatement {
   readonly fingerprint: string;
   /** Clauses that ask for a table as it was, in text order. */
   readonly timeTravel: readonly ParsedTimeTravel[];
+  /** Names of the parameters, in the order of their numbers; empty when the text numbers them itself. */
+  readonly parameterNames: readonly string[];
 }
 
 /** A time travel clause with its expression parsed. */
@@ -79,7 +84,9 @@ export function parseStatement(sql: string): ParsedStatement {
   const nul = sql.indexOf("\0");
   if (nul !== -1) throw sqlError("sql_syntax_error", "The query holds a NUL character.", { start: nul, end: nul + 1 });
   const travel = extractTimeTravel(sql);
-  const { text, toOriginal } = quoteDefaultNamespace(travel.text);
+  const numbered = numberParameters(travel.text);
+  const qualified = chain(numbered, markQualify(numbered.text));
+  const { text, toOriginal } = chain(qualified, quoteDefaultNamespace(qualified.text));
   const toUnits = createOffsetMap(text);
   const offsetAt = (location: number | undefined): number => toOriginal(toUnits(location));
   const statements = parseTree(text, toOriginal).stmts ?? [];
@@ -93,10 +100,15 @@ export function parseStatement(sql: string): ParsedStatement {
       end: sql.length,
     });
   }
-  const timeTravel = travel.clauses.map((clause) => parseTimeTravel(sql, clause));
+  let parameterNames = numbered.names;
+  const timeTravel = travel.clauses.map((clause) => {
+    const expression = numberParameters(sql.slice(clause.expressionStart, clause.end), parameterNames);
+    parameterNames = expression.names;
+    return parseTimeTravel(clause, expression);
+  });
   // Reading a table as it was is another kind of query than reading it as it is.
   const past = timeTravel.map(({ kind }) => (kind === "timestamp" ? "system_time" : "system_version"));
-  const pattern = normalizeWhitespace(withParser((parser) => parser.normalize(text)));
+  const pattern = showQualify(normalizeWhitespace(withParser((parser) => parser.normalize(text))));
   return {
     sql,
     statement: first,
@@ -104,6 +116,7 @@ export function parseStatement(sql: string): ParsedStatement {
     pattern: [pattern, ...past.map((kind) => `/* for ${kind} as of */`)].join(" "),
     fingerprint: [withParser((parser) => parser.fingerprint(text)), ...past].join("-"),
     timeTravel,
+    parameterNames,
   };
 }
 
@@ -123,10 +136,11 @@ function parseTree(text: string, toOriginal: (offset: number) => number): RawTre
 const SELECT_WORD = "SELECT ";
 
 /** Parses the expression of a clause where it stands: what is before it becomes blank. */
-function parseTimeTravel(sql: string, clause: TimeTravelClause): ParsedTimeTravel {
-  const expressionText = sql.slice(clause.expressionStart, clause.end);
-  const text = `${SELECT_WORD.padStart(clause.expressionStart)}${expressionText}`;
-  const [first] = parseTree(text, (offset) => offset).stmts ?? [];
+function parseTimeTravel(clause: TimeTravelClause, { text: expressionText, toOriginal }: MappedText): ParsedTimeTravel {
+  const before = clause.expressionStart;
+  const text = `${SELECT_WORD.padStart(before)}${expressionText}`;
+  const toClause = (offset: number): number => (offset < before ? offset : before + toOriginal(offset - before));
+  const [first] = parseTree(text, toClause).stmts ?? [];
   const targets =
     first?.stmt !== undefined && "SelectStmt" in first.stmt ? (first.stmt.SelectStmt.targetList ?? []) : [];
   const [target] = targets;
@@ -134,7 +148,8 @@ function parseTimeTravel(sql: string, clause: TimeTravelClause): ParsedTimeTrave
   if (expression === undefined || targets.length !== 1) {
     throw sqlError("sql_syntax_error", "AS OF needs one value.", { start: clause.expressionStart, end: clause.end });
   }
-  return { ...clause, expression, offsetAt: createOffsetMap(text) };
+  const toUnits = createOffsetMap(text);
+  return { ...clause, expression, offsetAt: (location) => toClause(toUnits(location)) };
 }
 
 /** PostgreSQL reports a 1-based position in characters, or 0 when it knows none. */

@@ -24,6 +24,7 @@ test.each([
   ["\u{feff}[]", 400, "invalid_request", ""],
   ['{"sql":5}', 400, "invalid_request", "/sql"],
   ['{"sql":"SELECT 1","params":[1,{"a":1}]}', 400, "invalid_request", "/params/1"],
+  ['{"sql":"SELECT 1","params":{"x":[[]]}}', 400, "invalid_request", "/params/x"],
   ['{"sql":"SELECT 1","maxage":1}', 400, "invalid_request", "/maxage"],
   ['{"sql":"SELECT 1","limits":{"a/b~c":1}}', 400, "invalid_request", "/limits/a~1b~0c"],
   [`{"sql":"SELECT 1","params":${"[".repeat(5000)}${"]".repeat(5000)}}`, 400, "malformed_json", undefined],

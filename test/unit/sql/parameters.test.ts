@@ -58,3 +58,49 @@ test.each([
     message: expect.stringMatching(message),
   });
 });
+
+test.each([
+  ["SELECT id FROM t WHERE grp = :g AND i2 > :low ORDER BY id", { g: "a", low: 0 }],
+  ['SELECT :x::int + :x::int, \':x\', $$:x$$, ":x" FROM (SELECT 1 AS ":x") q -- :y\n /* :z */', { x: 4 }],
+  [
+    "SELECT id FROM t WHERE tz >= :from AND tz < :to::timestamptz ORDER BY id",
+    { from: "2024-01-15", to: "2024-01-16" },
+  ],
+  ["SELECT id FROM t WHERE i2 = ANY (:list) ORDER BY id", { list: [1, 8] }],
+  ["SELECT id FROM t WHERE grp = ANY (:list::text[]) ORDER BY id LIMIT :n", { list: ["a", "c"], n: 1 }],
+  ["SELECT CASE WHEN id=:a THEN :b ELSE :b END FROM t ORDER BY id", { a: 1, b: "x" }],
+  ["SELECT '{\"a\": 1}'::jsonb->>'a', '12:30'::time, E'it\\'s :no' WHERE :ok", { ok: true }],
+])("I243 parameters by name: %s", async (sql, params) => {
+  const names = Object.keys(params);
+  const numbered = names.reduce(
+    (text, name, i) => text.replaceAll(new RegExp(`(?<![:'$"y*-] ?):${name}\\b(?!['$"])`, "g"), `$${i + 1}`),
+    sql,
+  );
+  const expected = await askOracle(db, numbered, Object.values(params));
+  expect((await runSql(caseCatalog(), sql, { params })).rows).toEqual(expected.rows);
+});
+
+test.each([
+  ["SELECT :day", { dya: 1 }, ":day", 'There is no value for parameter :day. Did you mean "dya"?'],
+  ["SELECT 1, :x", [1], ":x", "There is no value for parameter :x: send params as an object with its names."],
+  ["SELECT $1", { x: 1 }, "$1", "There is no value for parameter $1: params is an object, so write :name."],
+  ["SELECT :constructor", {}, ":constructor", "There is no value for parameter :constructor."],
+  ["SELECT 1, :x", { x: {} }, ":x", "Parameter :x must be a string, number, boolean or null."],
+])("I243 %s with %j is an invalid parameter", async (sql, params, at, message) => {
+  const error: unknown = await runSql(caseCatalog(), sql, { params }).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: "invalid_parameter", message });
+  const { details } = error as { details: { start: number; end: number } };
+  expect(sql.slice(details.start, details.end)).toBe(at);
+});
+
+test("I243 positions after a named parameter are those of the text as written", async () => {
+  const sql = "SELECT :a_long_name::int AS x, nope FROM t";
+  await expect(runSql(caseCatalog(), sql, { params: { a_long_name: 1 } })).rejects.toMatchObject({
+    code: "undefined_column",
+    details: { start: sql.indexOf("nope"), end: sql.indexOf(" FROM") },
+  });
+  await expect(runSql(caseCatalog(), "SELECT :a, $1", { params: [1] })).rejects.toMatchObject({
+    code: "sql_syntax_error",
+    details: { start: 11, end: 13 },
+  });
+});

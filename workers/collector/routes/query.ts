@@ -22,6 +22,9 @@ const FORMAT_BY_MEDIA_TYPE: ReadonlyMap<string, Format> = new Map([
 
 const LimitSchema = z.number().min(1).optional();
 
+const ScalarSchema = z.union([z.null(), z.boolean(), z.number(), z.bigint(), z.string()]);
+const ParameterSchema = z.union([ScalarSchema, z.array(ScalarSchema)]);
+
 const QuerySchema = z
   .strictObject({
     sql: z
@@ -34,10 +37,19 @@ const QuerySchema = z
         example: "SELECT event_type, count(*) FROM events GROUP BY 1",
       }),
     params: z
-      .array(z.union([z.null(), z.boolean(), z.number(), z.bigint(), z.string()]))
-      .max(65_535)
+      .union([z.array(z.unknown()).max(65_535), z.record(z.string(), z.unknown())])
+      .superRefine((params, context) => {
+        const isNumbered = Array.isArray(params);
+        for (const [key, value] of Object.entries(params)) {
+          if (ParameterSchema.safeParse(value).success) continue;
+          const path = [isNumbered ? Number(key) : key];
+          context.addIssue({ code: "custom", path, message: "must be a JSON scalar or an array of them" });
+        }
+      })
       .optional()
-      .openapi({ description: "Values of $1, $2, …" }),
+      .openapi({
+        description: "Values of $1, $2, … as an array, or of :name as an object; scalars, and arrays for = ANY($1).",
+      }),
     profile: z.boolean().optional().openapi({ description: "Adds plan, timings and scan statistics (json format)." }),
     explainAnalyze: z.boolean().optional().openapi({ description: "Runs uncached and adds what every operator did." }),
     maxAge: z
