@@ -53,6 +53,7 @@ export interface LocalFirn {
 }
 
 const START_TIMEOUT_MS = 90_000;
+const HEALTH_TIMEOUT_MS = 10_000;
 
 function createToken(scope: string): string {
   return `firn_${scope}_${randomBytes(18).toString("base64url")}`;
@@ -199,9 +200,10 @@ async function waitUntilHealthy(url: string, child: ChildProcess, front: S3Front
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < deadline && child.exitCode === null) {
     try {
-      if ((await fetch(`${url}/healthz`)).ok) return;
+      // wrangler holds requests until its build succeeds, which it may never do.
+      if ((await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) })).ok) return;
     } catch {
-      // Not listening yet.
+      // Not listening or not built yet.
     }
     await new Promise((resolve) => setTimeout(resolve, 150));
   }
