@@ -5,6 +5,7 @@ import { sha256Hex, stringifyJson } from "#core";
 /** Bumped when the meaning of a payload or of a key part changes, so that old entries are never read as new. */
 const EXACT_FORMAT = "firn-exact-1";
 const LOOSE_FORMAT = "firn-loose-1";
+const PARTIAL_FORMAT = "firn-partial-1";
 
 /** Everything that determines an answer's bytes. */
 export interface ExactKeyParts {
@@ -32,4 +33,9 @@ export async function exactCacheKey(parts: ExactKeyParts): Promise<string> {
  */
 export async function looseCacheKey(sql: string, params: object, format: string): Promise<string> {
   return `result/loose/${await sha256Hex(stringifyJson([LOOSE_FORMAT, sql.trim(), params, format]))}`;
+}
+
+/** Key of the results that a plan gave for immutable pieces of its table; the entry names each piece. */
+export async function partialCacheKey(planText: string): Promise<string> {
+  return `result/partial/${await sha256Hex(stringifyJson([PARTIAL_FORMAT, planText]))}`;
 }

@@ -1,7 +1,7 @@
 // Caching: bounded memory, the two-tier result cache, keys, invalidation, single flight.
 
 export { createByteLru, type ByteLru, type ByteLruStatistics } from "./byte-lru.ts";
-export { exactCacheKey, looseCacheKey, type ExactKeyParts } from "./cache-key.ts";
+export { exactCacheKey, looseCacheKey, partialCacheKey, type ExactKeyParts } from "./cache-key.ts";
 export { type CacheEntry } from "./entry.ts";
 export { type InvalidationTarget } from "./invalidation.ts";
 export { MAX_VALUE_BYTES, MIN_TTL_SECONDS, createMemoryKeyValueStore, type KeyValueStore } from "./key-value-store.ts";

@@ -3,8 +3,11 @@
 import { required, sha256Hex, tableNameToString } from "#core";
 import type { Batch, TypeKind } from "#columnar";
 import {
+  allFieldsById,
+  allRowsMatch,
   requireReadable,
   schemaToColumns,
+  specById,
   toStoredPredicates,
   type IcebergColumn,
   type IcebergSchema,
@@ -13,9 +16,10 @@ import {
   type Snapshot,
   type Table,
 } from "#iceberg";
-import type { PlannedScan, ScanPredicate, ScanRequest, ScanStatistics, TableSource } from "#sql";
+import type { PlannedScan, ScanPieces, ScanPredicate, ScanRequest, ScanStatistics, TableSource } from "#sql";
 import type { FieldPredicate } from "./field-predicate.ts";
-import { plannedRowGroups, scanFiles } from "./file-scan.ts";
+import { groupFiles } from "./file-groups.ts";
+import { plannedRowGroups, scanFiles, type ScannedBatch } from "./file-scan.ts";
 import { selectFresh } from "./fresh-rows.ts";
 import type { LakeCatalogDeps } from "./lake-catalog.ts";
 import type { VersionedTable } from "./table-version.ts";
@@ -34,6 +38,7 @@ export function currentTable(table: Table, deps: LakeCatalogDeps): TableSource {
     optimistic.catch(() => {});
     const settled = await view;
     const plan = settled.table === table ? await optimistic : await settled.table.planScan({ predicates });
+    deps.onRead(settled.table, settled.table.currentSnapshot());
     return { view: settled, plan };
   });
 }
@@ -73,7 +78,7 @@ function lakeTable(
       requireReadable([...new Set([...wanted, ...tested])], name);
       const columnIds = wanted.map(({ fieldId }) => fieldId);
       const planned = await plan({ fieldIds: [...columnIds, ...predicates.map(({ fieldId }) => fieldId)], predicates });
-      return plannedScan({ name, columns, predicates, ...planned }, request, deps);
+      return plannedScan({ name, schema, columns, predicates, ...planned }, request, deps);
     },
   };
 }
@@ -109,6 +114,7 @@ function sharedView(
 /** What planning found out of one scan. */
 interface ScanParts {
   readonly name: string;
+  readonly schema: IcebergSchema;
   /** All columns of the table. */
   readonly columns: readonly IcebergColumn[];
   readonly predicates: readonly FieldPredicate[];
@@ -127,25 +133,56 @@ async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCat
   const shape = columns.map(({ fieldId, type }) => [fieldId, type]);
   const files = plan.files.map(scanFileIdentity).toSorted();
   const identity = await sha256Hex(JSON.stringify([metadata["table-uuid"], shape, files, fresh.identity]));
+  const { reader } = deps;
+  const { limit } = request;
+  const scan = { metadata, columns, predicates, limit, statistics, reader };
+  async function* openFresh(): AsyncGenerator<Batch, void, undefined> {
+    statistics.rowsScanned += fresh.rowCount;
+    yield* await Promise.resolve(fresh.batches);
+  }
   return {
     identity,
     statistics,
     async *open(signal): AsyncGenerator<Batch, void, undefined> {
-      statistics.rowsScanned += fresh.rowCount;
-      yield* fresh.batches;
-      const { reader } = deps;
-      const { limit } = request;
-      yield* scanFiles({
-        metadata,
-        files: plan.files,
-        columns,
-        predicates,
-        limit,
-        statistics,
-        reader,
-        signal,
-      });
+      yield* openFresh();
+      yield* scanFiles({ ...scan, files: plan.files, signal });
     },
+    pieces: () => scanPieces(parts, shape, openFresh, (files, signal) => scanFiles({ ...scan, files, signal })),
+  };
+}
+
+/** The scan's files in groups, and its fresh rows as the rest. */
+async function scanPieces(
+  parts: ScanParts,
+  shape: unknown,
+  openRest: () => AsyncIterable<Batch>,
+  openFiles: (files: readonly ScanFile[], signal: AbortSignal) => AsyncIterable<ScannedBatch>,
+): Promise<ScanPieces> {
+  const { schema, columns, view, plan } = parts;
+  const { metadata } = view.table;
+  const groups = groupFiles(plan.files);
+  const fields = allFieldsById(metadata);
+  return {
+    pieces: await Promise.all(
+      groups.map(async (files) => ({
+        identity: await sha256Hex(JSON.stringify([metadata["table-uuid"], shape, files.map(scanFileIdentity)])),
+        files: files.length,
+        provesAll(predicate) {
+          const stored = toStoredPredicates(schema, [fieldPredicate(columns, predicate)]);
+          return files.every(({ dataFile }) =>
+            allRowsMatch(dataFile, specById(metadata, dataFile.specId), fields, stored),
+          );
+        },
+      })),
+    ),
+    async *open(indices, signal) {
+      const chosen = indices.map((index) => required(groups[index], `piece ${index} of a scan`));
+      const places = chosen.flatMap((files, place) => files.map(() => place));
+      for await (const batch of openFiles(chosen.flat(), signal)) {
+        yield { place: required(places[batch.file], "the place of a file"), batch };
+      }
+    },
+    openRest,
   };
 }
 

@@ -25,6 +25,8 @@ const RESULT_ENTRY_BYTES = 2 * 1024 * 1024;
 const FOOTER_BYTES = 4 * 1024 * 1024;
 const MANIFEST_BYTES = 4 * 1024 * 1024;
 
+/** Aggregations of smaller tables are computed anew, bytes. */
+const PARTIAL_MIN_BYTES = 1024 * 1024;
 /** Queries that share the isolate while they wait for storage. */
 const MAX_RUNNING = 4;
 /** What a query may use beside others: with MAX_RUNNING of them 96 MiB. One that needs more runs alone. */
@@ -46,6 +48,8 @@ export interface IsolateState {
   readonly sharedMemoryBytes: number;
   /** Queries, by text, that needed more than that. */
   readonly heavy: ByteLru<true>;
+  /** Tables from this size on have aggregations of their unchanged files kept, bytes. */
+  readonly partialMinBytes: number;
 }
 
 /** Everything a query needs from its surroundings. */
@@ -102,5 +106,6 @@ export function createIsolateState(
     manifests,
     sharedMemoryBytes,
     heavy: createByteLru(HEAVY_TEXT_BYTES),
+    partialMinBytes: PARTIAL_MIN_BYTES,
   };
 }

@@ -3,7 +3,7 @@
 import { LakeError, stringifyJson } from "#core";
 import { exactCacheKey, looseCacheKey, type CacheEntry, type CacheTier } from "#cache";
 import { createFileIO } from "#iceberg";
-import { prepareQuery, type PreparedQuery, type ScanStatistics } from "#sql";
+import { prepareQuery, type PartialCache, type PreparedQuery, type ScanStatistics } from "#sql";
 import { createCountingStore } from "#storage";
 import { entryToAnswer, type Answer } from "./answer.ts";
 import { createChangeSession } from "./change/change-session.ts";
@@ -12,9 +12,11 @@ import { createResultEncoder } from "./encode-result.ts";
 import { MAX_BYTES_AHEAD } from "./file-scan.ts";
 import type { QueryProfile, QueryTimings } from "./json-body.ts";
 import { createLakeCatalog } from "./lake-catalog.ts";
+import { createQueryPartials } from "./partial-cache.ts";
 import type { QueryDeps } from "./query-deps.ts";
 import { MIN_SHARED_AGE_SECONDS, tooManyRows, type ValidQuery } from "./request.ts";
 import { applyScans, type MutableStats } from "./stats.ts";
+import { createTableReads } from "./table-reads.ts";
 
 /** Life of an exact entry in the shared tier, seconds: a day, so that layouts long gone do not pile up. */
 const EXACT_TTL_SECONDS = 86_400;
@@ -48,7 +50,9 @@ export async function runQuery(
 ): Promise<RunOutcome> {
   const { clock } = deps;
   const startMs = clock.nowMs();
-  const store = createCountingStore(deps.store);
+  const counting = createCountingStore(deps.store);
+  const reads = createTableReads(counting);
+  const { store } = reads;
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(timeExceeded(query.limits.timeMs)), query.limits.timeMs);
   let scans: readonly ScanStatistics[] = [];
@@ -71,6 +75,7 @@ export async function runQuery(
         io,
         reader,
         namespaces,
+        onRead: reads.note,
         // For EXPLAIN of a change, which plans it and goes no further.
         changes: (table) => createChangeSession(table, { ...deps, store, reader }, undefined).changes,
         fresh: deps.fresh,
@@ -90,13 +95,18 @@ export async function runQuery(
 
     const policy = await cachePolicy(query, prepared, planned.identity, scans);
     const timings: { execute_ms?: number; encode_ms?: number } = {};
+    const partials = mayUsePartials(deps, query, scans)
+      ? createQueryPartials({ cache: deps.cache, tables: prepared.tables, startMs })
+      : undefined;
     const execute = async (): Promise<Answer> => {
-      const answer = await collect(deps, query, prepared, { startMs, scans, timings, signal: deadline.signal });
+      const run = { startMs, scans, timings, signal: deadline.signal, partials };
+      const answer = await collect(deps, query, prepared, run);
       keep(deps, query, policy, answer);
+      if (partials !== undefined) deps.defer(partials.save());
       return answer;
     };
     const { answer, cache } = await obtain(deps, query, policy, startMs, execute);
-    stats.cache = cache;
+    stats.cache = cache === "miss" && partials?.wasUsed === true ? "partial" : cache;
     const endMs = clock.nowMs();
     return {
       answer,
@@ -112,15 +122,22 @@ export async function runQuery(
     };
   } catch (error) {
     // Whatever an abort interrupted, the reason is what the client must hear.
-    throw deadline.signal.aborted && deadline.signal.reason instanceof LakeError ? deadline.signal.reason : error;
+    if (deadline.signal.aborted && deadline.signal.reason instanceof LakeError) throw deadline.signal.reason;
+    throw await reads.explain(error, () => deps.createCatalog(createFileIO(store, deps.bucket, deps.manifests), "all"));
   } finally {
     clearTimeout(timer);
     applyScans(stats, scans);
     // A query that runs again, alone, has made both runs' requests.
-    stats.storage_reads += store.counters.reads;
+    stats.storage_reads += counting.counters.reads;
     stats.memory_peak_bytes = started?.memoryPeakBytes() ?? 0;
     stats.exec_ms = clock.nowMs() - startMs - stats.plan_ms;
   }
+}
+
+/** Small scans are read faster than what is known of them is looked up. */
+function mayUsePartials(deps: QueryDeps, query: ValidQuery, scans: readonly ScanStatistics[]): boolean {
+  if (query.cache !== "use" || query.explainAnalyze) return false;
+  return scans.some(({ bytesTotal }) => bytesTotal >= deps.partialMinBytes);
 }
 
 async function cachePolicy(
@@ -191,6 +208,7 @@ interface Collection {
   readonly scans: readonly ScanStatistics[];
   readonly timings: { execute_ms?: number; encode_ms?: number };
   readonly signal: AbortSignal;
+  readonly partials: PartialCache | undefined;
 }
 
 async function collect(
@@ -211,6 +229,7 @@ async function collect(
     timeLimitMs: Math.max(1, limits.timeMs - (executeStartMs - collection.startMs)),
     clock,
     profile: query.profile || query.explainAnalyze,
+    ...(collection.partials === undefined ? {} : { partials: collection.partials }),
   });
   for await (const batch of batches) {
     collection.signal.throwIfAborted();

@@ -4,8 +4,11 @@ import type { CacheStatistics } from "#cache";
 import type { ErrorCode } from "#core";
 import type { ChangeOperation, ScanStatistics } from "#sql";
 
-/** Where an answer came from. `stale` tiers answered within the client's `maxAge` without looking at the tables. */
-export type CacheOutcome = "memory" | "kv" | "stale-memory" | "stale-kv" | "miss" | "bypass";
+/**
+ * Where an answer came from. `stale` tiers answered within the client's `maxAge` without looking at the tables; `partial`:
+ * computed, with aggregations of unchanged files from the cache.
+ */
+export type CacheOutcome = "memory" | "kv" | "stale-memory" | "stale-kv" | "partial" | "miss" | "bypass";
 
 /** A condition of the query on a column, for the optimizer. */
 export interface QueryPredicate {

@@ -27,6 +27,7 @@ import {
 import { functionRegistry } from "./functions/index.ts";
 import { foldPlan, optimizePlan, type RewriteLog } from "./optimize/index.ts";
 import { parseStatement, type ParsedStatement } from "./parser/parse.ts";
+import { runPieces, type PartialCache } from "./partial/run-pieces.ts";
 import type { PlanNode } from "./plan.ts";
 import { boundSubqueryRows, readSubquery, substituteSubqueries, type SubqueryValue } from "./subquery-values.ts";
 import type { PlannedScan, ScanStatistics, TableCatalog } from "./table-source.ts";
@@ -52,6 +53,8 @@ export interface ExecuteOptions {
   readonly clock: Clock;
   /** Counts rows and time for each operator. */
   readonly profile?: boolean;
+  /** Where aggregations of immutable pieces of tables are kept; absent: everything is computed. */
+  readonly partials?: PartialCache;
 }
 
 /** What one operator did, outermost first. */
@@ -270,7 +273,13 @@ function createPreparedQuery(preparation: Preparation): PreparedQuery {
         values.push(await readSubquery(subquery, executePlan(ready, context)));
       }
       execution.plan = values.length === 0 ? plan : foldPlan(substituteSubqueries(plan, values), context);
-      yield* executePlan(execution.plan, context);
+      if (options.partials === undefined) {
+        yield* executePlan(execution.plan, context);
+        return;
+      }
+      const piecewise = await runPieces(execution.plan, context, options.partials);
+      execution.plan = piecewise.plan;
+      yield* executePlan(piecewise.plan, piecewise.context);
     },
   };
 }

@@ -15,6 +15,7 @@ export {
 export type { StatementParams } from "./bind/context.ts";
 export type { OperatorDescription, PlanDescription } from "./explain/describe.ts";
 export type { Rewrite } from "./optimize/index.ts";
+export type { PartialCache, PartialEntry } from "./partial/run-pieces.ts";
 export type { PreparedChange } from "./change/prepare-change.ts";
 export type { ChangeOperation } from "./change/bound-change.ts";
 export type { RowCounts } from "./change/file-changes.ts";
@@ -25,6 +26,8 @@ export type {
   ChangeSink,
   FileChange,
   PlannedScan,
+  ScanPiece,
+  ScanPieces,
   ScanPredicate,
   ScanRequest,
   ScanStatistics,

@@ -1,11 +1,9 @@
 // When a scan's predicates say all that a condition says, so that a row is deleted exactly if it fulfils them.
 
 import { UNKNOWN, conjunctsOf, exprIdentity, literal } from "../expressions.ts";
-import { extractScanPredicates } from "../optimize/scan-predicates.ts";
-import type { Expr, PlanNode } from "../plan.ts";
+import { extractScanPredicates, isExactPredicate } from "../optimize/scan-predicates.ts";
+import type { PlanNode } from "../plan.ts";
 import type { ScanPredicate } from "../table-source.ts";
-
-const EXACT_COMPARISONS = new Set(["=", "<>", "<", "<=", ">", ">="]);
 
 /** Whether the rows of a plan are exactly those of its scan that fulfil the scan's predicates. */
 export function isExactScan(plan: PlanNode): boolean {
@@ -15,7 +13,7 @@ export function isExactScan(plan: PlanNode): boolean {
   const parts = conjunctsOf(plan.condition);
   const implied = parts.flatMap((part) => extractScanPredicates(part, projection));
   // What the scan was told must be what the condition says: a condition that was not pushed down says more.
-  return parts.every((part) => isExact(part, projection)) && identityOf(implied) === identityOf(predicates);
+  return parts.every((part) => isExactPredicate(part, projection)) && identityOf(implied) === identityOf(predicates);
 }
 
 function identityOf(predicates: readonly ScanPredicate[]): string {
@@ -25,12 +23,4 @@ function identityOf(predicates: readonly ScanPredicate[]): string {
     )
     .toSorted()
     .join("\n");
-}
-
-function isExact(condition: Expr, projection: readonly number[]): boolean {
-  const isComparison =
-    (condition.kind === "call" && EXACT_COMPARISONS.has(condition.function)) ||
-    condition.kind === "is_null" ||
-    (condition.kind === "in_list" && !condition.negated);
-  return isComparison && extractScanPredicates(condition, projection).length === 1;
 }

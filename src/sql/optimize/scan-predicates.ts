@@ -75,6 +75,17 @@ export function extractScanPredicates(condition: Expr, projection: readonly numb
   }
 }
 
+const EXACT_COMPARISONS = new Set(["=", "<>", "<", "<=", ">", ">="]);
+
+/** Whether the one predicate a condition implies says all that the condition says. */
+export function isExactPredicate(condition: Expr, projection: readonly number[]): boolean {
+  const isComparison =
+    (condition.kind === "call" && EXACT_COMPARISONS.has(condition.function)) ||
+    condition.kind === "is_null" ||
+    (condition.kind === "in_list" && !condition.negated);
+  return isComparison && extractScanPredicates(condition, projection).length === 1;
+}
+
 function booleanTest(expr: Expr, value: boolean, projection: readonly number[]): readonly ScanPredicate[] {
   const column = expr.kind === "column" && expr.type.kind === "boolean" ? columnOf(expr, projection) : undefined;
   return column === undefined ? [] : [{ column: column.index, operator: "=", values: [value] }];

@@ -3,18 +3,16 @@
 
 import type { ColumnSchema, DataType } from "#columnar";
 import type { ScanNode } from "../execute/context.ts";
-import { INT64, caseBranch, columnRef, conjunctsOf, literal } from "../expressions.ts";
+import { BOOLEAN, INT64, caseBranch, columnRef, conjunction, conjunctsOf, literal } from "../expressions.ts";
 import { functionRegistry } from "../functions/index.ts";
 import { inputsOf, mapInputs } from "../optimize/plan-shape.ts";
-import { extractScanPredicates } from "../optimize/scan-predicates.ts";
+import { extractScanPredicates, isExactPredicate } from "../optimize/scan-predicates.ts";
 import type { AggregateCall, Expr, PlanNode } from "../plan.ts";
 import type { ScanPredicate } from "../table-source.ts";
-import { isExactPredicate } from "./exact-predicates.ts";
 
 type AggregateNode = Extract<PlanNode, { kind: "aggregate" }>;
 
 const DECIMAL: DataType = { kind: "decimal" };
-const BOOLEAN: DataType = { kind: "boolean" };
 const INTEGERS = new Set(["int16", "int32", "int64"]);
 /** Merging their results with themselves gives the result over all rows, exactly. */
 const SELF_MERGING = new Set(["min", "max", "bool_and", "every", "bool_or", "bit_and", "bit_or", "bit_xor"]);
@@ -79,9 +77,7 @@ function splitOne(aggregate: AggregateNode): SplitAggregate | undefined {
         kind: "aggregate",
         input: pieces,
         keys: aggregate.keys.map((_, index) => reference(index)),
-        aggregates: calls
-          .flatMap(({ merge }) => merge)
-          .map((merge, index) => merge(reference(keyCount + index))),
+        aggregates: calls.flatMap(({ merge }) => merge).map((merge, index) => merge(reference(keyCount + index))),
         columns,
       };
       let next = keyCount;
@@ -143,12 +139,7 @@ function mergeCall(name: string, type: DataType): (partial: Expr) => AggregateCa
 }
 
 function oneToOne(call: AggregateCall, merge: string): SplitCall {
-  const [type] = [call.type];
-  return {
-    partial: [call],
-    merge: [mergeCall(merge, type)],
-    result: ([merged]) => merged as Expr,
-  };
+  return { partial: [call], merge: [mergeCall(merge, call.type)], result: ([merged]) => merged as Expr };
 }
 
 function average(call: AggregateCall): SplitCall | undefined {
@@ -198,10 +189,8 @@ function provableConjuncts(node: PlanNode, scan: ScanNode): readonly ProvableCon
 
 function withoutConjuncts(node: PlanNode, scan: ScanNode, proven: ReadonlySet<Expr>): PlanNode {
   if (node.kind === "filter" && node.input === scan) {
-    const left = conjunctsOf(node.condition).filter((conjunct) => !proven.has(conjunct));
-    const [only] = left;
-    if (only === undefined) return scan;
-    return { ...node, condition: left.length === 1 ? only : { kind: "and", args: left, type: BOOLEAN } };
+    const condition = conjunction(conjunctsOf(node.condition).filter((conjunct) => !proven.has(conjunct)));
+    return condition === undefined ? scan : { ...node, condition };
   }
   return mapInputs(node, (input) => withoutConjuncts(input, scan, proven));
 }
