@@ -100,6 +100,12 @@ export const ERROR_CODES = {
     title: "Undefined snapshot, branch or tag",
     hint: "See the table's history, snapshots and refs: SELECT * FROM <table>.refs.",
   },
+  snapshot_expired: {
+    status: 409,
+    title: "Snapshot expired while it was read",
+    hint: "Send the statement again: it then reads the table as it is now.",
+    retryable: true,
+  },
   undefined_column: { status: 400, title: "Undefined column", hint: "Check the column's name." },
   undefined_function: {
     status: 400,

@@ -2,7 +2,7 @@
 // instance serves one query.
 
 import { LakeError, parseTableName, tableNameToString, type RetryDeps, type TableIdentifier } from "#core";
-import { listAllTables, type CatalogClient, type FileIO, type Table } from "#iceberg";
+import { listAllTables, type CatalogClient, type FileIO, type Snapshot, type Table } from "#iceberg";
 import type { ChangeableTable, TableCatalog, TableSource, TableVersion } from "#sql";
 import type { DataReader } from "./data-reader.ts";
 import type { FreshSource } from "./fresh-rows.ts";
@@ -27,6 +27,8 @@ export interface LakeCatalogDeps {
   readonly retry: RetryDeps;
   /** Makes the reader of lists, structs and maps ready; called before a scan that reads one. */
   readonly initNestedColumns: () => void;
+  /** Told of every table in the state it is read in. */
+  readonly onRead: (table: Table, snapshot: Snapshot | undefined) => void;
   /** Makes a table's rows changeable; absent: they are not. */
   readonly changes?: (table: Table) => ChangeableTable;
   /** Namespaces that may be read, levels joined by dots, with all below them; undefined: all. */
@@ -57,16 +59,20 @@ export function createLakeCatalog(deps: LakeCatalogDeps): TableCatalog {
     const table = meta?.isExplicit === true ? undefined : await tableAt(path);
     if (table !== undefined) {
       if (version === undefined) {
+        deps.onRead(table, table.currentSnapshot());
         const current = currentTable(table, deps);
         return deps.changes === undefined ? current : { ...current, changes: deps.changes(table) };
       }
       const dated = isInRefs(table.metadata, version) ? table : await historyOf(table);
-      return snapshotTable(dated, resolveVersion(dated, version), deps);
+      const resolved = resolveVersion(dated, version);
+      deps.onRead(dated, resolved.snapshot);
+      return snapshotTable(dated, resolved, deps);
     }
     if (meta === undefined) return undefined;
     const base = await tableAt(meta.path);
     if (base === undefined) return undefined;
     const full = await historyOf(base);
+    for (const snapshot of [undefined, ...full.metadata.snapshots]) deps.onRead(full, snapshot);
     return metadataTable(full, meta.kind, version, deps.io);
   }
 

@@ -75,7 +75,7 @@ export async function runQuery(
         io,
         reader,
         namespaces,
-        onRead: reads.note,
+        onRead: (table, snapshot) => reads.note(table, snapshot),
         // For EXPLAIN of a change, which plans it and goes no further.
         changes: (table) => createChangeSession(table, { ...deps, store, reader }, undefined).changes,
         fresh: deps.fresh,

@@ -19,6 +19,7 @@ import {
   type DeleteFile,
   type IcebergPredicate,
   type ScanFile,
+  type SnapshotUpdate,
   type Table,
   type TableWriter,
   type TableWriterOptions,
@@ -279,14 +280,14 @@ export function createChangeSession(
       const partly = changed.filter(({ effect }) => effect.positions !== undefined);
       if (added.length === 0 && removed.length === 0 && partly.length === 0) return undefined;
       if (removed.length === 0 && partly.length === 0 && done === "insert") {
-        return setAll(table.newAppend().addFiles(added), summary).commit();
+        return prepared(table.newAppend().addFiles(added), table, summary).commit();
       }
       const base = table.currentSnapshot()?.["snapshot-id"];
       const data = removed.map(({ dataFile }) => dataFile);
       const dangling = removed.flatMap((file) => deletesOfFileAlone(file));
       const isSerializable = isolationOf(metadata, done) === "serializable";
       if (partly.length === 0) {
-        const overwrite = setAll(table.newOverwrite(), summary)
+        const overwrite = prepared(table.newOverwrite(), table, summary)
           .deleteFiles(data)
           .deleteDeleteFiles(dangling)
           .addFiles(added)
@@ -300,7 +301,7 @@ export function createChangeSession(
         partly.map(({ file, effect }) => [file.dataFile.filePath, { file, positions: effect.positions ?? [] }]),
       );
       writtenDeletes = await writeDeletionVectors(deps, metadata, rows);
-      const delta = setAll(table.newRowDelta(), summary)
+      const delta = prepared(table.newRowDelta(), table, summary)
         .addRows(added)
         .addDeletes(writtenDeletes.added)
         .removeDeletes([...writtenDeletes.removed, ...dangling])
@@ -368,11 +369,15 @@ function withPlaces(batch: ScannedBatch, wanted: readonly number[], width: numbe
   return { rowCount: batch.rowCount, columns };
 }
 
-function setAll<T extends { set(key: string, value: string): T }>(
+/** An operation with its summary that commits to this very table, not to another that took its name. */
+function prepared<T extends SnapshotUpdate<T>>(
   operation: T,
+  { metadata }: Table,
   summary: ReadonlyMap<string, string>,
 ): T {
-  let result = operation;
+  let result = operation.validate((base) =>
+    base["table-uuid"] === metadata["table-uuid"] ? undefined : "the table was dropped and created anew",
+  );
   for (const [key, value] of summary) result = result.set(key, value);
   return result;
 }

@@ -16,6 +16,7 @@ import { createLakeCatalog, loadFirst } from "../lake-catalog.ts";
 import type { QueryDeps } from "../query-deps.ts";
 import type { ValidQuery } from "../request.ts";
 import { applyScans, type MutableStats } from "../stats.ts";
+import { createTableReads, droppedWhileRead, type TableReads } from "../table-reads.ts";
 import { INGEST_ENABLED_PROPERTY } from "../table-view.ts";
 import { createChangeSession, type ChangeSession, type KnownEffects } from "./change-session.ts";
 
@@ -70,7 +71,9 @@ export async function runChange(
 ): Promise<ChangeReport> {
   const { clock } = deps;
   const startMs = clock.nowMs();
-  const store = createCountingStore(deps.store);
+  const counting = createCountingStore(deps.store);
+  const reads = createTableReads(counting);
+  const { store } = reads;
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(timeExceeded(query.limits.timeMs)), query.limits.timeMs);
   const reader = createDataReader({
@@ -88,6 +91,7 @@ export async function runChange(
     caller,
     stats,
     store,
+    reads,
     reader,
     signal: deadline.signal,
     startMs,
@@ -99,10 +103,11 @@ export async function runChange(
     await flushTarget(run);
     return await attemptUntilCommitted(run);
   } catch (error) {
-    throw deadline.signal.aborted && deadline.signal.reason instanceof LakeError ? deadline.signal.reason : error;
+    if (deadline.signal.aborted && deadline.signal.reason instanceof LakeError) throw deadline.signal.reason;
+    throw await reads.explain(error, () => deps.createCatalog(createFileIO(store, deps.bucket, deps.manifests), "all"));
   } finally {
     clearTimeout(timer);
-    stats.storage_reads += store.counters.reads;
+    stats.storage_reads += counting.counters.reads;
     stats.exec_ms = clock.nowMs() - startMs - stats.plan_ms;
   }
 }
@@ -114,6 +119,7 @@ interface ChangeRun {
   readonly caller: ChangeCaller;
   readonly stats: MutableStats;
   readonly store: ObjectStore;
+  readonly reads: TableReads;
   readonly reader: DataReader;
   readonly signal: AbortSignal;
   readonly startMs: number;
@@ -133,10 +139,14 @@ async function flushTarget({ deps, target, caller, store }: ChangeRun): Promise<
 
 async function attemptUntilCommitted(run: ChangeRun): Promise<ChangeReport> {
   const { effects } = run;
+  let uuid: string | undefined;
   try {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       if (attempt > 1) await waitBefore(run, attempt);
       const { change, session } = await prepareAttempt(run);
+      const { identifier, metadata } = session.table;
+      uuid ??= metadata["table-uuid"];
+      if (metadata["table-uuid"] !== uuid) throw droppedWhileRead(identifier, "dropped and created anew");
       const done = await tryOnce(run, change, session, attempt);
       if (done !== undefined) return done;
       await session.discard();
@@ -205,6 +215,7 @@ async function prepareAttempt(
       retry: deps,
       initNestedColumns: deps.initNestedColumns,
       namespaces: caller.namespaces,
+      onRead: (table, snapshot) => run.reads.note(table, snapshot),
       changes(table) {
         const session = createChangeSession(table, { ...deps, store, reader }, target.operation, effects);
         sessions.set([...table.identifier.namespace, table.identifier.name].join("."), session);
