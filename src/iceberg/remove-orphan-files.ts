@@ -12,7 +12,7 @@ import type { OrphanReport, RemoveOrphanFiles } from "./table.ts";
 
 const HOUR_MS = 3_600_000;
 /** Younger files may belong to a commit under way. */
-const LEAST_AGE_MS = 24 * HOUR_MS;
+export const ORPHAN_LEAST_AGE_MS = 24 * HOUR_MS;
 const DEFAULT_AGE_MS = 72 * HOUR_MS;
 const DEFAULT_MAX_FILES = 10_000;
 
@@ -50,7 +50,7 @@ export function createRemoveOrphanFiles({ deps, table }: OperationContext): Remo
       }
       const nowMs = deps.clock.nowMs();
       const limitMs = olderThanMs ?? nowMs - DEFAULT_AGE_MS;
-      if (limitMs > nowMs - LEAST_AGE_MS) {
+      if (limitMs > nowMs - ORPHAN_LEAST_AGE_MS) {
         throw new LakeError(
           "invalid_option",
           "Files younger than 24 hours may belong to a commit under way: they are never taken for orphans.",

@@ -51,6 +51,7 @@ export {
   type LayoutJob,
   type LayoutJobDeps,
 } from "./run-job.ts";
+export { startJob, type JobStartDeps } from "./start-job.ts";
 export {
   UPKEEP_KINDS,
   parseUpkeepOptions,

@@ -3,7 +3,7 @@
 // orphans and no snapshot a job planned on is forgotten.
 
 import { LakeError, errorToProblem, tableNameToString, unreachable, type Clock, type TableIdentifier } from "#core";
-import type { Table, TableMetadata } from "#iceberg";
+import { ORPHAN_LEAST_AGE_MS, type Table, type TableMetadata } from "#iceberg";
 import { logEvent } from "#telemetry";
 import type { JobOutcome, JobResult } from "./job.ts";
 import { invalidOption, parseOptionTable, parseOptionsObject, type OptionsBody } from "./options.ts";
@@ -85,6 +85,19 @@ function parseTime(options: OptionsBody, name: string, mayBeNow: boolean): numbe
   const ms = typeof value === "string" ? Date.parse(value) : Number.NaN;
   if (!Number.isNaN(ms)) return ms;
   throw invalidOption(name, `${name} must be a time such as "2026-11-01T00:00:00Z"${mayBeNow ? ', or "now"' : ""}.`);
+}
+
+/**
+ * Refuses what could only fail: taking files for orphans that a commit under way may have written. Errors:
+ * `invalid_option`.
+ */
+export function checkUpkeep({ kind, olderThanMs }: UpkeepRequest, nowMs: number): void {
+  if (kind !== "remove-orphans" || typeof olderThanMs !== "number" || olderThanMs <= nowMs - ORPHAN_LEAST_AGE_MS)
+    return;
+  throw invalidOption(
+    "olderThan",
+    "olderThan must be at least 24 hours ago: younger files may belong to a commit under way.",
+  );
 }
 
 /** A time after every snapshot that the table has. */

@@ -22,7 +22,8 @@ let bin: string;
 beforeAll(async () => {
   bin = mkdtempSync(join(tmpdir(), "firn-erasure-"));
   installJqWhereMissing(bin);
-  firn = await startHarness();
+  // Rows stay in the shards until the statement flushes them.
+  firn = await startHarness({ collector: { INGEST_FLUSH_AGE_MS: "600000" } });
 });
 afterAll(async () => {
   await firn.close();
@@ -141,5 +142,5 @@ describe("I200 erasure as documented", () => {
       { user_id: "user-a", n: 60 },
       { user_id: "user-b", n: 60 },
     ]);
-  });
+  }, 300_000);
 });

@@ -78,6 +78,8 @@ export interface MaintenanceLake {
   loadTable(): Promise<Table>;
   /** Commits one file for each partition among the rows, in one append. */
   append(rows: readonly TestRow[]): Promise<void>;
+  /** Writes the files of an append, and leaves its commit for later. */
+  stage(rows: readonly TestRow[]): Promise<{ commit(): Promise<void> }>;
   /** Live rows as sorted strings: a multiset that compares. The table's columns by default. */
   rows(columns?: readonly ProjectedColumn[]): Promise<string[]>;
   files(): Promise<readonly DataFile[]>;
@@ -96,18 +98,19 @@ export type CatalogFetch = (request: Request) => Promise<Response>;
  */
 export async function createMaintenanceLake(
   definition: CreateTableDefinition = testTableDefinition(),
+  clock: Clock = systemClock,
 ): Promise<MaintenanceLake & { readonly handler: CatalogFetch }> {
   loadParquetWasm();
-  const store = createMemoryStore();
+  const store = createMemoryStore(clock);
   const handler = createCatalogHandler({
     pointers: createMemoryPointerStore(),
     io: createFileIO(store, BUCKET),
-    clock: systemClock,
+    clock,
     random: systemRandom,
     sleep,
     warehouse: `s3://${BUCKET}`,
   });
-  const catalog = createLakeCatalog(store, handler);
+  const catalog = createLakeCatalog(store, handler, clock);
   await catalog.createNamespace(["default"], {}, { ifNotExists: true });
   await catalog.createTable(definition);
   const loadTable = (): Promise<Table> => catalog.loadTable(definition.identifier);
@@ -120,34 +123,41 @@ export async function createMaintenanceLake(
     return (await scanFiles()).map(({ dataFile }) => dataFile);
   }
 
+  async function stage(rows: readonly TestRow[]): Promise<{ commit(): Promise<void> }> {
+    const table = await loadTable();
+    const added: DataFile[] = [];
+    for (const { partition, path, rows: indices } of splitByPartition(batchOf(rows), table.schema(), table.spec())) {
+      const fields = schemaToParquetFields(table.schema());
+      const { bytes, metadata } = encodeParquet(fields, [gatherBatch(batchOf(rows), indices)]);
+      const location = newDataFileLocation(table.metadata, `in-${systemRandom.uuid()}.parquet`, path);
+      await store.put(locationToKey(location, BUCKET), bytes);
+      added.push(
+        dataFileFromParquet({
+          metadata,
+          location,
+          fileSizeBytes: bytes.length,
+          schema: table.schema(),
+          spec: table.spec(),
+          partition,
+        }),
+      );
+    }
+    return {
+      async commit() {
+        const outcome = await table.newAppend().addFiles(added).commit();
+        if (outcome.outcome !== "committed") throw new Error(`the append ended as ${outcome.outcome}`);
+      },
+    };
+  }
+
   return {
     store,
     catalog,
     handler,
     loadTable,
     files,
-    async append(rows) {
-      const table = await loadTable();
-      const added: DataFile[] = [];
-      for (const { partition, path, rows: indices } of splitByPartition(batchOf(rows), table.schema(), table.spec())) {
-        const fields = schemaToParquetFields(table.schema());
-        const { bytes, metadata } = encodeParquet(fields, [gatherBatch(batchOf(rows), indices)]);
-        const location = newDataFileLocation(table.metadata, `in-${systemRandom.uuid()}.parquet`, path);
-        await store.put(locationToKey(location, BUCKET), bytes);
-        added.push(
-          dataFileFromParquet({
-            metadata,
-            location,
-            fileSizeBytes: bytes.length,
-            schema: table.schema(),
-            spec: table.spec(),
-            partition,
-          }),
-        );
-      }
-      const outcome = await table.newAppend().addFiles(added).commit();
-      if (outcome.outcome !== "committed") throw new Error(`the append ended as ${outcome.outcome}`);
-    },
+    stage,
+    append: async (rows) => (await stage(rows)).commit(),
     scanFiles,
     async rows(columns) {
       const table = await loadTable();
@@ -170,12 +180,16 @@ export async function createMaintenanceLake(
 }
 
 /** A catalog client over a handler and a store. */
-export function createLakeCatalog(store: ObjectStore, handler: CatalogFetch): CatalogClient {
+export function createLakeCatalog(
+  store: ObjectStore,
+  handler: CatalogFetch,
+  clock: Clock = systemClock,
+): CatalogClient {
   return createCatalogClient({
     uri: "http://catalog",
     fetch: (input, init) => handler(new Request(input, init)),
     io: createFileIO(store, BUCKET),
-    clock: systemClock,
+    clock,
     random: systemRandom,
     sleep: () => Promise.resolve(),
   });

@@ -2,8 +2,6 @@
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 import {
-  LakeError,
-  errorToProblem,
   fromRpcResult,
   parseTableName,
   systemClock,
@@ -14,13 +12,12 @@ import {
   type RpcResult,
 } from "#core";
 import {
-  describeRequest,
   isSuspicious,
   parseCompactOptions,
   parseRewriteOptions,
   parseUpkeepOptions,
   recoverJob,
-  resolveRequest,
+  startJob,
   type JobFilter,
   type JobStatus,
   type JobRequest,
@@ -74,31 +71,21 @@ export default class CompactorWorker extends WorkerEntrypoint<CompactorEnv> {
     });
   }
 
-  async #start(request: JobRequest, caller: JobCaller = {}): Promise<JobStatus> {
-    const table = await createCatalog(this.env).loadTable(request.table);
-    if (request.kind === "compact" || request.kind === "rewrite") resolveRequest(request, table.metadata);
-    const id = uuidv7(systemClock, systemRandom);
-    const registration = {
-      id,
-      kind: request.kind,
-      table: tableNameToString(request.table),
-      options: { ...describeRequest(request), ...(caller.userId === undefined ? {} : { started_by: caller.userId }) },
-    };
-    let begun = await jobLedger(this.env).begin(registration);
-    if (!begun.ok && begun.problem.code === "job_conflict") {
-      // The lock may belong to a run that is gone; looking at that job frees it then.
-      await this.#getRecovered(String(begun.problem["job_id"]));
-      begun = await jobLedger(this.env).begin(registration);
-    }
-    const status = fromRpcResult(begun);
-    try {
-      await startRun(this.env, { id, request });
-    } catch (cause) {
-      const error = new LakeError("upstream_unavailable", "The job could not be started; nothing was done.", { cause });
-      await jobLedger(this.env).finish(id, { state: "failed", problem: errorToProblem(error) });
-      throw error;
-    }
-    return status;
+  #start(request: JobRequest, caller: JobCaller = {}): Promise<JobStatus> {
+    const { env } = this;
+    return startJob(
+      {
+        catalog: createCatalog(env),
+        clock: systemClock,
+        newId: () => uuidv7(systemClock, systemRandom),
+        begin: async (registration) => fromRpcResult(await jobLedger(env).begin(registration)),
+        recover: (id) => this.#getRecovered(id),
+        run: (job) => startRun(env, job),
+        finish: (id, outcome) => jobLedger(env).finish(id, outcome),
+      },
+      request,
+      caller.userId,
+    );
   }
 
   async #getRecovered(id: string): Promise<JobStatus> {
