@@ -2,13 +2,17 @@
 
 import { LakeError } from "#core";
 import type { CommitAttempt, CommitPlan } from "./commit-loop.ts";
+import { PARALLEL_READS, mapConcurrent } from "./concurrency.ts";
 import type { DataFile } from "./data-file.ts";
+import { mightHoldOneOf } from "./file-removal.ts";
+import { readLiveEntries } from "./manifest-merge.ts";
 import { dataFilesAdded, dataFilesRemoved, historySince, type SnapshotHistory } from "./snapshot-history.ts";
-import { baseRequirements, headRequirement } from "./snapshot-commit.ts";
+import { baseRequirements, headRequirement, liveManifests } from "./snapshot-commit.ts";
 import { createSnapshotPlan } from "./snapshot-producer.ts";
 import { partitionKey } from "./snapshot-summary.ts";
 import type { OperationContext } from "./table-deps.ts";
 import { MAIN_BRANCH, currentSnapshot, findSnapshot, type Snapshot, type TableMetadata } from "./table-metadata.ts";
+import type { TableUpdate } from "./table-update.ts";
 
 /** Names the snapshot a cherry-picked one repeats. */
 export const SOURCE_SNAPSHOT_KEY = "source-snapshot-id";
@@ -48,13 +52,27 @@ export function createCherrypickPlan(context: OperationContext, snapshotId: bigi
         };
       }
       repeated ??= await repeatPlan(context, base, picked);
-      return repeated.prepare(base);
+      const attempt = await repeated.prepare(base);
+      return "conflict" in attempt ? attempt : withPin(attempt, picked);
     },
     isApplied: (metadata) =>
       metadata.refs[MAIN_BRANCH]?.["snapshot-id"] === snapshotId || repeated?.isApplied(metadata) === true,
     discard: async () => repeated?.discard(),
     finish: async (metadata) => repeated?.finish(metadata),
   };
+}
+
+/**
+ * The attempt, refused by the catalog once the picked snapshot is gone: expiry deletes its files then. A tag is set and
+ * removed in the same commit, which only works for a snapshot that is there.
+ */
+function withPin(attempt: CommitAttempt, picked: Snapshot): CommitAttempt {
+  const pin = `cherry-pick-${picked["snapshot-id"]}`;
+  const updates: readonly TableUpdate[] = [
+    { action: "set-snapshot-ref", "ref-name": pin, type: "tag", "snapshot-id": picked["snapshot-id"] },
+    { action: "remove-snapshot-ref", "ref-name": pin },
+  ];
+  return { ...attempt, updates: [...updates, ...attempt.updates] };
 }
 
 /** Errors: `already_exists` for a snapshot, or a staged write, that main holds already. */
@@ -113,6 +131,7 @@ async function repeatPlan(context: OperationContext, base: TableMetadata, picked
     properties: new Map(),
     checks: [],
     async validate(current, head) {
+      await refusePresent(context, current, head, picked, added);
       if (!replaces) return undefined;
       const since = await historySince(current, head, picked["parent-snapshot-id"], () =>
         deps.loadHistory(table.identifier),
@@ -120,6 +139,25 @@ async function repeatPlan(context: OperationContext, base: TableMetadata, picked
       if (since === undefined) return "main does not descend from the snapshot the overwrite was made on";
       return changedPartition(deps.io, since, [...added, ...removed]);
     },
+  });
+}
+
+/** Errors: `already_exists` when main lists a file of the snapshot; the commit that published it may be expired. */
+async function refusePresent(
+  { deps }: OperationContext,
+  base: TableMetadata,
+  head: Snapshot | undefined,
+  picked: Snapshot,
+  added: readonly DataFile[],
+): Promise<void> {
+  const paths = new Set(added.map((file) => file.filePath));
+  const manifests = (await liveManifests(deps.io, head)).filter(
+    (manifest) => manifest.content === "data" && mightHoldOneOf(base, manifest, added),
+  );
+  await mapConcurrent(manifests, PARALLEL_READS, async (manifest) => {
+    const entries = await readLiveEntries(deps.io, base, manifest);
+    if (entries.every(({ dataFile }) => !paths.has(dataFile.filePath))) return;
+    throw new LakeError("already_exists", `Files of snapshot ${picked["snapshot-id"]} are in the table already.`);
   });
 }
 

@@ -81,7 +81,8 @@ export async function runCommit(
  * snapshot it required; otherwise the same change, with the same snapshot ids, is sent again, which the catalog can
  * apply once at most.
  *
- * Errors: the catalog's refusal of the request itself; then nothing was committed and written files were deleted.
+ * Errors: the catalog's refusal of the request itself, and what a preparation fails with; then nothing was committed and
+ * written files were deleted.
  * Concurrency: the catalog's pointer swap is the commit point.
  */
 export async function runCommits(
@@ -96,25 +97,37 @@ export async function runCommits(
   let unanswered: { readonly error: LakeError; readonly heads: readonly (bigint | undefined)[] } | undefined;
 
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    const prepared = await prepareOrDiscard(plans, tables, unanswered !== undefined);
+    const prepared = await prepareAll(plans, tables);
     if ("conflict" in prepared) {
       lastReason = prepared.conflict;
       break;
     }
-    try {
-      return await committed(plans, await sendChanges(deps, tables, prepared));
-    } catch (cause) {
-      const error = catalogError(cause);
-      const meaning = classifyCommitFailure(error);
-      if (meaning === "rejected" && unanswered === undefined) {
-        await discardAll(plans);
-        throw error;
+    if ("failure" in prepared) {
+      // Expiry may have taken files of a base that is no longer the table's: the change is tried on the present one.
+      const isLast = attempt === attempts || !mayBeOutdated(prepared.failure);
+      const moved = isLast ? undefined : await reloadMoved(deps, tables);
+      if (moved === undefined) return endUnprepared(plans, prepared.failure, unanswered?.error);
+      tables = moved;
+    } else {
+      try {
+        return await committed(plans, await sendChanges(deps, tables, prepared.attempts));
+      } catch (cause) {
+        const error = catalogError(cause);
+        const meaning = classifyCommitFailure(error);
+        if (meaning === "rejected" && unanswered === undefined) {
+          await discardAll(plans);
+          throw error;
+        }
+        lastReason = error.message;
+        if (meaning === "unknown") unanswered = { error, heads: headsOf(plans, tables) };
       }
-      lastReason = error.message;
-      if (meaning === "unknown") unanswered = { error, heads: headsOf(plans, tables) };
+      await deps.sleep(deps.random.nextUnit() * Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (attempt - 1)));
+      try {
+        tables = await Promise.all(tables.map((table) => reloadOrKeep(deps, table)));
+      } catch (error) {
+        return endUnprepared(plans, error, unanswered?.error);
+      }
     }
-    await deps.sleep(deps.random.nextUnit() * Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (attempt - 1)));
-    tables = await Promise.all(tables.map((table) => reloadOrKeep(deps, table)));
     if (plans.every((plan, index) => plan.isApplied((tables[index] as Table).metadata))) {
       return committed(plans, tables);
     }
@@ -123,6 +136,33 @@ export async function runCommits(
   if (unanswered !== undefined) return { outcome: "unknown", error: unanswered.error };
   await discardAll(plans);
   return { outcome: "conflict", reason: lastReason };
+}
+
+/** The end of a commit that cannot go on: its files stay as long as an attempt without an answer may be using them. */
+async function endUnprepared(
+  plans: readonly CommitPlan[],
+  failure: unknown,
+  unanswered: LakeError | undefined,
+): Promise<CatalogCommitOutcome> {
+  if (unanswered !== undefined) return { outcome: "unknown", error: unanswered };
+  await discardAll(plans);
+  throw failure;
+}
+
+/** Whether a preparation may have failed because a file of its base was deleted meanwhile. */
+function mayBeOutdated(failure: unknown): boolean {
+  return failure instanceof LakeError && (failure.code === "metadata_invalid" || failure.code === "not_found");
+}
+
+/** The tables as they are now, if that is another base; undefined when it is not or cannot be told. */
+async function reloadMoved(deps: CommitDeps, tables: readonly Table[]): Promise<readonly Table[] | undefined> {
+  try {
+    const now = await Promise.all(tables.map((table) => deps.reload(table.identifier)));
+    return now.some((table, index) => table.metadataLocation !== tables[index]?.metadataLocation) ? now : undefined;
+  } catch {
+    // The failure that led here says more.
+    return undefined;
+  }
 }
 
 function defaultAttempts(targets: readonly CommitTarget[]): number {
@@ -173,24 +213,24 @@ async function discardAll(plans: readonly CommitPlan[]): Promise<void> {
   for (const plan of plans) await plan.discard();
 }
 
-/** A preparation that fails leaves nothing behind, unless an earlier attempt may still be using its files. */
-async function prepareOrDiscard(
+/** Prepares every plan; the first that cannot be made, or fails, ends it. */
+async function prepareAll(
   plans: readonly CommitPlan[],
   tables: readonly Table[],
-  mayBeApplied: boolean,
-): Promise<readonly CommitAttempt[] | { readonly conflict: string }> {
-  try {
-    const attempts: CommitAttempt[] = [];
-    for (const [index, plan] of plans.entries()) {
+): Promise<
+  { readonly attempts: readonly CommitAttempt[] } | { readonly conflict: string } | { readonly failure: unknown }
+> {
+  const attempts: CommitAttempt[] = [];
+  for (const [index, plan] of plans.entries()) {
+    try {
       const prepared = await plan.prepare((tables[index] as Table).metadata);
       if ("conflict" in prepared) return prepared;
       attempts.push(prepared);
+    } catch (failure) {
+      return { failure };
     }
-    return attempts;
-  } catch (error) {
-    if (!mayBeApplied) await discardAll(plans);
-    throw error;
   }
+  return { attempts };
 }
 
 async function reloadOrKeep(deps: CommitDeps, table: Table): Promise<Table> {

@@ -1,22 +1,16 @@
 // Forgetting old snapshots, and deleting the files only they needed. Without it metadata grows by about a kilobyte a
 // commit, and every commit reads and writes all of it.
-//
-// Which manifests are still needed follows from descent: a manifest is made by one commit and carried from parent to
-// child until it is dropped. If an expired snapshot and a kept one share it, then so does the first kept snapshot on the
-// way to the kept one (its parent is not kept), or the last kept one on the way to the expired one (its child is
-// expired). Those snapshots and the heads of all refs are read; the others need not be. A cherry-picked snapshot lists
-// data files of another line of descent in manifests of its own: it is read too.
 
 import { LakeError } from "#core";
-import { SOURCE_SNAPSHOT_KEY } from "./cherrypick.ts";
 import { runCommit, type CommitAttempt, type CommitPlan } from "./commit-loop.ts";
 import { PARALLEL_READS, mapConcurrent } from "./concurrency.ts";
-import { readDeleteManifestEntries, readManifestEntries, readSnapshotManifests } from "./manifest-entries.ts";
-import { STATUS_DELETED, type ManifestFile } from "./manifest.ts";
+import type { FileIO } from "./file-io.ts";
+import { findUnneededFiles, type UnneededFiles } from "./expired-files.ts";
+import { readSnapshotManifests } from "./manifest-entries.ts";
 import { baseRequirements, headRequirement } from "./snapshot-commit.ts";
 import { expirable, type Expirable, type RetentionOptions } from "./snapshot-retention.ts";
 import type { OperationContext, TableDeps } from "./table-deps.ts";
-import type { Snapshot, StatisticsFile, TableMetadata } from "./table-metadata.ts";
+import type { Snapshot, TableMetadata } from "./table-metadata.ts";
 import type { TableUpdate } from "./table-update.ts";
 import type { CommitOptions, ExpireReport, ExpireSnapshots, Table } from "./table.ts";
 
@@ -153,20 +147,60 @@ async function runExpiry(
     deleteFiles: 0,
     manifests: 0,
     statisticsFiles: 0,
+    skipped: [],
   };
   if (outcome.outcome !== "committed") return report;
   const counted = { ...report, snapshots: expired.snapshots.length, refs: expired.refs.length };
   if (cleanup.keepFiles || expired.snapshots.length === 0) return counted;
-  const files = await unneededFiles(deps, base, expired.snapshots, outcome.table.metadata);
-  // Data first: a manifest that is still there shows a later run what is left.
-  await deps.io.delete([...files.data, ...files.deletes]);
-  await deps.io.delete([...files.manifests, ...files.lists, ...files.statistics]);
+  const files = await findUnneeded(deps, base, expired.snapshots, outcome.table);
+  if (files === undefined) return { ...counted, skipped: listsOf(expired.snapshots) };
+  return { ...counted, ...(await deleteUnneeded(deps.io, files)) };
+}
+
+/** Rounds of looking for what goes; another expiry may take what one of them reads. */
+const FINDING_ROUNDS = 3;
+
+async function findUnneeded(
+  deps: TableDeps,
+  base: TableMetadata,
+  expired: readonly Snapshot[],
+  table: Table,
+): Promise<UnneededFiles | undefined> {
+  let after = table.metadata;
+  for (let round = 1; ; round++) {
+    const files = await findUnneededFiles(deps.io, base, expired, after);
+    if (files !== undefined || round === FINDING_ROUNDS) return files;
+    after = await deps.loadHistory(table.identifier);
+  }
+}
+
+function listsOf(snapshots: readonly Snapshot[]): string[] {
+  return snapshots.map((snapshot) => snapshot["manifest-list"]).filter((path) => path !== "");
+}
+
+/** Deletes what is in the bucket; the rest is named. */
+async function deleteUnneeded(
+  io: FileIO,
+  files: UnneededFiles,
+): Promise<Omit<ExpireReport, "outcome" | "snapshots" | "refs">> {
+  const skipped = [...files.unread];
+  const reachable = (locations: readonly string[]): string[] =>
+    locations.filter((location) => io.reaches(location) || void skipped.push(location));
+  const [data, deletes, manifests] = [files.data, files.deletes, files.manifests].map(reachable) as [
+    string[],
+    string[],
+    string[],
+  ];
+  const [lists, statistics] = [reachable(files.lists), reachable(files.statistics)];
+  // Data first: a manifest that is still there shows what is left.
+  await io.delete([...data, ...deletes]);
+  await io.delete([...manifests, ...lists, ...statistics]);
   return {
-    ...counted,
-    dataFiles: files.data.length,
-    deleteFiles: files.deletes.length,
-    manifests: files.manifests.length,
-    statisticsFiles: files.statistics.length,
+    dataFiles: data.length,
+    deleteFiles: deletes.length,
+    manifests: manifests.length,
+    statisticsFiles: statistics.length,
+    skipped,
   };
 }
 
@@ -187,93 +221,4 @@ async function unusedDefinitions(
     ...(specIds.length === 0 ? [] : [{ action: "remove-partition-specs", "spec-ids": specIds } as const]),
     ...(schemaIds.length === 0 ? [] : [{ action: "remove-schemas", "schema-ids": schemaIds } as const]),
   ];
-}
-
-interface UnneededFiles {
-  readonly data: readonly string[];
-  readonly deletes: readonly string[];
-  readonly manifests: readonly string[];
-  readonly lists: readonly string[];
-  readonly statistics: readonly string[];
-}
-
-async function unneededFiles(
-  deps: TableDeps,
-  base: TableMetadata,
-  expired: readonly Snapshot[],
-  after: TableMetadata,
-): Promise<UnneededFiles> {
-  const needed = await manifestsOf(deps, decisiveSnapshots(expired, after));
-  const former = await manifestsOf(deps, expired);
-  const manifests = [...former.values()].filter((manifest) => !needed.has(manifest.path));
-  const candidates = await filesOf(deps, base, manifests, true);
-  const hasCandidates = candidates.data.size > 0 || candidates.deletes.size > 0;
-  const live = hasCandidates ? await filesOf(deps, after, [...needed.values()], false) : candidates;
-  const isGone = (path: string): boolean => !hasCandidates || (!live.data.has(path) && !live.deletes.has(path));
-  return {
-    data: [...candidates.data].filter(isGone),
-    deletes: [...candidates.deletes].filter(isGone),
-    manifests: manifests.map((manifest) => manifest.path),
-    lists: expired.map((snapshot) => snapshot["manifest-list"]).filter((path) => path !== ""),
-    statistics: unneededStatistics(base, expired, after),
-  };
-}
-
-function unneededStatistics(base: TableMetadata, expired: readonly Snapshot[], after: TableMetadata): string[] {
-  const ids = new Set(expired.map((snapshot) => snapshot["snapshot-id"]));
-  const kept = new Set(statisticsOf(after).map((file) => file["statistics-path"]));
-  const gone = statisticsOf(base).filter((file) => ids.has(file["snapshot-id"]) && !kept.has(file["statistics-path"]));
-  return [...new Set(gone.map((file) => file["statistics-path"]))];
-}
-
-function statisticsOf(metadata: TableMetadata): StatisticsFile[] {
-  return [...(metadata.statistics ?? []), ...(metadata["partition-statistics"] ?? [])];
-}
-
-/** The kept snapshots that share a file with an expired one if any kept snapshot does; see the module's header. */
-function decisiveSnapshots(expired: readonly Snapshot[], after: TableMetadata): Snapshot[] {
-  const keptIds = new Set(after.snapshots.map((snapshot) => snapshot["snapshot-id"]));
-  const parentsOfExpired = new Set(expired.map((snapshot) => snapshot["parent-snapshot-id"]));
-  const heads = new Set(Object.values(after.refs).map((ref) => ref["snapshot-id"]));
-  return after.snapshots.filter((snapshot) => {
-    const id = snapshot["snapshot-id"];
-    const parentId = snapshot["parent-snapshot-id"];
-    return (
-      heads.has(id) ||
-      parentsOfExpired.has(id) ||
-      parentId === undefined ||
-      !keptIds.has(parentId) ||
-      snapshot.summary[SOURCE_SNAPSHOT_KEY] !== undefined
-    );
-  });
-}
-
-async function manifestsOf(deps: TableDeps, snapshots: readonly Snapshot[]): Promise<Map<string, ManifestFile>> {
-  const lists = await mapConcurrent(snapshots, PARALLEL_READS, (snapshot) => readSnapshotManifests(deps.io, snapshot));
-  return new Map(lists.flat().map((manifest) => [manifest.path, manifest]));
-}
-
-interface FilePaths {
-  readonly data: Set<string>;
-  readonly deletes: Set<string>;
-}
-
-/** Paths in the manifests; those of deleted entries only `withDeleted`. */
-async function filesOf(
-  deps: TableDeps,
-  metadata: TableMetadata,
-  manifests: readonly ManifestFile[],
-  withDeleted: boolean,
-): Promise<FilePaths> {
-  const paths: FilePaths = { data: new Set(), deletes: new Set() };
-  await mapConcurrent(manifests, PARALLEL_READS, async (manifest) => {
-    const [found, entries] =
-      manifest.content === "data"
-        ? [paths.data, await readManifestEntries(deps.io, metadata, manifest)]
-        : [paths.deletes, await readDeleteManifestEntries(deps.io, metadata, manifest)];
-    for (const { status, dataFile } of entries) {
-      if (withDeleted || status !== STATUS_DELETED) found.add(dataFile.filePath);
-    }
-  });
-  return paths;
 }

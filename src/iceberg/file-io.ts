@@ -1,7 +1,7 @@
 // Reads and writes of metadata files by location, with a bounded cache: everything under metadata/ is immutable.
 
 import { LakeError } from "#core";
-import { keyToLocation, locationToKey, type ObjectStore } from "#storage";
+import { isInBucket, keyToLocation, locationToKey, type ObjectStore } from "#storage";
 
 /** A file found by listing. */
 export interface ListedFile {
@@ -19,6 +19,8 @@ export interface FileIO {
   read(location: string): Promise<Uint8Array>;
   /** Writes a file. Errors: `already_exists` when `ifNoneMatch` is set and it exists; `storage_unavailable`. */
   write(location: string, bytes: Uint8Array, options?: { readonly ifNoneMatch?: "*" }): Promise<void>;
+  /** Whether a location is in the bucket; all other methods refuse those that are not. */
+  reaches(location: string): boolean;
   /** Deletes files; missing ones are no error. */
   delete(locations: readonly string[]): Promise<void>;
   /** Every file whose location starts with the prefix, a page at a time. */
@@ -98,6 +100,7 @@ export function createFileIO(
       }
       if (IMMUTABLE.test(location)) cache.put(location, bytes);
     },
+    reaches: (location) => isInBucket(location, bucket),
     async delete(locations) {
       for (const location of locations) cache.drop(location);
       await store.delete(locations.map((location) => locationToKey(location, bucket)));

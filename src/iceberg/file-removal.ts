@@ -133,7 +133,12 @@ export async function removeDeleteFiles(
   });
 }
 
-function mightHoldOneOf(base: TableMetadata, manifest: ManifestFile, files: readonly ContentFile[]): boolean {
+/** Whether a manifest may list one of the files, by its summaries of their partitions. */
+export function mightHoldOneOf(
+  base: TableMetadata,
+  manifest: ManifestFile,
+  files: readonly Pick<ContentFile, "specId" | "partition">[],
+): boolean {
   const { tuple } = specTuple(base, manifest.specId);
   return files.some((file) => file.specId === manifest.specId && mightHoldPartition(manifest, tuple, file.partition));
 }

@@ -13,6 +13,8 @@ import type { ManageSnapshots, Table } from "./table.ts";
 /** Refs while changes are made to them, with the table they are of. */
 interface RefDraft {
   readonly refs: Map<string, SnapshotRef>;
+  /** Refs that decided where others go: none of them may move before the commit. */
+  readonly read: Set<string>;
   readonly base: TableMetadata;
   /** The snapshot of that id. Errors: `not_found`. */
   readonly snapshot: (snapshotId: bigint) => Promise<Snapshot>;
@@ -40,7 +42,7 @@ export function createManageSnapshots(context: OperationContext): ManageSnapshot
     renameBranch: (name, newName) => add((draft) => renameBranch(draft, name, newName)),
     replaceBranch: (name, to) =>
       add(async (draft) => {
-        const snapshotId = typeof to === "bigint" ? to : requireRef(draft, to)["snapshot-id"];
+        const snapshotId = typeof to === "bigint" ? to : headOf(draft, to);
         await draft.snapshot(snapshotId);
         draft.refs.set(name, { ...requireRef(draft, name, "branch"), "snapshot-id": snapshotId });
       }),
@@ -101,6 +103,12 @@ function requireRef(draft: RefDraft, name: string, type?: SnapshotRef["type"]): 
   return ref;
 }
 
+/** Where a ref is. Errors: `not_found`. */
+function headOf(draft: RefDraft, name: string): bigint {
+  draft.read.add(name);
+  return requireRef(draft, name)["snapshot-id"];
+}
+
 async function createRef(
   draft: RefDraft,
   type: SnapshotRef["type"],
@@ -109,10 +117,10 @@ async function createRef(
 ): Promise<undefined> {
   if (name === "") throw new LakeError("invalid_option", `A ${type} needs a name.`);
   if (draft.refs.has(name)) throw new LakeError("already_exists", `The table has a branch or tag ${name} already.`);
-  const snapshotId = wanted ?? draft.refs.get(MAIN_BRANCH)?.["snapshot-id"];
-  if (snapshotId === undefined) {
+  if (wanted === undefined && !draft.refs.has(MAIN_BRANCH)) {
     throw new LakeError("invalid_option", `The table has no snapshot for ${name} to be at yet.`);
   }
+  const snapshotId = wanted ?? headOf(draft, MAIN_BRANCH);
   await draft.snapshot(snapshotId);
   draft.refs.set(name, { type, "snapshot-id": snapshotId });
   return undefined;
@@ -137,7 +145,7 @@ async function renameBranch(draft: RefDraft, name: string, newName: string): Pro
 }
 
 async function fastForward(draft: RefDraft, name: string, to: string): Promise<string | undefined> {
-  const target = requireRef(draft, to)["snapshot-id"];
+  const target = headOf(draft, to);
   const ref = draft.refs.get(name);
   if (ref === undefined) return createRef(draft, "branch", name, target);
   const from = requireRef(draft, name, "branch")["snapshot-id"];
@@ -190,7 +198,7 @@ function refPlan(deps: TableDeps, table: Table, changes: readonly RefChange[]): 
   return {
     async prepare(base): Promise<CommitAttempt | { readonly conflict: string }> {
       const refs = new Map(Object.entries(base.refs));
-      const draft = { refs, base, snapshot: createFind(deps, table, base) };
+      const draft = { refs, base, read: new Set<string>(), snapshot: createFind(deps, table, base) };
       for (const change of changes) {
         const conflict = await change(draft);
         if (conflict !== undefined) return { conflict };
@@ -199,8 +207,9 @@ function refPlan(deps: TableDeps, table: Table, changes: readonly RefChange[]): 
         (name) => !isSameRef(refs.get(name), base.refs[name]),
       );
       wanted = new Map(names.map((name) => [name, refs.get(name)]));
+      const pinned = [...new Set([...names, ...draft.read])];
       return {
-        requirements: [...baseRequirements(base), ...names.map((name) => headRequirement(base, name))],
+        requirements: [...baseRequirements(base), ...pinned.map((name) => headRequirement(base, name))],
         updates: names.map((name): TableUpdate => {
           const ref = refs.get(name);
           return ref === undefined

@@ -1,6 +1,7 @@
 // Applies a commit's updates to table metadata. Pure: the same base, updates and time give the same metadata.
 // Source: Iceberg table spec; the order of checks follows Java's TableMetadata.Builder.
 
+import { LakeError } from "#core";
 import {
   badUpdate,
   draftFromMetadata,
@@ -31,12 +32,21 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * The metadata after the updates, in order. An empty list gives the base with a newer time.
  *
  * Errors: `invalid_request` for an update that no base allows; `commit_conflict` for a snapshot whose sequence number
- * or row ids another commit took.
+ * or row ids another commit took, and for one to remove that a branch or tag names.
  */
 export function applyUpdates(base: PreviousMetadata, updates: readonly TableUpdate[], nowMs: number): TableMetadata {
   const draft = draftFromMetadata(base.metadata, nowMs);
   for (const update of updates) applyUpdate(draft, update);
+  checkRefsKept(base.metadata, draft, updates);
   return draftToMetadata(draft, base);
+}
+
+/** Errors: `commit_conflict` when a snapshot goes that a ref the writer did not know of names. */
+function checkRefsKept(base: TableMetadata, draft: MetadataDraft, updates: readonly TableUpdate[]): void {
+  const named = new Set(updates.map((update) => ("ref-name" in update ? update["ref-name"] : undefined)));
+  const lost = Object.keys(base.refs).find((name) => !draft.refs.has(name) && !named.has(name));
+  if (lost === undefined) return;
+  throw new LakeError("commit_conflict", `The snapshot that ${lost} names cannot be removed while it names it.`);
 }
 
 /** The first metadata of a table made by updates alone. Errors: as {@link applyUpdates}. */

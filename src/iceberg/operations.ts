@@ -259,6 +259,12 @@ export interface ExpireReport {
   readonly deleteFiles: number;
   readonly manifests: number;
   readonly statisticsFiles: number;
+  /**
+   * Files that stay although no snapshot needs them any more: those outside the bucket, and manifests and lists of expired
+   * snapshots that could not be read, with whatever they name. Orphan removal finds those that are under the table's
+   * location.
+   */
+  readonly skipped: readonly string[];
 }
 
 /**

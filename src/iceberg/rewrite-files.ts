@@ -5,15 +5,15 @@
 // them; position deletes and deletion vectors committed since for a replaced file are a conflict; appends never are.
 
 import { LakeError } from "#core";
-import { createHistoryValidation, type PlannedOn } from "./change-history.ts";
+import { createHistoryValidation, plannedOn, type PlannedOn } from "./change-history.ts";
 import { checkNoAddedVectors, checkNoDeletesFor } from "./conflict-checks.ts";
 import { isDeletionVector, type DataFile, type DeleteFile } from "./data-file.ts";
 import { deleteFileKey } from "./file-removal.ts";
 import { createSnapshotOptions, snapshotOptionMethods, snapshotOptionsToChange } from "./snapshot-options.ts";
 import { createSnapshotPlan, type AddedDeleteFile } from "./snapshot-producer.ts";
-import { branchHead, checkWritable } from "./snapshot-commit.ts";
+import { checkWritable } from "./snapshot-commit.ts";
 import type { OperationContext } from "./table-deps.ts";
-import { findSnapshot } from "./table-metadata.ts";
+import { findSnapshot, type TableMetadata } from "./table-metadata.ts";
 import type { RewriteFiles } from "./table.ts";
 
 /** Starts a rewrite planned on the head of the branch. */
@@ -29,9 +29,8 @@ export function createRewrite(context: OperationContext): RewriteFiles {
   let deletedRows = 0;
 
   /** The number the added files take: that of the snapshot whose rows they hold. */
-  const startingNumber = (): bigint => {
-    const snapshot =
-      start === undefined ? branchHead(table.metadata, options.branch) : findSnapshot(table.metadata, start.snapshotId);
+  const startingNumber = (planned: bigint | undefined): bigint => {
+    const snapshot = findSnapshot(table.metadata, planned);
     if (snapshot === undefined && start?.snapshotId !== undefined) {
       throw new LakeError("not_found", `The table has no snapshot ${start.snapshotId}.`);
     }
@@ -71,10 +70,15 @@ export function createRewrite(context: OperationContext): RewriteFiles {
     async commit(limits) {
       checkWritable(table.metadata);
       checkRewrite({ data, deletes, added, addedDeletes, deletedRows });
+      const planned = plannedOn(context, options.branch, start);
+      const number = added.length === 0 ? undefined : (sequenceNumber ?? startingNumber(planned));
+      if (planned !== undefined && context.isOwnSnapshot?.(planned) === true) {
+        options.checks.push((base) => checkOwnNumber(base, planned, number));
+      }
       const plan = createSnapshotPlan(deps, table.metadata, {
         ...snapshotOptionsToChange(options),
         addedData: added,
-        dataSequenceNumber: added.length === 0 ? undefined : (sequenceNumber ?? startingNumber()),
+        dataSequenceNumber: number,
         addedDeletes: addedDeletes.map((file) => deleteWithNumber(file, sequenceNumber)),
         removal: { data, deletes, filters: [] },
         requireRemoved: true,
@@ -88,6 +92,15 @@ export function createRewrite(context: OperationContext): RewriteFiles {
     },
   };
   return rewrite;
+}
+
+/**
+ * In a transaction the files may have been read from the snapshot of an earlier step. Should that get a later number,
+ * because somebody else committed first, its deletes would reach the files that hold their effect already.
+ */
+function checkOwnNumber(base: TableMetadata, planned: bigint, number: bigint | undefined): string | undefined {
+  if (number === undefined || findSnapshot(base, planned)?.["sequence-number"] === number) return undefined;
+  return "the step before the rewrite no longer has the sequence number that the rewritten files were given";
 }
 
 /** Position deletes name their files, so a later number changes nothing; equality deletes would reach later rows. */

@@ -127,7 +127,7 @@ function rewritePlan(
     },
     isApplied: (metadata) => !makesSnapshot || findSnapshot(metadata, files.snapshotId) !== undefined,
     discard: () => files.discard(),
-    finish: (metadata) => files.finish(metadata),
+    finish: (metadata) => (makesSnapshot ? files.finish(metadata) : files.discard()),
   };
 }
 

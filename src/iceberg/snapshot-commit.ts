@@ -120,7 +120,7 @@ export async function prepareSnapshot(
   };
   const ref = base.refs[draft.branch] ?? ({ type: "branch" } as const);
   return {
-    requirements: [...baseRequirements(base), headRequirement(base, draft.branch)],
+    requirements: [...baseRequirements(base), ...branchRequirements(base, draft.branch)],
     updates: [
       ...extraUpdates,
       { action: "add-snapshot", snapshot },
@@ -158,6 +158,12 @@ function listManifests(
 /** The table is the one that was loaded, and not another of its name. */
 export function baseRequirements(base: TableMetadata): TableRequirement[] {
   return [{ type: "assert-table-uuid", uuid: base["table-uuid"] }];
+}
+
+/** The branch is where the base has it; a branch that is yet to be made starts at main, which may not move either. */
+export function branchRequirements(base: TableMetadata, branch: string): TableRequirement[] {
+  const own = headRequirement(base, branch);
+  return base.refs[branch] === undefined && branch !== MAIN_BRANCH ? [own, headRequirement(base)] : [own];
 }
 
 /** The branch is where the base has it. */

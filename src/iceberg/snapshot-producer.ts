@@ -118,7 +118,8 @@ export function createSnapshotPlan(deps: TableDeps, start: TableMetadata, change
         ? findSnapshot(metadata, files.snapshotId) !== undefined
         : [...change.properties].every(([key, value]) => metadata.properties[key] === value),
     discard: () => files.discard(),
-    finish: (metadata) => files.finish(metadata),
+    // What attempts wrote for a snapshot that turned out not to be needed.
+    finish: (metadata) => (makesSnapshot ? files.finish(metadata) : files.discard()),
   };
 }
 

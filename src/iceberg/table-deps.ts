@@ -22,4 +22,6 @@ export interface OperationContext {
   readonly deps: TableDeps;
   readonly table: Table;
   readonly submit: (plan: CommitPlan, options?: CommitOptions) => Promise<CommitOutcome>;
+  /** Whether a snapshot is that of an earlier step of the same transaction. */
+  readonly isOwnSnapshot?: (snapshotId: bigint) => boolean;
 }

@@ -54,18 +54,21 @@ export function tableOperations(context: () => OperationContext): TableOperation
   };
 }
 
+/** Where the operations of a transaction's table go. */
+export type TransactionSteps = Pick<OperationContext, "submit" | "isOwnSnapshot">;
+
 /**
- * A table whose operations commit to the catalog, or, with `submit`, go where that says.
+ * A table whose operations commit to the catalog, or become steps of a transaction.
  */
 export function createTable(
   deps: TableDeps,
   identifier: TableIdentifier,
   metadata: TableMetadata,
   metadataLocation: string,
-  submit?: OperationContext["submit"],
+  steps?: TransactionSteps,
 ): Table {
   const commit: OperationContext["submit"] = (plan, options) => runCommit(deps.commit, table, plan, options?.attempts);
-  const context = (): OperationContext => ({ deps, table, submit: submit ?? commit });
+  const context = (): OperationContext => ({ deps, table, ...(steps ?? { submit: commit }) });
   const table: Table = {
     identifier,
     metadata,

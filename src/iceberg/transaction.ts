@@ -4,19 +4,20 @@
 import { LakeError, tableNameToString, type TableIdentifier } from "#core";
 import { runCommit, type CommitAttempt, type CommitPlan } from "./commit-loop.ts";
 import { applyUpdates } from "./metadata-builder.ts";
+import { hasChanges } from "./metadata-changes.ts";
 import { baseRequirements } from "./snapshot-commit.ts";
 import type { OperationContext, TableDeps } from "./table-deps.ts";
 import { MAIN_BRANCH, findSnapshot, type TableMetadata } from "./table-metadata.ts";
 import type { TableRequirement, TableUpdate } from "./table-update.ts";
 import type { CatalogClient, CatalogTransaction, Table, TableOperations, Transaction } from "./table.ts";
 
-/** Makes a table whose operations are given to `submit`. */
+/** Makes a table whose operations become steps. */
 type CreateTable = (
   deps: TableDeps,
   identifier: TableIdentifier,
   metadata: TableMetadata,
   metadataLocation: string,
-  submit: OperationContext["submit"],
+  steps: Pick<OperationContext, "submit" | "isOwnSnapshot">,
 ) => Table;
 
 /** What a commit of several tables takes of a transaction. */
@@ -62,17 +63,21 @@ export function createTransaction(
     const made = findSnapshot(working, plan.snapshotId)?.["snapshot-id"];
     return { outcome: "committed", table: workingTable(), ...(made === undefined ? {} : { snapshotId: made }) };
   };
-  const workingTable = (): Table => createTable(deps, start.identifier, working, start.metadataLocation, submit);
+  const isOwnSnapshot = (snapshotId: bigint): boolean => plans.some((step) => step.snapshotId === snapshotId);
+  const steps = { submit, isOwnSnapshot };
+  const workingTable = (): Table => createTable(deps, start.identifier, working, start.metadataLocation, steps);
 
+  let sent: { readonly base: TableMetadata; readonly after: TableMetadata } | undefined;
   /** The first attempt sends what was prepared step by step. */
   let isFirst = true;
   const prepareAll = async (base: TableMetadata): Promise<CommitAttempt | { readonly conflict: string }> => {
-    const steps = isFirst && base === start.metadata ? staged : await prepareSteps(deps, plans, base);
+    const prepared = isFirst && base === start.metadata ? staged : await prepareSteps(deps, plans, base);
     isFirst = false;
-    if ("conflict" in steps) return steps;
+    if ("conflict" in prepared) return prepared;
+    sent = { base, after: prepared.at(-1)?.after ?? base };
     return joinAttempts(
       base,
-      steps.map((step) => step.attempt),
+      prepared.map((step) => step.attempt),
     );
   };
   const plan: CommitPlan = {
@@ -84,9 +89,10 @@ export function createTransaction(
     },
     prepare: prepareAll,
     isApplied(metadata) {
-      // All or nothing: snapshots are told by their ids, other changes may cover one another.
+      // All or nothing: snapshots are told by their ids. Other changes may cover one another, and are told by their sum.
       const told = plans.filter((step) => step.snapshotId !== undefined);
-      return (told.length === 0 ? plans : told).every((step) => step.isApplied(metadata));
+      if (told.length > 0) return told.every((step) => step.isApplied(metadata));
+      return sent !== undefined && hasChanges(sent.base, sent.after, metadata);
     },
     async discard() {
       for (const step of plans) await step.discard();
@@ -96,7 +102,7 @@ export function createTransaction(
     },
   };
   const transaction: Transaction = {
-    ...tableOperations(() => ({ deps, table: workingTable(), submit })),
+    ...tableOperations(() => ({ deps, table: workingTable(), ...steps })),
     table: workingTable,
     async commitTransaction(options) {
       if (plans.length === 0) return { outcome: "committed", table: start };

@@ -46,6 +46,7 @@ function createLocalIO(): FileIO & { readonly read: FileIO["read"]; reads: numbe
       io.bytes += bytes.length;
       return bytes;
     },
+    reaches: refuse,
     write: refuse,
     delete: refuse,
     list: refuse,
