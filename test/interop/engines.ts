@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { ROOT } from "../../scripts/lib/worker-configs.ts";
 import type { LocalFirn } from "../../scripts/lib/local-firn.ts";
 import { NotRun } from "./suite.ts";
-import { CACHE, javaHome, mavenArtifact, preparePython, VERSIONS } from "./tools.ts";
+import { CACHE, javaHome, mavenArtifact, preparePython, SPARK_JARS } from "./tools.ts";
 import { startTrino, type TrinoServer } from "./trino-server.ts";
 
 /** One value in canonical form; see python/canonical.py. */
@@ -39,8 +39,11 @@ export interface Engines {
   get(name: EngineName): Promise<Engine>;
   /** A process of its own for an engine that needs no server. */
   start(name: "firn" | "duckdb" | "pyiceberg"): Promise<Engine>;
+  /** Ends all of them; calls that wait are rejected, and later uses start anew. */
   stopAll(): Promise<void>;
 }
+
+const START_TIMEOUT_MS = 180_000;
 
 interface Waiting {
   readonly resolve: (result: unknown) => void;
@@ -79,6 +82,8 @@ async function startProcess(
     if (reply.ok) waiter?.resolve(reply.result);
     else waiter?.reject(new Error(reply.error));
   });
+  // A write to a process that has ended is answered by its exit.
+  child.stdin.on("error", () => undefined);
   child.once("exit", (code) => {
     const tail = readFileSync(logPath, "utf8").split("\n").slice(-15).join("\n");
     for (const { reject } of waiting.values()) reject(new Error(`${name} ended with ${code}\n${tail}`));
@@ -86,22 +91,36 @@ async function startProcess(
   });
   const call = <T>(op: string, members: Readonly<Record<string, unknown>> = {}): Promise<T> =>
     new Promise<T>((resolve, reject) => {
+      if (child.exitCode !== null || child.signalCode !== null) {
+        reject(new Error(`${name} has ended`));
+        return;
+      }
       const id = nextId++;
       waiting.set(id, { resolve: resolve as (result: unknown) => void, reject });
       child.stdin.write(`${JSON.stringify({ ...members, id, op })}\n`);
     });
+  const late = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
   await ready;
+  clearTimeout(late);
   return { name, sql: (sql) => call<Answer>("sql", { sql }), call, stop: () => endProcess(child) };
 }
 
 async function endProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.pid === undefined) return;
-  const exited = new Promise((resolve) => child.once("exit", resolve));
   const { pid } = child;
-  child.stdin?.end();
-  const forced = setTimeout(() => process.kill(-pid, "SIGKILL"), 5_000);
-  await exited;
-  clearTimeout(forced);
+  if (pid === undefined) return;
+  if (child.exitCode === null && child.signalCode === null) {
+    const exited = new Promise((resolve) => child.once("exit", resolve));
+    child.stdin?.end();
+    const forced = setTimeout(() => child.kill("SIGKILL"), 5_000);
+    await exited;
+    clearTimeout(forced);
+  }
+  try {
+    // Spark's JVM is a child of the process and may outlive it.
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // The group is gone.
+  }
 }
 
 /** Engines that talk to one Firn. */
@@ -127,10 +146,7 @@ export function createEngines(firn: LocalFirn): Engines {
         // Spark 4.0 ends with Java 21: later ones lack what Hadoop's login uses.
         const home = await javaHome(17, 21);
         if (home === undefined) throw new NotRun("Spark needs Java 17 or 21");
-        const jars = await Promise.all([
-          mavenArtifact(`org.apache.iceberg:iceberg-spark-runtime-${VERSIONS.sparkLine}:${VERSIONS.iceberg}`),
-          mavenArtifact(`org.apache.iceberg:iceberg-aws-bundle:${VERSIONS.iceberg}`),
-        ]);
+        const jars = await Promise.all(SPARK_JARS.map(mavenArtifact));
         const python = await preparePython(["requirements.txt", "requirements-spark.txt"]);
         return startProcess(name, python, { ...environment, JAVA_HOME: home, SPARK_JARS: jars.join(",") });
       }
@@ -146,6 +162,10 @@ export function createEngines(firn: LocalFirn): Engines {
     get(name) {
       const running = started.get(name) ?? begin(name);
       started.set(name, running);
+      // One that cannot be had stays so; the next use tries again when it only failed to start.
+      running.catch((error: unknown) => {
+        if (!(error instanceof NotRun)) started.delete(name);
+      });
       return running;
     },
     start(name) {
@@ -154,9 +174,12 @@ export function createEngines(firn: LocalFirn): Engines {
       return engine;
     },
     async stopAll() {
-      const running = await Promise.allSettled([...started.values(), ...extra]);
-      for (const engine of running) if (engine.status === "fulfilled") await engine.value.stop();
+      const running = [...started.values(), ...extra].map(async (engine) => (await engine).stop());
+      started.clear();
+      extra.length = 0;
+      await Promise.allSettled(running);
       await trino?.stop();
+      trino = undefined;
     },
   };
 }

@@ -2,6 +2,7 @@
 // answers, row by row; so do all other engines; and so it stays when Firn has compacted and sorted the table.
 
 import type { Answer, Engine, EngineName, Value } from "./engines.ts";
+import type { Claim } from "./claims.ts";
 import { NotRun, type InteropContext } from "./suite.ts";
 
 /** One step: SQL for engines that speak it, or the name of a method of the engine's Python class. */
@@ -9,6 +10,8 @@ export interface Step {
   readonly what: string;
   readonly sql?: readonly string[];
   readonly call?: string;
+  /** What the step proves when Firn answers as the engine does. */
+  readonly proves?: Claim;
   /** Columns are the same but the engine shows them otherwise: compare rows only. */
   readonly rowsOnly?: boolean;
 }
@@ -18,6 +21,8 @@ export interface Scenario {
   /** `namespace.table` */
   readonly table: string;
   readonly steps: readonly Step[];
+  /** What the whole scenario proves. */
+  readonly proves: readonly Claim[];
   /** Columns Firn sorts by at the end. */
   readonly sort: readonly string[];
   /** Engines that read the result besides Firn and the writer. */
@@ -25,6 +30,8 @@ export interface Scenario {
   /** Firn's SQL refuses to read the table, with this code; its layout jobs must still keep every row. */
   readonly refusal?: string;
 }
+
+const OWN_REWRITTEN = "reads what Firn compacted and sorted of its own";
 
 /** A table's name in the SQL of an engine. */
 export function tableName(engine: EngineName, table: string): string {
@@ -102,11 +109,12 @@ export async function expectRows(
     context.fail(`${what}: ${engine.name} reads ${table}`, error);
     return false;
   }
-  if (!rowsOnly) context.check(`${what}: ${engine.name} columns of ${table}`, actual.columns, expected.columns);
+  const sameColumns =
+    rowsOnly || context.check(`${what}: ${engine.name} columns of ${table}`, actual.columns, expected.columns);
   const differing = difference(actual, expected);
   if (differing === "") context.pass(what);
   else context.fail(`${what}: ${engine.name} rows of ${table}`, differing);
-  return differing === "";
+  return differing === "" && sameColumns;
 }
 
 /** Firn answers what is expected, or refuses as the scenario says it must. */
@@ -116,18 +124,17 @@ async function expectFirn(
   what: string,
   expected: Answer,
   rowsOnly = false,
-): Promise<void> {
+): Promise<boolean> {
   const firn = await context.engines.get("firn");
   const { table, refusal } = scenario;
   if (refusal === undefined) {
-    await expectRows(context, firn, table, what, expected, rowsOnly);
-    return;
+    return expectRows(context, firn, table, what, expected, rowsOnly);
   }
   const message = await readAll(firn, table).then(
     () => "an answer",
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
-  context.check(`${what}: Firn refuses ${table}`, message.includes(refusal) ? refusal : message, refusal);
+  return context.check(`${what}: Firn refuses ${table}`, message.includes(refusal) ? refusal : message, refusal);
 }
 
 /** An engine, or undefined when this machine cannot run it. */
@@ -135,9 +142,17 @@ export async function engineIfAny(context: InteropContext, name: EngineName): Pr
   try {
     return await context.engines.get(name);
   } catch (error) {
-    if (error instanceof NotRun) return undefined;
-    throw error;
+    if (!(error instanceof NotRun)) throw error;
+    context.without(name, error.message);
+    return undefined;
   }
+}
+
+/** How many deletion vectors the current snapshot of a table has. */
+export async function vectorsOf(context: InteropContext, table: string): Promise<number> {
+  const firn = await context.engines.get("firn");
+  const { rows } = await firn.sql(`SELECT count(*) FROM ${table}.files WHERE file_format = 'PUFFIN'`);
+  return Number(rows[0]?.[0]);
 }
 
 /** Takes one step; false when it failed (which is counted). */
@@ -182,10 +197,12 @@ async function maintain(context: InteropContext, scenario: Scenario, writer: Eng
       context.pass(what);
     } catch (error) {
       context.fail(`${scenario.table}: ${what}`, error);
+      context.prove(writer.name, OWN_REWRITTEN, false);
       continue;
     }
     await expectFirn(context, scenario, step, expected);
-    await expectRows(context, writer, scenario.table, step, expected);
+    const held = await expectRows(context, writer, scenario.table, step, expected);
+    context.prove(writer.name, OWN_REWRITTEN, held);
     await crossRead(context, scenario, writer, step, expected);
   }
 }
@@ -193,15 +210,26 @@ async function maintain(context: InteropContext, scenario: Scenario, writer: Eng
 /** Runs a scenario with its writer. */
 export async function runScenario(context: InteropContext, writer: Engine, scenario: Scenario): Promise<void> {
   let last: Answer | undefined;
+  let isWhole = true;
   for (const [at, step] of scenario.steps.entries()) {
-    if (!(await take(context, writer, scenario, step))) {
-      // Without the table nothing further can be learnt.
-      if (at === 0) return;
-      continue;
+    let held = await take(context, writer, scenario, step);
+    if (held) {
+      last = await readAll(writer, scenario.table);
+      held = await expectFirn(context, scenario, `after ${step.what}`, last, step.rowsOnly);
     }
-    last = await readAll(writer, scenario.table);
-    await expectFirn(context, scenario, `after ${step.what}`, last, step.rowsOnly);
+    if (scenario.proves.includes("writes deletion vectors") && step.proves === "delete") {
+      held &&= context.check(
+        `${scenario.table}: vectors after ${step.what}`,
+        (await vectorsOf(context, scenario.table)) > 0,
+        true,
+      );
+    }
+    if (step.proves !== undefined) context.prove(writer.name, step.proves, held);
+    isWhole &&= held;
+    // Without the table nothing further can be learnt.
+    if (at === 0 && last === undefined) break;
   }
+  for (const claim of scenario.proves) context.prove(writer.name, claim, isWhole);
   if (last === undefined) return;
   await crossRead(context, scenario, writer, "at the end", last);
   await maintain(context, scenario, writer, last);

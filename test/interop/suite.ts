@@ -2,10 +2,11 @@
 
 import type { FirnClient } from "../../scripts/lib/firn-client.ts";
 import type { LocalFirn } from "../../scripts/lib/local-firn.ts";
-import type { Engines } from "./engines.ts";
+import type { Claim } from "./claims.ts";
+import type { EngineName, Engines } from "./engines.ts";
 
 /** What must be on the machine, or fetched to it, before a suite can run. */
-export type Tool = "python" | "java" | "maven";
+export type Tool = "python" | "java";
 
 /** What a suite gets. */
 export interface InteropContext {
@@ -24,6 +25,12 @@ export interface InteropContext {
   readonly pass: (what: string) => void;
   /** Counts one failed check. */
   readonly fail: (what: string, why: unknown) => void;
+  /** An engine did what a row of docs/interop.md says; `held` is whether every check of it passed. */
+  readonly prove: (engine: EngineName, claim: Claim, held: boolean) => void;
+  /** An engine cannot be had here, so that the suite goes on without it. */
+  readonly without: (engine: EngineName, why: string) => void;
+  /** Work for the suite's end, however it ends: kill what the suite started. */
+  readonly defer: (work: () => Promise<void>) => void;
   /** Prints one line below the suite's name. */
   readonly note: (text: string) => void;
 }
@@ -32,6 +39,8 @@ export interface InteropContext {
 export interface InteropSuite {
   readonly name: string;
   readonly needs: readonly Tool[];
+  /** A suite that takes longer has hung and fails. */
+  readonly limitSeconds: number;
   /** Runs the checks. A rejection counts as one failed check; {@link NotRun} takes the suite out of the count. */
   run(context: InteropContext): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { promisify } from "node:util";
 import { ROOT } from "../../scripts/lib/worker-configs.ts";
 import { fetchTool, NotRun } from "./suite.ts";
@@ -24,6 +24,27 @@ async function output(command: string, args: readonly string[]): Promise<string>
   return stdout;
 }
 
+/**
+ * Work of one kind, one after another: two clients of one virtual environment or one Maven repository disturb each
+ * other. What was asked for before is answered from memory, failures too.
+ */
+function createQueue(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+  const asked = new Map<string, Promise<unknown>>();
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(key: string, work: () => Promise<T>): Promise<T> => {
+    const known = asked.get(key);
+    if (known !== undefined) return known as Promise<T>;
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    asked.set(key, mine);
+    return mine;
+  };
+}
+
+const inPythonsTurn = createQueue();
+const inMavensTurn = createQueue();
+const inTrinosTurn = createQueue();
+
 /** Whether a command answers at all. */
 export async function hasCommand(command: string, args: readonly string[]): Promise<boolean> {
   try {
@@ -41,6 +62,12 @@ export async function hasCommand(command: string, args: readonly string[]): Prom
  * Errors: {@link NotRun} when Python or its package index cannot be reached.
  */
 export async function preparePython(files: readonly string[]): Promise<string> {
+  let python = "";
+  for (const file of files) python = await inPythonsTurn(file, () => installPackages(file));
+  return python;
+}
+
+async function installPackages(file: string): Promise<string> {
   const venv = join(CACHE, "venv");
   const python = join(venv, "bin", "python");
   if (!existsSync(python)) {
@@ -48,17 +75,15 @@ export async function preparePython(files: readonly string[]): Promise<string> {
     mkdirSync(CACHE, { recursive: true });
     await output("python3", ["-m", "venv", venv]);
   }
-  for (const file of files) {
-    const path = join(ROOT, "test/interop", file);
-    const stamp = join(venv, `${file}.sha256`);
-    const wanted = createHash("sha256").update(readFileSync(path)).digest("hex");
-    if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) continue;
-    console.log(`Installing ${file} into .cache/interop/venv…`);
-    await fetchTool(file, () =>
-      output(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", path]),
-    );
-    writeFileSync(stamp, wanted);
-  }
+  const path = join(ROOT, "test/interop", file);
+  const stamp = join(venv, `${file}.sha256`);
+  const wanted = createHash("sha256").update(readFileSync(path)).digest("hex");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return python;
+  console.log(`Installing ${file} into .cache/interop/venv…`);
+  await fetchTool(file, () =>
+    output(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", path]),
+  );
+  writeFileSync(stamp, wanted);
   return python;
 }
 
@@ -71,22 +96,68 @@ function repositoryPath(coordinates: Coordinates): string {
   return join(homedir(), ".m2", "repository", ...group.split("."), artifact, version, name);
 }
 
+const MAVEN = ["--quiet", "--batch-mode"] as const;
+const DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1";
+
+async function requireMaven(): Promise<void> {
+  if (!(await hasCommand("mvn", ["--version"]))) throw new NotRun("maven is not on this machine");
+}
+
 /** Path of an artifact in the local repository; fetched by `mvn` when it is not there. Errors: {@link NotRun}. */
 export async function mavenArtifact(coordinates: Coordinates): Promise<string> {
   const path = repositoryPath(coordinates);
   if (existsSync(path)) return path;
-  console.log(`Fetching ${coordinates}…`);
-  return fetchTool(coordinates, async () => {
-    await output("mvn", [
-      "--quiet",
-      "--batch-mode",
-      "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:get",
-      `-Dartifact=${coordinates}`,
-      "-Dtransitive=false",
-    ]);
-    if (!existsSync(path)) throw new Error(`mvn did not leave ${path}`);
-    return path;
+  return inMavensTurn(coordinates, async () => {
+    await requireMaven();
+    console.log(`Fetching ${coordinates}…`);
+    return fetchTool(coordinates, async () => {
+      await output("mvn", [...MAVEN, `${DEPENDENCY_PLUGIN}:get`, `-Dartifact=${coordinates}`, "-Dtransitive=false"]);
+      if (!existsSync(path)) throw new Error(`mvn did not leave ${path}`);
+      return path;
+    });
   });
+}
+
+/** Class path of a project's dependencies, fetched by `mvn` and kept until the project changes. Errors: {@link NotRun}. */
+export async function mavenClassPath(pom: string): Promise<string> {
+  const stamp = createHash("sha256").update(readFileSync(pom)).digest("hex").slice(0, 16);
+  const file = join(CACHE, `${stamp}.classpath`);
+  if (existsSync(file)) {
+    const known = readFileSync(file, "utf8");
+    if (known.split(":").every((jar) => existsSync(jar))) return known;
+  }
+  return inMavensTurn(pom, async () => {
+    await requireMaven();
+    mkdirSync(CACHE, { recursive: true });
+    console.log(`Fetching the dependencies of ${relative(ROOT, pom)}…`);
+    return fetchTool(relative(ROOT, pom), async () => {
+      await output("mvn", [...MAVEN, "-f", pom, `${DEPENDENCY_PLUGIN}:build-classpath`, `-Dmdep.outputFile=${file}`]);
+      const found = readFileSync(file, "utf8").trim();
+      writeFileSync(file, found);
+      return found;
+    });
+  });
+}
+
+/** What Spark needs beside itself. */
+export const SPARK_JARS: readonly Coordinates[] = [
+  `org.apache.iceberg:iceberg-spark-runtime-${VERSIONS.sparkLine}:${VERSIONS.iceberg}`,
+  `org.apache.iceberg:iceberg-aws-bundle:${VERSIONS.iceberg}`,
+];
+
+/**
+ * Begins to fetch all that the suites of a whole run use, in the order in which they use it, so that the later ones
+ * find theirs when they begin. What cannot be had is reported by the suite that asks for it.
+ */
+export function fetchAhead(classPaths: readonly string[]): void {
+  const begun: Promise<unknown>[] = [
+    preparePython(["requirements.txt", "requirements-spark.txt"]),
+    ...classPaths.map(mavenClassPath),
+    ...SPARK_JARS.map(mavenArtifact),
+    prepareTrino(),
+    trinoJavaHome(),
+  ];
+  for (const one of begun) one.catch(() => undefined);
 }
 
 async function javaMajor(home: string): Promise<number> {
@@ -126,7 +197,11 @@ export async function trinoJavaHome(): Promise<string> {
  * Folder of Trino's server with nothing but its Iceberg plugin. The archive stores equal files of plugins as hard
  * links to the first, so those targets are unpacked too and removed afterwards.
  */
-export async function prepareTrino(): Promise<string> {
+export function prepareTrino(): Promise<string> {
+  return inTrinosTurn("server", unpackTrino);
+}
+
+async function unpackTrino(): Promise<string> {
   const name = `trino-server-${VERSIONS.trino}`;
   const parent = join(CACHE, "trino");
   const home = join(parent, name);

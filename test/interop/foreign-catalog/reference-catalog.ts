@@ -1,17 +1,15 @@
 // Apache Iceberg's reference REST catalog, started on this machine over the local lake's S3 endpoint: Java's own
 // implementation of the protocol, with the table pointers in SQLite.
 
-import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { createHash } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { LOCAL_S3 } from "../../../scripts/lib/worker-configs.ts";
-import { fetchTool, NotRun } from "../suite.ts";
-import { CACHE, javaHome } from "../tools.ts";
+import { NotRun } from "../suite.ts";
+import { javaHome, mavenClassPath } from "../tools.ts";
 
-const run = promisify(execFile);
-const POM = join(import.meta.dirname, "reference-catalog.pom.xml");
+/** What it consists of. */
+export const REFERENCE_CATALOG_POM = join(import.meta.dirname, "reference-catalog.pom.xml");
 const START_TIMEOUT_MS = 60_000;
 const HEAP = "-Xmx1g";
 
@@ -32,29 +30,11 @@ export interface ReferenceCatalog {
   stop(): Promise<void>;
 }
 
-/** The class path, from Maven Central; kept until the list of artifacts changes. Errors: {@link NotRun}. */
-async function classPath(): Promise<string> {
-  const stamp = createHash("sha256").update(readFileSync(POM)).digest("hex").slice(0, 16);
-  const file = join(CACHE, `reference-catalog-${stamp}.classpath`);
-  if (existsSync(file)) {
-    const known = readFileSync(file, "utf8");
-    if (known.split(":").every((jar) => existsSync(jar))) return known;
-  }
-  mkdirSync(CACHE, { recursive: true });
-  return fetchTool("Iceberg's reference catalog", async () => {
-    const goal = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:build-classpath";
-    await run("mvn", ["--quiet", "--batch-mode", "-f", POM, goal, `-Dmdep.outputFile=${file}`]);
-    const found = readFileSync(file, "utf8").trim();
-    writeFileSync(file, found);
-    return found;
-  });
-}
-
 /** Starts the catalog and resolves when it answers. Errors: {@link NotRun} when Java or its jars cannot be had. */
 export async function startReferenceCatalog(options: ReferenceCatalogOptions): Promise<ReferenceCatalog> {
   const home = await javaHome(17, 25);
   if (home === undefined) throw new NotRun("Java 17 or later is not on this machine");
-  const jars = await classPath();
+  const jars = await mavenClassPath(REFERENCE_CATALOG_POM);
   mkdirSync(options.directory, { recursive: true });
   const logPath = join(options.directory, "reference-catalog.log");
   const log = openSync(logPath, "a");

@@ -148,7 +148,8 @@ async function otherWriter({ check }: InteropContext, client: FirnClient, url: s
 /** Runs the five Workers against Apache Iceberg's reference REST catalog. */
 export const foreignCatalogSuite: InteropSuite = {
   name: "foreign-catalog",
-  needs: ["java", "maven"],
+  needs: ["java"],
+  limitSeconds: 300,
   async run(context) {
     const directory = join(context.cache, "foreign-catalog");
     if (existsSync(directory)) rmSync(directory, { recursive: true });
@@ -159,6 +160,7 @@ export const foreignCatalogSuite: InteropSuite = {
       tokens: createTokens(),
       vars: { catalog: { CATALOG_URI: `http://127.0.0.1:${port}`, CATALOG_CREDENTIAL: "firn:secret" } },
     });
+    context.defer(() => firn.kill());
     try {
       const reference = await startReferenceCatalog({
         port,
@@ -166,6 +168,7 @@ export const foreignCatalogSuite: InteropSuite = {
         warehouse: WAREHOUSE,
         directory,
       });
+      context.defer(() => reference.stop());
       try {
         const client = createFirnClient(firn.url, firn.tokens);
         await exercise(context, client, reference.url);

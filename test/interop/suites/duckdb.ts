@@ -1,5 +1,6 @@
 // DuckDB writes, Firn reads; Firn rewrites, DuckDB reads.
 
+import type { Claim } from "../claims.ts";
 import type { EngineName } from "../engines.ts";
 import { runScenario, type Scenario, type Step } from "../scenario.ts";
 import type { InteropSuite } from "../suite.ts";
@@ -29,6 +30,7 @@ const types: Scenario = {
   sort: ["l"],
   // Spark has no type for time of day.
   readers: ["trino", "pyiceberg"],
+  proves: ["all types it has"],
   steps: [
     { what: "create", sql: [`CREATE TABLE {t} (${TYPES})`] },
     ...TYPES_ROWS.map((row, at): Step => ({ what: `insert ${at + 1}`, sql: [`INSERT INTO {t} VALUES (${row})`] })),
@@ -41,9 +43,10 @@ const APPENDS = [
   `INSERT INTO {t} SELECT id, NULL, NULL, TIMESTAMPTZ '2024-01-03 00:00:00+00' FROM range(200, 220) t(id)`,
 ];
 
-function changes(table: string, properties: string): Scenario {
+function changes(table: string, properties: string, proves: readonly Claim[]): Scenario {
   return {
     table,
+    proves,
     sort: ["id"],
     readers: properties.includes("'3'") ? ["spark", "pyiceberg"] : READERS,
     steps: [
@@ -51,11 +54,16 @@ function changes(table: string, properties: string): Scenario {
         what: "create",
         sql: [`CREATE TABLE {t} (id BIGINT, region VARCHAR, amount DECIMAL(10,2), seen TIMESTAMPTZ) ${properties}`],
       },
-      { what: "append", sql: APPENDS },
-      { what: "delete of rows", sql: ["DELETE FROM {t} WHERE id % 10 = 3"] },
-      { what: "update", sql: ["UPDATE {t} SET amount = amount + 1000, region = 'moved' WHERE id % 10 = 4"] },
+      { what: "append", proves: "append", sql: APPENDS },
+      { what: "delete of rows", proves: "delete", sql: ["DELETE FROM {t} WHERE id % 10 = 3"] },
+      {
+        what: "update",
+        proves: "update",
+        sql: ["UPDATE {t} SET amount = amount + 1000, region = 'moved' WHERE id % 10 = 4"],
+      },
       {
         what: "merge",
+        proves: "merge",
         // DuckDB 1.5 takes a single WHEN MATCHED action on Iceberg tables.
         sql: [
           `MERGE INTO {t} AS t USING (SELECT id FROM range(150, 250) r(id)) AS s ON t.id = s.id
@@ -63,16 +71,17 @@ function changes(table: string, properties: string): Scenario {
              WHEN NOT MATCHED THEN INSERT VALUES (s.id, 'merged', 0, TIMESTAMPTZ '2024-02-01 00:00:00+00')`,
         ],
       },
-      { what: "second delete of rows in the same files", sql: ["DELETE FROM {t} WHERE id % 10 = 5"] },
+      { what: "second delete of rows in the same files", proves: "delete", sql: ["DELETE FROM {t} WHERE id % 10 = 5"] },
       {
         what: "schema change",
+        proves: "change columns",
         sql: [
           "ALTER TABLE {t} ADD COLUMN note VARCHAR",
           "ALTER TABLE {t} RENAME COLUMN amount TO total",
           `INSERT INTO {t} SELECT id, 'late', 1, TIMESTAMPTZ '2024-03-01 00:00:00+00', 'n' FROM range(2000, 2010) t(id)`,
         ],
       },
-      { what: "dropped column", sql: ["ALTER TABLE {t} DROP COLUMN note"] },
+      { what: "dropped column", proves: "change columns", sql: ["ALTER TABLE {t} DROP COLUMN note"] },
     ],
   };
 }
@@ -81,13 +90,14 @@ function changes(table: string, properties: string): Scenario {
 export const duckdbSuite: InteropSuite = {
   name: "duckdb",
   needs: ["python"],
+  limitSeconds: 480,
   async run(context) {
     const duckdb = await context.engines.get("duckdb");
     await duckdb.sql("CREATE SCHEMA IF NOT EXISTS firn.interop_duckdb");
     for (const scenario of [
       types,
-      changes("interop_duckdb.v2", ""),
-      changes("interop_duckdb.v3", "WITH ('format-version' = '3')"),
+      changes("interop_duckdb.v2", "", ["format version 2"]),
+      changes("interop_duckdb.v3", "WITH ('format-version' = '3')", ["format version 3", "writes deletion vectors"]),
     ]) {
       await runScenario(context, duckdb, scenario);
     }

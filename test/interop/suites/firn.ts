@@ -2,10 +2,12 @@
 // the same data files, and rows keep their lineage through rewrites.
 
 import type { Answer, Engine, EngineName, Value } from "../engines.ts";
-import { engineIfAny, expectRows, readAll, sortedRows } from "../scenario.ts";
+import { engineIfAny, expectRows, readAll, sortedRows, vectorsOf } from "../scenario.ts";
 import type { InteropContext, InteropSuite } from "../suite.ts";
 
 const NAMESPACE = "interop_firn";
+/** The table whose rows are deleted by vectors. */
+const VECTORS = `${NAMESPACE}.vectors`;
 const ENGINES: readonly EngineName[] = ["pyiceberg", "duckdb", "spark", "trino"];
 
 interface Column {
@@ -127,6 +129,20 @@ async function readers(context: InteropContext, without: readonly EngineName[] =
   return found;
 }
 
+async function everyoneSees(
+  context: InteropContext,
+  table: string,
+  what: string,
+  engines: readonly Engine[],
+  expected: Answer,
+): Promise<void> {
+  for (const engine of engines) {
+    const held = await expectRows(context, engine, table, what, expected);
+    if (engine.name !== "firn") context.prove(engine.name, "reads what Firn wrote", held);
+    if (table === VECTORS) context.prove(engine.name, "reads deletion vectors", held);
+  }
+}
+
 async function everyoneReads(
   context: InteropContext,
   table: string,
@@ -134,7 +150,7 @@ async function everyoneReads(
   engines: readonly Engine[],
 ): Promise<Answer> {
   const expected = await readAll(await context.engines.get("firn"), table);
-  for (const engine of engines) await expectRows(context, engine, table, what, expected);
+  await everyoneSees(context, table, what, engines, expected);
   return expected;
 }
 
@@ -151,7 +167,7 @@ async function layoutJobs(
     ["sort", "/admin/rewrite", { sort, targetFileSize: "64MB" }],
   ] as const) {
     await context.client.runJob(path, { table, ...body });
-    for (const engine of [firn, ...engines]) await expectRows(context, engine, table, `after ${what}`, before);
+    await everyoneSees(context, table, `after ${what}`, [firn, ...engines], before);
   }
 }
 
@@ -247,6 +263,7 @@ async function changedBySql(
     }
     await everyoneReads(context, table, `after ${what}`, engines);
   }
+  if (table === VECTORS) context.check(`${table}: holds deletion vectors`, (await vectorsOf(context, table)) > 0, true);
   await layoutJobs(context, table, ["id"], engines);
 }
 
@@ -304,6 +321,7 @@ async function lineage(context: InteropContext): Promise<void> {
 export const firnSuite: InteropSuite = {
   name: "firn",
   needs: ["python"],
+  limitSeconds: 720,
   async run(context) {
     await context.client.request("POST", "/catalog/v1/namespaces", "CATALOG_TOKEN", { namespace: [NAMESPACE] });
     const merge = {

@@ -1,47 +1,34 @@
 // Apache Iceberg's REST compatibility kit, its table and its view suite, against Firn's catalog.
 
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { fetchTool, NotRun, type InteropContext, type InteropSuite } from "../suite.ts";
-import { javaHome } from "../tools.ts";
+import { NotRun, type InteropContext, type InteropSuite } from "../suite.ts";
+import { javaHome, mavenClassPath } from "../tools.ts";
 
 const run = promisify(execFile);
 const FOLDER = join(import.meta.dirname, "..", "rck");
-const POM = join(FOLDER, "pom.xml");
+/** What the kit consists of. */
+export const KIT_POM = join(FOLDER, "pom.xml");
 const SOURCES = ["FirnCatalogTests.java", "FirnViewCatalogTests.java"].map((name) => join(FOLDER, name));
 const SUITES = ["FirnCatalogTests", "FirnViewCatalogTests"] as const;
 const HEAP = "-Xmx1g";
-const TIMEOUT_MS = 10 * 60_000;
 const MAX_OUTPUT_BYTES = 1 << 26;
 
 /** Tests of the kit that do not apply here; docs/interop.md gives each one's reason. */
 const EXPECTED_SKIPPED = 2;
-
-async function classPath(cache: string): Promise<string> {
-  const stamp = createHash("sha256").update(readFileSync(POM)).digest("hex").slice(0, 16);
-  const file = join(cache, `rck-${stamp}.classpath`);
-  if (existsSync(file)) {
-    const known = readFileSync(file, "utf8");
-    if (known.split(":").every((jar) => existsSync(jar))) return known;
-  }
-  return fetchTool("Iceberg's compatibility kit", async () => {
-    const goal = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:build-classpath";
-    await run("mvn", ["--quiet", "--batch-mode", "-f", POM, goal, `-Dmdep.outputFile=${file}`]);
-    return readFileSync(file, "utf8");
-  });
-}
 
 /** One line of JUnit's summary: `[ 146 tests successful ]`. */
 function counted(output: string, what: string): number {
   return Number(new RegExp(`\\[\\s*(\\d+) tests ${what}\\s*\\]`).exec(output)?.[1] ?? Number.NaN);
 }
 
-async function launch(java: string, options: readonly string[]): Promise<string> {
+async function launch(context: InteropContext, java: string, options: readonly string[]): Promise<string> {
+  const running = run(java, [...options], { maxBuffer: MAX_OUTPUT_BYTES });
+  context.defer(async () => void running.child.kill("SIGKILL"));
   try {
-    return (await run(java, [...options], { maxBuffer: MAX_OUTPUT_BYTES, timeout: TIMEOUT_MS })).stdout;
+    return (await running).stdout;
   } catch (error) {
     // JUnit ends with status 1 when a test failed: what it printed says which.
     const { stdout } = error as { readonly stdout?: string };
@@ -56,11 +43,11 @@ async function runKit(context: InteropContext): Promise<void> {
   if (home === undefined || !existsSync(join(home, "bin", "javac")))
     throw new NotRun("a Java 17 development kit is not here");
   mkdirSync(cache, { recursive: true });
-  const jars = await classPath(cache);
+  const jars = await mavenClassPath(KIT_POM);
   const classes = join(cache, "rck-classes");
   await run(join(home, "bin", "javac"), ["-d", classes, "-cp", jars, ...SOURCES]);
   for (const suite of SUITES) {
-    const output = await launch(join(home, "bin", "java"), [
+    const output = await launch(context, join(home, "bin", "java"), [
       HEAP,
       "-XX:+UseSerialGC",
       "-Drck.local=false",
@@ -97,4 +84,4 @@ async function runKit(context: InteropContext): Promise<void> {
 }
 
 /** The kit against the running Firn. */
-export const rckSuite: InteropSuite = { name: "rck", needs: ["java", "maven"], run: runKit };
+export const rckSuite: InteropSuite = { name: "rck", needs: ["java"], limitSeconds: 720, run: runKit };

@@ -79,7 +79,7 @@ async function compare(context: InteropContext, step: string, sent: readonly Fli
     "default",
     "events",
   ];
-  // Never blocking: the S3 endpoint the readers fetch from is served by this very process.
+  // Not waited for synchronously: the S3 endpoint the readers fetch from is served by this very process.
   const { stdout } = await run(python, args, { maxBuffer: 1 << 26 });
   const views = JSON.parse(stdout) as Record<"pyiceberg" | "duckdb", EngineView>;
   for (const [engine, view] of Object.entries(views)) {
@@ -97,6 +97,7 @@ async function compare(context: InteropContext, step: string, sent: readonly Fli
 export const readsSuite: InteropSuite = {
   name: "reads",
   needs: ["python"],
+  limitSeconds: 300,
   async run(context) {
     const { client } = context;
     const first = await send(client, 0, EVENTS_EACH);

@@ -1,5 +1,6 @@
 // Spark writes, Firn reads; Firn rewrites, Spark reads.
 
+import type { Claim } from "../claims.ts";
 import type { EngineName } from "../engines.ts";
 import { runScenario, type Scenario, type Step } from "../scenario.ts";
 import type { InteropSuite } from "../suite.ts";
@@ -31,6 +32,7 @@ const types: Scenario = {
   table: "interop_spark.types",
   sort: ["l"],
   readers: READERS,
+  proves: ["all types it has"],
   steps: [
     { what: "create", sql: [`CREATE TABLE {t} (${TYPES}) USING iceberg`] },
     ...TYPES_ROWS.map((row, at): Step => ({ what: `insert ${at + 1}`, sql: [`INSERT INTO {t} ${row}`] })),
@@ -42,6 +44,7 @@ const nestedNulls: Scenario = {
   sort: ["id"],
   // PyIceberg 0.12 reads a null list of structs as an empty list.
   readers: ["trino", "duckdb"],
+  proves: ["all types it has"],
   steps: [
     {
       what: "nulls at every level",
@@ -61,6 +64,7 @@ const extremes: Scenario = {
   refusal: "numeric_out_of_range",
   sort: ["id"],
   readers: READERS,
+  proves: [],
   steps: [
     {
       what: "timestamps at the ends of the calendar",
@@ -76,11 +80,17 @@ const extremes: Scenario = {
 };
 
 /** Appends, overwrites, row-level changes, schema and partition changes on one table. */
-function changes(table: string, properties: string, readers = READERS): Scenario {
+function changes(
+  table: string,
+  properties: string,
+  proves: readonly Claim[],
+  readers: readonly EngineName[] = READERS,
+): Scenario {
   return {
     table,
     sort: ["id"],
     readers,
+    proves,
     steps: [
       {
         what: "create partitioned",
@@ -91,17 +101,27 @@ function changes(table: string, properties: string, readers = READERS): Scenario
       },
       {
         what: "append",
+        proves: "append",
         sql: [
           `INSERT INTO {t} SELECT id, concat('r', id % 3), CAST(id / 7 AS DECIMAL(10,2)),
              TIMESTAMP'2024-01-01 00:00:00' + make_dt_interval(id % 5, id % 24) FROM range(200)`,
           `INSERT INTO {t} SELECT id, NULL, NULL, TIMESTAMP'2024-01-03 00:00:00' FROM range(200, 220)`,
         ],
       },
-      { what: "delete of a partition", sql: ["DELETE FROM {t} WHERE region = 'r2' AND at < TIMESTAMP'2024-01-02'"] },
-      { what: "delete of rows", sql: ["DELETE FROM {t} WHERE id % 10 = 3"] },
-      { what: "update", sql: ["UPDATE {t} SET amount = amount + 1000, region = 'moved' WHERE id % 10 = 4"] },
+      {
+        what: "delete of a partition",
+        proves: "delete",
+        sql: ["DELETE FROM {t} WHERE region = 'r2' AND at < TIMESTAMP'2024-01-02'"],
+      },
+      { what: "delete of rows", proves: "delete", sql: ["DELETE FROM {t} WHERE id % 10 = 3"] },
+      {
+        what: "update",
+        proves: "update",
+        sql: ["UPDATE {t} SET amount = amount + 1000, region = 'moved' WHERE id % 10 = 4"],
+      },
       {
         what: "merge",
+        proves: "merge",
         sql: [
           `MERGE INTO {t} t USING (SELECT id, id % 2 = 0 AS gone FROM range(150, 250)) s ON t.id = s.id
              WHEN MATCHED AND s.gone THEN DELETE
@@ -111,14 +131,17 @@ function changes(table: string, properties: string, readers = READERS): Scenario
       },
       {
         what: "second delete of rows in the same files",
+        proves: "delete",
         sql: ["DELETE FROM {t} WHERE id % 10 = 5", "DELETE FROM {t} WHERE id % 10 = 6"],
       },
       {
         what: "overwrite of partitions",
+        proves: "overwrite",
         sql: [`INSERT OVERWRITE {t} SELECT id, 'r1', 5.55, TIMESTAMP'2024-01-02 03:00:00' FROM range(1000, 1010)`],
       },
       {
         what: "schema change",
+        proves: "change columns",
         sql: [
           "ALTER TABLE {t} ADD COLUMN note STRING AFTER id",
           "ALTER TABLE {t} RENAME COLUMN amount TO total",
@@ -129,6 +152,7 @@ function changes(table: string, properties: string, readers = READERS): Scenario
       },
       {
         what: "append after schema change",
+        proves: "change columns",
         sql: [
           `INSERT INTO {t} (region, id, note, total, at, place) SELECT 'late', id, 'n', 123456789012.34, TIMESTAMP'2024-03-01', named_struct('x', 1, 'y', 0.5F)
              FROM range(2000, 2010)`,
@@ -136,6 +160,7 @@ function changes(table: string, properties: string, readers = READERS): Scenario
       },
       {
         what: "nested schema change",
+        proves: "change columns",
         sql: [
           "ALTER TABLE {t} ADD COLUMN place.z STRING",
           "ALTER TABLE {t} ALTER COLUMN place.x TYPE BIGINT",
@@ -147,6 +172,7 @@ function changes(table: string, properties: string, readers = READERS): Scenario
       },
       {
         what: "partition change",
+        proves: "change partitions",
         sql: [
           "ALTER TABLE {t} DROP PARTITION FIELD days(at)",
           "ALTER TABLE {t} ADD PARTITION FIELD bucket(4, id)",
@@ -154,8 +180,8 @@ function changes(table: string, properties: string, readers = READERS): Scenario
           `INSERT INTO {t} (region, id, note, total, at, place) SELECT 'after', id, NULL, 1, NULL, NULL FROM range(3000, 3020)`,
         ],
       },
-      { what: "delete across specs", sql: ["DELETE FROM {t} WHERE id % 7 = 0"] },
-      { what: "dropped column", sql: ["ALTER TABLE {t} DROP COLUMN note"] },
+      { what: "delete across specs", proves: "change partitions", sql: ["DELETE FROM {t} WHERE id % 7 = 0"] },
+      { what: "dropped column", proves: "change columns", sql: ["ALTER TABLE {t} DROP COLUMN note"] },
     ],
   };
 }
@@ -165,7 +191,8 @@ const V2_MOR = `'format-version'='2', 'write.delete.mode'='merge-on-read', 'writ
 /** Spark 4.0 with Iceberg's own runtime. */
 export const sparkSuite: InteropSuite = {
   name: "spark",
-  needs: ["python", "java", "maven"],
+  needs: ["python", "java"],
+  limitSeconds: 900,
   async run(context) {
     const spark = await context.engines.get("spark");
     await spark.sql("CREATE NAMESPACE IF NOT EXISTS interop_spark");
@@ -173,14 +200,16 @@ export const sparkSuite: InteropSuite = {
       types,
       nestedNulls,
       extremes,
-      changes("interop_spark.copy_on_write", "'format-version'='2'"),
-      changes("interop_spark.merge_on_read", V2_MOR),
-      changes("interop_spark.v1", "'format-version'='1'"),
+      changes("interop_spark.copy_on_write", "'format-version'='2'", ["format version 2"]),
+      changes("interop_spark.merge_on_read", V2_MOR, ["format version 2"]),
+      changes("interop_spark.v1", "'format-version'='1'", ["format version 1"]),
       // Trino 476 cannot read deletion vectors.
-      changes("interop_spark.v3", V2_MOR.replace("'format-version'='2'", "'format-version'='3'"), [
-        "duckdb",
-        "pyiceberg",
-      ]),
+      changes(
+        "interop_spark.v3",
+        V2_MOR.replace("'format-version'='2'", "'format-version'='3'"),
+        ["format version 3", "writes deletion vectors"],
+        ["duckdb", "pyiceberg"],
+      ),
     ]) {
       await runScenario(context, spark, scenario);
     }
