@@ -1,54 +1,15 @@
 // Operations on a table of events that a generator picks: each reads the table, plans on what it sees, and tells what it
 // does to the model of table-model.ts at the place in history that its commit gets.
 
-import type { CommitOutcome, DataFile, DeleteFile, ScanFile, Table, TableOperations } from "#iceberg";
+import type { DataFile, DeleteFile, ScanFile, Table } from "#iceberg";
 import { locationToKey, type ObjectStore } from "#storage";
 import { deletionVector, equalityDeletes, positionDeletes } from "./iceberg-files.ts";
 import { LAKE_BUCKET, eventsFile } from "./iceberg-lake.ts";
-import {
-  addModelSnapshot,
-  expectUnchanged,
-  fileText,
-  modelHead,
-  type ModelFile,
-  type TableModel,
-} from "./table-model.ts";
-
-/** An operation as it is generated: what the numbers choose among depends on the table it meets. */
-export interface OperationDraft {
-  readonly kind: OperationKind;
-  readonly a: number;
-  readonly b: number;
-  readonly branch: string;
-}
-
-/** What a commit did to the table's snapshots. */
-export interface CommitTrace {
-  /** Snapshots it made, in order. */
-  readonly made: bigint[];
-  readonly gone: readonly bigint[];
-}
-
-/** A change that waits to be committed. */
-export interface PlannedChange {
-  readonly commit: () => Promise<CommitOutcome>;
-  readonly apply: (model: TableModel, trace: CommitTrace) => void;
-}
-
-/** Where an operation is planned. */
-export interface Planning {
-  readonly store: ObjectStore;
-  readonly table: Table;
-  /** The table itself, or a transaction. */
-  readonly on: TableOperations;
-  /** Differs for every operation. */
-  readonly name: string;
-}
-
-type Plan = (planning: Planning, draft: OperationDraft) => Promise<PlannedChange | undefined>;
+import { LIMITS, pick, type OperationDraft, type Plan, type PlannedChange, type Planning } from "./planned-change.ts";
+import { addModelSnapshot, expectUnchanged, fileText, type ModelFile } from "./table-model.ts";
+import { REF_PLANS } from "./table-ref-writers.ts";
 
 export const DAY = 19_700;
-const LIMITS = { attempts: 12 } as const;
 const MICROS_A_DAY = 86_400_000_000;
 
 function place(file: { readonly specId: number; readonly partition: DataFile["partition"] }): string {
@@ -92,10 +53,6 @@ export function describeScanFile(file: ScanFile): string {
 async function liveFiles(table: Table, branch: string): Promise<readonly ScanFile[]> {
   const plan = await table.planScan(table.metadata.refs[branch] === undefined ? {} : { ref: branch });
   return plan.files.toSorted((x, y) => (nameOf(x.dataFile) < nameOf(y.dataFile) ? -1 : 1));
-}
-
-function pick<T>(items: readonly T[], number: number): T | undefined {
-  return items[number % Math.max(1, items.length)];
 }
 
 /** Branch of a commit: a tag's name is no branch. */
@@ -340,121 +297,6 @@ const setProperty: Plan = async ({ on, name }, { a }) => ({
   apply: (model) => void model.properties.set(`p${a % 2}`, name),
 });
 
-const createRef: Plan = async ({ on, table, name }, { a, b }) => {
-  const type = a % 2 === 0 ? "branch" : "tag";
-  const ref = type === "branch" ? "dev" : `t-${name}`;
-  const wanted = b % 2 === 0 ? undefined : pick(table.metadata.snapshots, b)?.["snapshot-id"];
-  return {
-    commit: () => {
-      const manage = on.manageSnapshots();
-      return (type === "branch" ? manage.createBranch(ref, wanted) : manage.createTag(ref, wanted)).commit(LIMITS);
-    },
-    apply: (model) => {
-      if (model.refs.has(ref)) throw new Error(`${ref} was created twice`);
-      if (wanted !== undefined && !model.snapshots.has(wanted)) throw new Error(`${ref} names an expired snapshot`);
-      model.refs.set(ref, { type, at: wanted ?? modelHead(model, "main") ?? 0n });
-    },
-  };
-};
-
-const dropRef: Plan = async ({ on, table }, { a }) => {
-  const found = pick(
-    Object.entries(table.metadata.refs).filter(([name]) => name !== "main"),
-    a,
-  );
-  if (found === undefined) return undefined;
-  const [name, { type }] = found;
-  return {
-    commit: () => {
-      const manage = on.manageSnapshots();
-      return (type === "branch" ? manage.removeBranch(name) : manage.removeTag(name)).commit(LIMITS);
-    },
-    apply: (model) => {
-      if (!model.refs.delete(name)) throw new Error(`${name} was removed twice`);
-    },
-  };
-};
-
-const rollback: Plan = async ({ on, table }) => {
-  const to = table.currentSnapshot()?.["parent-snapshot-id"];
-  if (to === undefined) return undefined;
-  return {
-    commit: () => on.manageSnapshots().rollbackTo(to).commit(LIMITS),
-    apply: (model) => moveMain(model, to),
-  };
-};
-
-const setCurrent: Plan = async ({ on, table }, { a }) => {
-  const to = pick(table.metadata.snapshots, a)?.["snapshot-id"];
-  if (to === undefined) return undefined;
-  return {
-    commit: () => on.manageSnapshots().setCurrentSnapshot(to).commit(LIMITS),
-    apply: (model) => moveMain(model, to),
-  };
-};
-
-function moveMain(model: TableModel, to: bigint): void {
-  if (!model.snapshots.has(to)) throw new Error(`main was moved to snapshot ${to}, which was expired`);
-  model.refs.set("main", { type: "branch", at: to });
-}
-
-const fastForward: Plan = async ({ on, table }) => {
-  if (table.metadata.refs["dev"] === undefined) return undefined;
-  return {
-    commit: () => on.manageSnapshots().fastForwardBranch("main", "dev").commit(LIMITS),
-    apply: (model) => moveMain(model, model.refs.get("dev")?.at ?? 0n),
-  };
-};
-
-const replaceBranch: Plan = async ({ on, table }) => {
-  if (table.metadata.refs["dev"] === undefined) return undefined;
-  return {
-    commit: () => on.manageSnapshots().replaceBranch("dev", "main").commit(LIMITS),
-    apply: (model) => void model.refs.set("dev", { type: "branch", at: modelHead(model, "main") ?? 0n }),
-  };
-};
-
-const cherrypick: Plan = async ({ on, table }, { a }) => {
-  const appends = table.metadata.snapshots.filter(({ summary }) => summary.operation === "append");
-  const picked = pick(appends.toReversed(), a)?.["snapshot-id"];
-  if (picked === undefined) return undefined;
-  return {
-    commit: () => on.manageSnapshots().cherrypick(picked).commit(LIMITS),
-    apply: (model, { made }) => {
-      if (made.length === 0) return moveMain(model, picked);
-      const source = model.snapshots.get(picked);
-      if (source === undefined) throw new Error(`snapshot ${picked} was picked after it was expired`);
-      const before = source.parent === undefined ? undefined : model.snapshots.get(source.parent);
-      const change = (draft: { files: Map<string, ModelFile>; number: bigint }): boolean => {
-        for (const [name, file] of source.files) {
-          if (file.number !== source.number || before?.files.has(name) === true) continue;
-          if (draft.files.has(name)) throw new Error(`${name} was published twice`);
-          draft.files.set(name, { ...file, number: draft.number, vector: undefined, positions: [] });
-        }
-        return true;
-      };
-      return addModelSnapshot(model, "main", made, change, picked);
-    },
-  };
-};
-
-const expire: Plan = async ({ table }, { a, b }) => ({
-  async commit() {
-    const expiry = table
-      .expireSnapshots()
-      .expireOlderThan(Number.MAX_SAFE_INTEGER)
-      .retainLast(1 + (a % 3));
-    if (b % 2 === 0) expiry.maxSnapshots(1 + (b % 3));
-    return (await expiry.commit(LIMITS)).outcome;
-  },
-  apply(model, { gone }) {
-    for (const id of gone) {
-      if ([...model.refs.values()].some(({ at }) => at === id)) throw new Error(`the head ${id} was expired`);
-      model.snapshots.delete(id);
-    }
-  },
-});
-
 const PLANS = {
   append,
   deleteByFilter,
@@ -470,14 +312,7 @@ const PLANS = {
   addSpecField,
   removeSpecField,
   setProperty,
-  createRef,
-  dropRef,
-  rollback,
-  setCurrent,
-  fastForward,
-  replaceBranch,
-  cherrypick,
-  expire,
+  ...REF_PLANS,
 } satisfies Record<string, Plan>;
 
 /** What can be drawn. */
@@ -494,6 +329,9 @@ export const TRANSACTION_KINDS: readonly OperationKind[] = [
 ];
 
 /** Plans an operation; undefined when there is nothing in the table for it. */
-export function planOperation(planning: Planning, draft: OperationDraft): Promise<PlannedChange | undefined> {
+export function planOperation(
+  planning: Planning,
+  draft: OperationDraft<OperationKind>,
+): Promise<PlannedChange | undefined> {
   return PLANS[draft.kind](planning, draft);
 }
