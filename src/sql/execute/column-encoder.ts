@@ -1,7 +1,16 @@
 // Dense ids for the values of one column, across batches and whatever their encoding. Equal values share an id as
 // SQL's grouping sees equality: NULL equals NULL, NaN equals NaN, 1.0 equals 1.00.
 
-import { textBlockOf, vectorFromScalars, type DataType, type FlatVector, type Scalar, type Vector } from "#columnar";
+import {
+  textBlockOf,
+  vectorFromScalars,
+  type DataType,
+  type DictionaryVector,
+  type FlatVector,
+  type Scalar,
+  type Utf8Block,
+  type Vector,
+} from "#columnar";
 import { scalarKey } from "../values/index.ts";
 import { rowReader } from "./build.ts";
 import { NumberTable } from "./hash-table.ts";
@@ -23,6 +32,8 @@ export interface ColumnEncoder {
 /** Estimated bytes of a Map entry with its key. */
 const MAP_ENTRY_BYTES = 64;
 const UNKNOWN = -2;
+/** Of a dictionary entry that is about to be looked up. */
+const PENDING = -3;
 
 /** What the two encoders share: dictionaries are translated once, code by code. */
 abstract class BaseEncoder implements ColumnEncoder {
@@ -50,50 +61,56 @@ abstract class BaseEncoder implements ColumnEncoder {
     return value === null ? this.idOfNull(insert) : this.idOfScalar(value, insert);
   }
 
-  /** Gives a dictionary's entries their ids. */
-  protected entryIds(dictionary: FlatVector): (code: number, insert: boolean) => number {
+  /** Turns codes into the ids of their entries; -1 for unknown ones when `insert` is false. */
+  protected encodeEntries(dictionary: FlatVector, codes: Int32Array, insert: boolean): void {
     const read = rowReader(dictionary);
-    return (code, insert) => this.idOf(read(code), insert);
+    for (let k = 0; k < codes.length; k++) codes[k] = this.idOf(read(codes[k] as number), insert);
   }
 
   encode(vector: Vector, rowCount: number, insert: boolean, out: Int32Array): void {
     if (vector.encoding === "constant" || vector.type.kind === "null") {
       if (rowCount > 0) out.fill(this.idOf(vector.encoding === "constant" ? vector.value : null, insert), 0, rowCount);
-      return;
-    }
-    if (vector.encoding === "flat") {
-      this.encodeFlat(vector, rowCount, insert, out);
-      return;
-    }
+    } else if (vector.encoding === "flat") this.encodeFlat(vector, rowCount, insert, out);
+    else this.encodeCodes(vector, rowCount, insert, out);
+  }
+
+  /** Entries that rows use are looked up once each, together, in order of first use. */
+  private encodeCodes(vector: DictionaryVector, rowCount: number, insert: boolean, out: Int32Array): void {
     const { dictionary, codes, validity } = vector;
     let ids = this.translations.get(dictionary);
     if (ids === undefined) this.translations.set(dictionary, (ids = new Int32Array(dictionary.length).fill(UNKNOWN)));
-    const idOfEntry = this.entryIds(dictionary);
-    if (validity === undefined) {
-      for (let i = 0; i < rowCount; i++) {
-        const code = codes[i] as number;
-        let id = ids[code] as number;
-        if (id < 0) {
-          id = idOfEntry(code, insert);
-          if (id >= 0) ids[code] = id;
-        }
-        out[i] = id;
-      }
-      return;
-    }
+    const met: number[] = [];
     for (let i = 0; i < rowCount; i++) {
-      if (validity[i] === 0) {
-        out[i] = this.idOfNull(insert);
+      if (validity !== undefined && validity[i] === 0) {
+        // NULL takes its id where it first appears, after the values before it.
+        if (this.nullId < 0 && insert) {
+          this.lookUpCodes(dictionary, ids, met, insert);
+          met.length = 0;
+          this.idOfNull(insert);
+        }
         continue;
       }
       const code = codes[i] as number;
-      let id = ids[code] as number;
-      if (id < 0) {
-        id = idOfEntry(code, insert);
-        if (id >= 0) ids[code] = id;
-      }
-      out[i] = id;
+      if (ids[code] !== UNKNOWN) continue;
+      ids[code] = PENDING;
+      met.push(code);
     }
+    this.lookUpCodes(dictionary, ids, met, insert);
+    if (validity === undefined) {
+      for (let i = 0; i < rowCount; i++) out[i] = ids[codes[i] as number] as number;
+    } else {
+      const { nullId } = this;
+      for (let i = 0; i < rowCount; i++) out[i] = validity[i] === 0 ? nullId : (ids[codes[i] as number] as number);
+    }
+    // What is unknown now may be inserted later.
+    if (!insert) for (const code of met) if (ids[code] === -1) ids[code] = UNKNOWN;
+  }
+
+  private lookUpCodes(dictionary: FlatVector, ids: Int32Array, met: readonly number[], insert: boolean): void {
+    if (met.length === 0) return;
+    const found = Int32Array.from(met);
+    this.encodeEntries(dictionary, found, insert);
+    for (let k = 0; k < found.length; k++) ids[met[k] as number] = found[k] as number;
   }
 }
 
@@ -204,11 +221,10 @@ class TextKeyEncoder extends BaseEncoder {
     return this.table.idOfString(value as string, insert);
   }
 
-  protected override entryIds(dictionary: FlatVector): (code: number, insert: boolean) => number {
+  protected override encodeEntries(dictionary: FlatVector, codes: Int32Array, insert: boolean): void {
     const block = textBlockOf(dictionary);
-    if (block === undefined || dictionary.validity !== undefined) return super.entryIds(dictionary);
-    const { bytes, offsets } = block;
-    return (code, insert) => this.table.idOfBytes(bytes, offsets[code] as number, offsets[code + 1] as number, insert);
+    if (block === undefined || dictionary.validity !== undefined) super.encodeEntries(dictionary, codes, insert);
+    else this.table.encodeBlock(block, codes, codes.length, insert, codes);
   }
 
   protected encodeFlat(vector: FlatVector, rowCount: number, insert: boolean, out: Int32Array): void {
@@ -220,15 +236,30 @@ class TextKeyEncoder extends BaseEncoder {
       for (let i = 0; i < rowCount; i++) {
         out[i] = validity?.[i] === 0 ? this.idOfNull(insert) : table.idOfString(values[i] as string, insert);
       }
-      return;
-    }
-    const { bytes, offsets } = block;
-    for (let i = 0; i < rowCount; i++) {
-      out[i] =
-        validity !== undefined && validity[i] === 0
-          ? this.idOfNull(insert)
-          : table.idOfBytes(bytes, offsets[i] as number, offsets[i + 1] as number, insert);
-    }
+    } else if (validity === undefined) table.encodeBlock(block, undefined, rowCount, insert, out);
+    else this.encodeNullable(block, validity, rowCount, insert, out);
+  }
+
+  private encodeNullable(
+    block: Utf8Block,
+    validity: Uint8Array,
+    rowCount: number,
+    insert: boolean,
+    out: Int32Array,
+  ): void {
+    // NULL takes its id where it first appears, after the values before it.
+    const firstNull = this.nullId < 0 ? validity.indexOf(0) : 0;
+    const before = firstNull < 0 ? rowCount : Math.min(firstNull, rowCount);
+    this.table.encodeBlock(block, undefined, before, insert, out);
+    if (before === rowCount) return;
+    const nullId = this.idOfNull(insert);
+    const rows = new Int32Array(rowCount - before);
+    let count = 0;
+    for (let i = before; i < rowCount; i++) if (validity[i] !== 0) rows[count++] = i;
+    const ids = new Int32Array(count);
+    this.table.encodeBlock(block, rows, count, insert, ids);
+    out.fill(nullId, before, rowCount);
+    for (let k = 0; k < count; k++) out[rows[k] as number] = ids[k] as number;
   }
 
   decode(ids: Int32Array): Vector {
