@@ -76,8 +76,17 @@ export class Catalog extends DurableObject<CatalogEnv> implements PointerStore {
     from: TableIdentifier,
     to: TableIdentifier,
     receipt?: Receipt,
+    expected?: string,
   ): ReturnType<PointerStore["renameEntry"]> {
-    return this.#pointers.renameEntry(kind, from, to, receipt);
+    return this.#pointers.renameEntry(kind, from, to, receipt, expected);
+  }
+
+  keepStaged(table: TableIdentifier, location: string, nowMs: number, expiresMs: number): Promise<void> {
+    return this.#pointers.keepStaged(table, location, nowMs, expiresMs);
+  }
+
+  stagedLocations(table: TableIdentifier, nowMs: number): ReturnType<PointerStore["stagedLocations"]> {
+    return this.#pointers.stagedLocations(table, nowMs);
   }
 
   tableAtLocation(location: string): Promise<string | undefined> {
@@ -88,7 +97,7 @@ export class Catalog extends DurableObject<CatalogEnv> implements PointerStore {
     return this.#pointers.recallReply(key, nowMs);
   }
 
-  keepReply(receipt: Receipt, status: number, body: string): Promise<void> {
+  keepReply(receipt: Receipt, status: number, body: string): ReturnType<PointerStore["keepReply"]> {
     return this.#pointers.keepReply(receipt, status, body);
   }
 }

@@ -2,7 +2,7 @@
 // their rows are in it by the table's watermark properties.
 
 import { LakeError, parseJson, tableNameToString, utf8ToStringStrict, type TableIdentifier } from "#core";
-import { isWatermarkProperty } from "#ingest";
+import { isWatermarkProperty, recordedWatermarks } from "#ingest";
 import type { CollectorServices } from "./services.ts";
 
 const TABLE_PATH = /^\/v1\/namespaces\/([^/]+)\/tables\/([^/]+)(?:\/unregister)?\/?$/;
@@ -110,15 +110,15 @@ async function guardRename(
   table: TableIdentifier | undefined,
 ): Promise<void> {
   if (table === undefined) return;
-  let properties: Readonly<Record<string, string>>;
+  let metadata: Parameters<typeof recordedWatermarks>[0];
   try {
-    ({ properties } = (await catalog.client.loadTable(table)).metadata);
+    ({ metadata } = await catalog.client.loadTable(table));
   } catch (error) {
     // The catalog says the same in its own words.
     if (error instanceof LakeError && error.status < 500) return;
     throw error;
   }
-  if (Object.keys(properties).some(isWatermarkProperty) || (await pendingRows({ ingest }, table)) > 0) {
+  if (recordedWatermarks(metadata).size > 0 || (await pendingRows({ ingest }, table)) > 0) {
     throw receivesEvents(table);
   }
 }

@@ -38,6 +38,11 @@ export function readCaller(headers: Headers): CatalogCaller {
   };
 }
 
+/** Whether the request is Firn's own: no front door is before it. */
+export function isOurselves(caller: CatalogCaller): boolean {
+  return caller === OURSELVES;
+}
+
 /** Whether the caller may have the credentials of the whole bucket. */
 export function isUnlimited(caller: CatalogCaller): boolean {
   return caller.access === "write" && caller.namespaces === undefined;

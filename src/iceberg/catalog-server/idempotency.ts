@@ -56,7 +56,7 @@ export async function answerOnce(deps: CatalogServerDeps, request: IdempotentReq
       const made = await deps.pointers.recallReply(receipt.key, nowMs);
       if (made !== undefined) return replay(request, receipt, made);
     }
-    return keepRefusal(deps, receipt, error);
+    return keepRefusal(deps, request, receipt, error);
   }
 }
 
@@ -72,16 +72,26 @@ async function replay(request: IdempotentRequest, receipt: Receipt, known: Store
   return new Response(known.body, { status: known.status, headers: { "content-type": "application/json" } });
 }
 
-/** Keeps a refusal that trying again cannot change; what failed on our side is not final. */
-async function keepRefusal(deps: CatalogServerDeps, receipt: Receipt, error: unknown): Promise<Response> {
+/**
+ * Keeps a refusal that trying again cannot change; what failed on our side is not final. A request of the same key that
+ * overlapped may have made the change, and this one was refused for that: then it answers as the other.
+ */
+async function keepRefusal(
+  deps: CatalogServerDeps,
+  request: IdempotentRequest,
+  receipt: Receipt,
+  error: unknown,
+): Promise<Response> {
   const response = errorResponse(error);
   if (response.status >= 500) throw error;
   const body = await response.text();
+  let kept: StoredReply | undefined;
   try {
-    await deps.pointers.keepReply(receipt, response.status, body);
+    kept = await deps.pointers.keepReply(receipt, response.status, body);
   } catch (cause) {
     // The refusal stands; the same request would be refused for the same reason.
     deps.reportError?.(cause);
   }
+  if (kept !== undefined) return replay(request, receipt, kept);
   return new Response(body, { status: response.status, headers: response.headers });
 }

@@ -49,6 +49,7 @@ function pageOf<T>(items: readonly T[], nameOf: (item: T) => string, page: ListP
 export function createMemoryPointerStore(): PointerStore {
   const namespaces = new Map<string, StoredNamespace>();
   const entries = new Map<string, StoredEntry>();
+  const staged = new Map<string, readonly { readonly location: string; readonly expiresMs: number }[]>();
   const replies = new Map<string, StoredReply & { readonly expiresMs: number }>();
 
   const find = (namespace: Namespace): StoredNamespace | undefined => namespaces.get(keyOf(namespace));
@@ -158,10 +159,11 @@ export function createMemoryPointerStore(): PointerStore {
       note(receipt);
       return { outcome: "dropped", metadataLocation: known.metadataLocation };
     },
-    async renameEntry(kind, from, to, receipt) {
+    async renameEntry(kind, from, to, receipt, expected) {
       if (wasDone(receipt)) return DONE_BEFORE;
       const known = entries.get(entryKey(from));
       if (known?.kind !== kind) return { outcome: "missing" };
+      if (expected !== undefined && known.metadataLocation !== expected) return { outcome: "moved" };
       if (find(to.namespace) === undefined) return { outcome: "no_namespace" };
       const taken = entries.get(entryKey(to));
       if (taken !== undefined) return { outcome: "exists", kind: taken.kind };
@@ -169,6 +171,15 @@ export function createMemoryPointerStore(): PointerStore {
       entries.set(entryKey(to), { ...known, table: to });
       note(receipt);
       return { outcome: "renamed" };
+    },
+    async keepStaged(table, location, nowMs, expiresMs) {
+      const key = entryKey(table);
+      const others = (staged.get(key) ?? []).filter((item) => item.location !== location && item.expiresMs > nowMs);
+      staged.set(key, [...others, { location, expiresMs }]);
+    },
+    async stagedLocations(table, nowMs) {
+      const kept = staged.get(entryKey(table)) ?? [];
+      return kept.filter((item) => item.expiresMs > nowMs).map((item) => item.location);
     },
     async tableAtLocation(location) {
       return usedBy(location);
@@ -180,8 +191,9 @@ export function createMemoryPointerStore(): PointerStore {
     },
     async keepReply(receipt, status, body) {
       for (const [key, reply] of replies) if (reply.expiresMs <= receipt.nowMs) replies.delete(key);
-      const known = replies.get(receipt.key);
-      if (known === undefined || known.status === 0) replies.set(receipt.key, { ...receipt, status, body });
+      const kept = replies.get(receipt.key) ?? { ...receipt, status, body };
+      replies.set(receipt.key, kept);
+      return { request: kept.request, status: kept.status, body: kept.body };
     },
   };
 }

@@ -82,7 +82,7 @@ export type DropOutcome =
 
 /** Answer to a rename. */
 export type RenameOutcome =
-  | { readonly outcome: "renamed" | "missing" | "no_namespace" }
+  | { readonly outcome: "renamed" | "missing" | "no_namespace" | "moved" }
   | { readonly outcome: "exists"; readonly kind: EntryKind }
   | DoneBefore;
 
@@ -115,13 +115,24 @@ export interface PointerStore {
   findEntry(name: TableIdentifier): Promise<CatalogEntry | undefined>;
   swapPointers(kind: EntryKind, changes: readonly PointerChange[], receipt?: Receipt): Promise<SwapOutcome>;
   dropEntry(kind: EntryKind, name: TableIdentifier, receipt?: Receipt): Promise<DropOutcome>;
-  renameEntry(kind: EntryKind, from: TableIdentifier, to: TableIdentifier, receipt?: Receipt): Promise<RenameOutcome>;
+  /** `expected`: the pointer the entry must have; without one any will do. */
+  renameEntry(
+    kind: EntryKind,
+    from: TableIdentifier,
+    to: TableIdentifier,
+    receipt?: Receipt,
+    expected?: string,
+  ): Promise<RenameOutcome>;
+  /** Remembers where a table that is yet to be committed writes its files. */
+  keepStaged(table: TableIdentifier, location: string, nowMs: number, expiresMs: number): Promise<void>;
+  /** Locations kept for the name that have not expired. */
+  stagedLocations(table: TableIdentifier, nowMs: number): Promise<readonly string[]>;
   /** A table whose location is this one, holds it or lies within it. */
   tableAtLocation(location: string): Promise<string | undefined>;
   /** What a key has led to, unless it expired. */
   recallReply(key: string, nowMs: number): Promise<StoredReply | undefined>;
-  /** Keeps the reply to a request; the first one kept for a key stays. */
-  keepReply(receipt: Receipt, status: number, body: string): Promise<void>;
+  /** Keeps a refusal unless the key has led to something: then that stays. Returns what the key has led to. */
+  keepReply(receipt: Receipt, status: number, body: string): Promise<StoredReply>;
 }
 
 /** Whether one location is the other or lies within it. */

@@ -4,9 +4,15 @@
 import { LakeError, sha256Hex, stringToUtf8, type TableIdentifier } from "#core";
 import { AwsV4Signer } from "aws4fetch";
 import { createJsonShape, type JsonObject } from "../json-shape.ts";
-import { requireWrite } from "./caller.ts";
+import { requireWrite, type CatalogCaller } from "./caller.ts";
 import type { CatalogServerDeps, S3Access } from "./catalog-deps.ts";
-import { NAMESPACE_LOCATION, defaultNamespaceLocation, tableFolders, withoutTrailingSlash } from "./locations.ts";
+import {
+  NAMESPACE_LOCATION,
+  checkReach,
+  defaultNamespaceLocation,
+  tableFolders,
+  withoutTrailingSlash,
+} from "./locations.ts";
 import { noSuchEntry, noSuchNamespace } from "./names.ts";
 import type { RequestContext } from "./request-context.ts";
 import { readStored } from "./stored-metadata.ts";
@@ -56,7 +62,7 @@ export async function signRequest(context: RequestContext, table: TableIdentifie
   const request = await readRequest(deps, s3, shape.object(context.body, "body"));
   const isRead = READS.has(request.method);
   if (!isRead) requireWrite(caller, table.namespace);
-  const folders = await signableFolders(deps, table, isRead);
+  const folders = await signableFolders(deps, caller, table, isRead);
   const outside = request.locations.find((location) => !folders.some((folder) => location.startsWith(`${folder}/`)));
   if (outside !== undefined) {
     const name = [...table.namespace, table.name].join(".");
@@ -86,9 +92,10 @@ function signableHeaders(headers: ReadonlyMap<string, string>): Record<string, s
   return Object.fromEntries([...headers].filter(([name]) => name.startsWith("x-amz-") || name === "content-md5"));
 }
 
-/** The folders of a table, of former locations too; of one about to be made by a commit, the one it will get. */
+/** The folders of a table, of former locations too; of one about to be made by a commit, those it may get. */
 async function signableFolders(
   deps: CatalogServerDeps,
+  caller: CatalogCaller,
   table: TableIdentifier,
   isRead: boolean,
 ): Promise<readonly string[]> {
@@ -101,11 +108,26 @@ async function signableFolders(
   const properties = await deps.pointers.namespaceProperties(table.namespace);
   if (properties === undefined) throw noSuchNamespace(table.namespace);
   const parent = properties[NAMESPACE_LOCATION] ?? defaultNamespaceLocation(deps, table.namespace);
+  const staged = await deps.pointers.stagedLocations(table, deps.clock.nowMs());
   const folder = `${withoutTrailingSlash(parent)}/${table.name}`;
-  if (entry !== undefined || (isRead && (await deps.pointers.tableAtLocation(folder)) !== undefined)) {
-    throw noSuchEntry("table", table);
+  const free: string[] = [];
+  for (const location of new Set([folder, ...staged])) {
+    const isFree = (await deps.pointers.tableAtLocation(location)) === undefined;
+    if (isFree && (location === folder || isReached(deps, caller, location))) free.push(location);
   }
-  return (await deps.pointers.tableAtLocation(folder)) === undefined ? [folder] : [];
+  if (entry !== undefined || (isRead && free.length === 0)) throw noSuchEntry("table", table);
+  return free;
+}
+
+/** Whoever stages a table reaches its location; who else has a token for its namespace may not. */
+function isReached(deps: CatalogServerDeps, caller: CatalogCaller, location: string): boolean {
+  try {
+    checkReach(deps, caller, location);
+    return true;
+  } catch (error) {
+    if (error instanceof LakeError && error.code === "forbidden") return false;
+    throw error;
+  }
 }
 
 async function readRequest(deps: CatalogServerDeps, s3: S3Access, json: JsonObject): Promise<StorageRequest> {

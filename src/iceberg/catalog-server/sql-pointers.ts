@@ -5,6 +5,7 @@
 // |---|---|
 // | namespaces | path (levels joined by U+001F), parent (path of the parent, '' at the top), properties (JSON) |
 // | tables, views | namespace (path), name, metadata_location, location (NULL for views) |
+// | staged | namespace (path), name, location (of a table yet to be committed), expires_ms |
 // | replies | key (Idempotency-Key), request (digest), status (0: the change is made), body, expires_ms |
 
 import { LakeError, type TableIdentifier } from "#core";
@@ -18,6 +19,7 @@ import {
   type PointerChange,
   type PointerStore,
   type Receipt,
+  type StoredReply,
   type SwapRefusal,
 } from "./pointer-store.ts";
 
@@ -46,6 +48,10 @@ const SCHEMA = [
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS replies (
     key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL, expires_ms INTEGER NOT NULL
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS staged (
+    namespace TEXT NOT NULL, name TEXT NOT NULL, location TEXT NOT NULL, expires_ms INTEGER NOT NULL,
+    PRIMARY KEY (namespace, name, location)
   ) WITHOUT ROWID`,
   `CREATE INDEX IF NOT EXISTS replies_by_age ON replies (expires_ms)`,
 ];
@@ -99,9 +105,15 @@ export function createSqlPointerStore(query: SqlQuery): PointerStore {
   const wasDone = (receipt: Receipt | undefined): boolean =>
     receipt !== undefined &&
     query("SELECT 1 FROM replies WHERE key = ? AND expires_ms > ?", receipt.key, receipt.nowMs).length > 0;
+  const replyOf = (key: string, nowMs: number): StoredReply | undefined => {
+    const row = query("SELECT request, status, body FROM replies WHERE key = ? AND expires_ms > ?", key, nowMs)[0];
+    if (row === undefined) return undefined;
+    return { request: columnText(row, "request"), status: Number(row["status"]), body: columnText(row, "body") };
+  };
   const note = (receipt: Receipt | undefined): void => {
     if (receipt === undefined) return;
-    const { key, request, expiresMs } = receipt;
+    const { key, request, nowMs, expiresMs } = receipt;
+    query("DELETE FROM replies WHERE expires_ms <= ?", nowMs);
     query(
       "INSERT OR REPLACE INTO replies (key, request, status, body, expires_ms) VALUES (?, ?, 0, '', ?)",
       key,
@@ -237,9 +249,11 @@ export function createSqlPointerStore(query: SqlQuery): PointerStore {
       note(receipt);
       return { outcome: "dropped", metadataLocation: known.metadataLocation };
     },
-    async renameEntry(kind, from, to, receipt) {
+    async renameEntry(kind, from, to, receipt, expected) {
       if (wasDone(receipt)) return DONE_BEFORE;
-      if (entryOf(from)?.kind !== kind) return { outcome: "missing" };
+      const known = entryOf(from);
+      if (known?.kind !== kind) return { outcome: "missing" };
+      if (expected !== undefined && known.metadataLocation !== expected) return { outcome: "moved" };
       if (!namespaceExists(to.namespace)) return { outcome: "no_namespace" };
       const taken = entryOf(to);
       if (taken !== undefined) return { outcome: "exists", kind: taken.kind };
@@ -253,25 +267,43 @@ export function createSqlPointerStore(query: SqlQuery): PointerStore {
       note(receipt);
       return { outcome: "renamed" };
     },
+    async keepStaged({ namespace, name }, location, nowMs, expiresMs) {
+      query("DELETE FROM staged WHERE expires_ms <= ?", nowMs);
+      query(
+        "INSERT OR REPLACE INTO staged (namespace, name, location, expires_ms) VALUES (?, ?, ?, ?)",
+        pathOf(namespace),
+        name,
+        location,
+        expiresMs,
+      );
+    },
+    async stagedLocations({ namespace, name }, nowMs) {
+      return query(
+        "SELECT location FROM staged WHERE namespace = ? AND name = ? AND expires_ms > ?",
+        pathOf(namespace),
+        name,
+        nowMs,
+      ).map((row) => columnText(row, "location"));
+    },
     async tableAtLocation(location) {
       return usedBy(location, undefined);
     },
     async recallReply(key, nowMs) {
-      const row = query("SELECT request, status, body FROM replies WHERE key = ? AND expires_ms > ?", key, nowMs)[0];
-      if (row === undefined) return undefined;
-      return { request: columnText(row, "request"), status: Number(row["status"]), body: columnText(row, "body") };
+      return replyOf(key, nowMs);
     },
     async keepReply({ key, request, nowMs, expiresMs }, status, body) {
       query("DELETE FROM replies WHERE expires_ms <= ?", nowMs);
+      const kept = replyOf(key, nowMs);
+      if (kept !== undefined) return kept;
       query(
-        `INSERT INTO replies (key, request, status, body, expires_ms) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (key) DO UPDATE SET status = excluded.status, body = excluded.body WHERE status = 0`,
+        "INSERT INTO replies (key, request, status, body, expires_ms) VALUES (?, ?, ?, ?, ?)",
         key,
         request,
         status,
         body,
         expiresMs,
       );
+      return { request, status, body };
     },
   };
 }

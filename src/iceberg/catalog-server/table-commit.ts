@@ -8,6 +8,7 @@ import type { CommitRequest } from "../update-json.ts";
 import type { CatalogServerDeps } from "./catalog-deps.ts";
 import type { RequestContext } from "./request-context.ts";
 import { DoneBeforeError } from "./done-before.ts";
+import { checkIngestMarks } from "./ingest-marks.ts";
 import { checkTableFolders, locationTaken } from "./locations.ts";
 import { nameTaken, noSuchEntry, noSuchNamespace } from "./names.ts";
 import {
@@ -137,6 +138,7 @@ async function build(
           nowMs,
         )
       : applyUpdates(base, request.updates, nowMs);
+  checkIngestMarks(caller, base?.metadata, request.updates);
   await checkTableFolders(deps, caller, base?.metadata, next);
   return { change, base, next };
 }

@@ -9,10 +9,11 @@ import { requireWriteTo } from "./caller.ts";
 import type { CatalogServerDeps } from "./catalog-deps.ts";
 import { jsonResponse } from "./catalog-errors.ts";
 import { DoneBeforeError } from "./done-before.ts";
+import { checkNotIngested, checkPropertyNames } from "./ingest-marks.ts";
 import { checkLocation, checkReach, checkTableFolders, chooseLocation, locationTaken } from "./locations.ts";
 import { checkName, nameTaken, noSuchEntry, noSuchNamespace, readIdentifier, renameTaken } from "./names.ts";
 import { listPage, readPage } from "./pages.ts";
-import { entryText, type Namespace } from "./pointer-store.ts";
+import { entryText, type Namespace, type RenameOutcome } from "./pointer-store.ts";
 import type { RequestContext } from "./request-context.ts";
 import { storageCredentials } from "./storage-access.ts";
 import { deleteQuietly, readStored, tablePointer, writeMetadata, type StoredMetadata } from "./stored-metadata.ts";
@@ -35,11 +36,15 @@ export async function listTables(context: RequestContext, namespace: Namespace):
   return jsonResponse({ identifiers: items.map((name) => ({ namespace, name })), ...rest });
 }
 
+/** How long a staged table's writer has requests to its location signed. */
+const STAGED_MS = 24 * 60 * 60 * 1000;
+
 /** POST /v1/namespaces/{namespace}/tables */
 export async function createTable(context: RequestContext, namespace: Namespace): Promise<Response> {
   const { deps } = context;
   const request = parseCreateTableRequest(context.body);
   checkName(request.name, "A table's name");
+  checkPropertyNames(context.caller, Object.keys(request.properties));
   const table = { namespace, name: request.name };
   const properties = await deps.pointers.namespaceProperties(namespace);
   if (properties === undefined) throw noSuchNamespace(namespace);
@@ -51,6 +56,8 @@ export async function createTable(context: RequestContext, namespace: Namespace)
   if (request.isStaged) {
     const by = await deps.pointers.tableAtLocation(location);
     if (by !== undefined) throw locationTaken(location, by);
+    const nowMs = deps.clock.nowMs();
+    await deps.pointers.keepStaged(table, location, nowMs, nowMs + STAGED_MS);
     return stagedTable(context, table, metadata);
   }
   const stored = await writeMetadata(deps, metadata, undefined);
@@ -201,6 +208,8 @@ export async function registerTable(context: RequestContext, namespace: Namespac
   if ((await deps.pointers.namespaceProperties(namespace)) === undefined) throw noSuchNamespace(namespace);
   const taken = await deps.pointers.findEntry(table);
   if (taken !== undefined && !(overwrites && taken.kind === "table")) throw nameTaken("table", taken.kind, table);
+  if (taken !== undefined)
+    checkNotIngested(context.caller, table, (await readStored(deps, taken.metadataLocation)).metadata);
   const metadata = await readRegistered(deps, location);
   await checkTableFolders(deps, context.caller, undefined, metadata);
   await addPointer(context, table, { location, metadata }, async () => {}, taken?.metadataLocation);
@@ -216,19 +225,46 @@ async function readRegistered(deps: CatalogServerDeps, location: string): Promis
   }
 }
 
-/** POST /v1/tables/rename */
+/** Attempts to rename a table that others commit to. */
+const RENAME_ATTEMPTS = 6;
+
+/**
+ * POST /v1/tables/rename. The table is renamed as it was looked at: a commit of ingest that comes in between is seen.
+ * A commit under way finds no table of the old name.
+ */
 export async function renameTable({ deps, body, caller, receipt }: RequestContext): Promise<Response> {
   const json = shape.object(body, "body");
   const source = readIdentifier(json["source"], "source");
   const destination = readIdentifier(json["destination"], "destination");
   requireWriteTo(caller, [source, destination]);
-  const outcome = await deps.pointers.renameEntry("table", source, destination, receipt);
+  let outcome: RenameOutcome = { outcome: "moved" };
+  for (let attempt = 1; outcome.outcome === "moved" && attempt <= RENAME_ATTEMPTS; attempt++) {
+    const entry = await deps.pointers.findEntry(source);
+    const pointer = entry?.kind === "table" ? entry.metadataLocation : undefined;
+    const metadata = pointer === undefined ? undefined : await readIfSound(deps, pointer);
+    if (metadata !== undefined) checkNotIngested(caller, source, metadata);
+    outcome = await deps.pointers.renameEntry("table", source, destination, receipt, pointer);
+  }
   if (outcome.outcome === "done_before") throw new DoneBeforeError();
   deps.memory?.dropPointer(entryText(source));
+  deps.memory?.dropPointer(entryText(destination));
+  if (outcome.outcome === "moved") {
+    throw new LakeError("commit_conflict", `Commits kept moving ${entryText(source)}; it was not renamed.`);
+  }
   if (outcome.outcome === "missing") throw noSuchEntry("table", source);
   if (outcome.outcome === "no_namespace") throw noSuchNamespace(destination.namespace);
   if (outcome.outcome === "exists") throw renameTaken(source, destination, outcome.kind);
   return new Response(null, { status: 204 });
+}
+
+/** Metadata whose file can be read: a damaged table may be renamed as well. */
+async function readIfSound(deps: CatalogServerDeps, location: string): Promise<TableMetadata | undefined> {
+  try {
+    return (await readStored(deps, location)).metadata;
+  } catch (error) {
+    if (error instanceof LakeError && error.status < 500) return undefined;
+    throw error;
+  }
 }
 
 /** GET /v1/namespaces/{namespace}/tables/{table}/credentials */
