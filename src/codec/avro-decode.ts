@@ -13,13 +13,15 @@
 // Source: Apache Avro 1.12 specification, "Binary Encoding".
 
 import { utf8ToString } from "#core";
-import { avroError, declaredNames, type AvroRecord, type AvroSchema } from "./avro-schema.ts";
+import { MAX_AVRO_DEPTH, avroError, declaredNames, type AvroRecord, type AvroSchema } from "./avro-schema.ts";
 
 /** A position in a block of encoded values. */
 export interface AvroCursor {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   offset: number;
+  /** Values of declared types around the one that is read: types may hold themselves. */
+  depth: number;
 }
 
 /** Reads one value and moves the cursor behind it. Errors: `metadata_invalid` past the end. */
@@ -27,7 +29,7 @@ export type AvroDecoder = (cursor: AvroCursor) => unknown;
 
 /** A cursor at the start of the bytes. */
 export function createAvroCursor(bytes: Uint8Array): AvroCursor {
-  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0, depth: 0 };
 }
 
 /** Builds the decoder of a schema. Errors: `metadata_invalid` for an unknown type name. */
@@ -113,11 +115,15 @@ type NamedDecoders = Map<string, { decoder: AvroDecoder }>;
 
 function compile(schema: AvroSchema, named: NamedDecoders): AvroDecoder {
   if (typeof schema === "string") {
-    const primitive = PRIMITIVES[schema];
-    if (primitive !== undefined) return primitive;
+    if (Object.hasOwn(PRIMITIVES, schema)) return PRIMITIVES[schema] as AvroDecoder;
     const slot = named.get(schema);
     if (slot === undefined) throw avroError(`unknown type "${schema}".`);
-    return (cursor) => slot.decoder(cursor);
+    return (cursor) => {
+      enterAvroType(cursor);
+      const value = slot.decoder(cursor);
+      cursor.depth -= 1;
+      return value;
+    };
   }
   if (isUnion(schema)) return compileUnion(schema, named);
   switch (schema.type) {
@@ -138,6 +144,12 @@ function compile(schema: AvroSchema, named: NamedDecoders): AvroDecoder {
     default:
       return compile(schema.type, named);
   }
+}
+
+/** Counts a value of a declared type in; whoever calls counts it out. Errors: `metadata_invalid` for too many. */
+export function enterAvroType(cursor: AvroCursor): void {
+  cursor.depth += 1;
+  if (cursor.depth > MAX_AVRO_DEPTH) throw avroError(`values nest deeper than ${MAX_AVRO_DEPTH} levels.`);
 }
 
 /** Whether a schema is a union. */

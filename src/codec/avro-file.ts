@@ -27,7 +27,7 @@ import {
   writeAvroRaw,
   type AvroSink,
 } from "./avro-encode.ts";
-import { avroError, type AvroSchema } from "./avro-schema.ts";
+import { avroError, checkAvroSchema, type AvroSchema } from "./avro-schema.ts";
 import { ByteCursor } from "./byte-cursor.ts";
 import { snappyDecompress } from "./snappy.ts";
 
@@ -65,8 +65,13 @@ const BLOCK_BYTES = 256 * 1024;
 const SCHEMA_KEY = "avro.schema";
 const CODEC_KEY = "avro.codec";
 
-/** Decompressed bytes of one block; more is taken for damage, so that a few bytes cannot fill the memory. */
-const MAX_BLOCK_BYTES = 128 * 1024 * 1024;
+/**
+ * Decompressed bytes of one block. More is taken for damage, so that a few bytes cannot fill the memory; records that
+ * describe different files never compress so well.
+ */
+const MAX_BLOCK_BYTES = 64 * 1024 * 1024;
+const MAX_COMPRESSION = 200;
+const SMALL_BLOCK_BYTES = 1024 * 1024;
 
 /**
  * Opens a container file.
@@ -126,22 +131,25 @@ function readMetadata(cursor: AvroCursor): Map<string, Uint8Array> {
 
 function parseSchema(bytes: Uint8Array | undefined): AvroSchema {
   if (bytes === undefined) throw avroError("the file has no schema.");
+  let json: unknown;
   try {
-    return parseJson(utf8ToString(bytes)) as AvroSchema;
+    json = parseJson(utf8ToString(bytes));
   } catch {
     throw avroError("the schema is not JSON.");
   }
+  return checkAvroSchema(json);
 }
 
 function decompressBlock(codec: string, data: Uint8Array): Uint8Array {
+  const maxOutputLength = Math.min(MAX_BLOCK_BYTES, data.length * MAX_COMPRESSION + SMALL_BLOCK_BYTES);
   try {
     switch (codec) {
       case "null":
         return data;
       case "deflate":
-        return plainBytes(inflateRawSync(data, { maxOutputLength: MAX_BLOCK_BYTES }));
+        return plainBytes(inflateRawSync(data, { maxOutputLength }));
       case "zstandard":
-        return plainBytes(zstdDecompressSync(data, { maxOutputLength: MAX_BLOCK_BYTES }));
+        return plainBytes(zstdDecompressSync(data, { maxOutputLength }));
       case "snappy":
         return decompressSnappy(data);
       default:

@@ -1,6 +1,6 @@
 // Passes over encoded Avro values without decoding them. Mirrors avro-decode.ts.
 
-import { isUnion, readAvroCount, type AvroCursor } from "./avro-decode.ts";
+import { enterAvroType, isUnion, readAvroCount, type AvroCursor } from "./avro-decode.ts";
 import { avroError, declaredNames, type AvroRecord, type AvroSchema } from "./avro-schema.ts";
 
 /**
@@ -51,11 +51,14 @@ type NamedSkippers = Map<string, { skip: AvroSkipper }>;
 
 function compile(schema: AvroSchema, named: NamedSkippers): AvroSkipper {
   if (typeof schema === "string") {
-    const primitive = PRIMITIVES[schema];
-    if (primitive !== undefined) return primitive;
+    if (Object.hasOwn(PRIMITIVES, schema)) return PRIMITIVES[schema] as AvroSkipper;
     const slot = named.get(schema);
     if (slot === undefined) throw avroError(`unknown type "${schema}".`);
-    return (cursor) => slot.skip(cursor);
+    return (cursor) => {
+      enterAvroType(cursor);
+      slot.skip(cursor);
+      cursor.depth -= 1;
+    };
   }
   if (isUnion(schema)) return compileUnion(schema, named);
   switch (schema.type) {

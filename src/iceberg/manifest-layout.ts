@@ -340,12 +340,44 @@ function decodePartition(bytes: Uint8Array, members: readonly PartitionMember[],
   return values;
 }
 
-function partitionConverter({ type }: PartitionTupleField): (value: unknown) => Scalar {
+function partitionConverter({ name, type }: PartitionTupleField): (value: unknown) => Scalar {
   const decimal = typeof type === "string" ? parseDecimalType(type) : undefined;
+  const fits = formOf(type);
   return (value) => {
     if (value === null || value === undefined) return null;
+    // A value of another form would be compared as nothing it is, and files be passed over for it.
+    if (!fits(value)) throw new LakeError("metadata_invalid", `A manifest's partition ${name} has a false type.`);
     if (!(value instanceof Uint8Array)) return value as Scalar;
     if (type === "uuid") return bytesToUuid(value);
     return decimal === undefined ? value.slice() : { unscaled: bytesToBigint(value), scale: decimal.scale };
   };
+}
+
+const UUID_BYTES = 16;
+
+/** Tells decoded values that can be of the type. */
+function formOf(type: PartitionTupleField["type"]): (value: unknown) => boolean {
+  switch (type) {
+    case "boolean":
+      return (value) => typeof value === "boolean";
+    case "float":
+    case "double":
+      return (value) => typeof value === "number";
+    case "string":
+      // Results of transforms that are not known here count as text, whatever they are.
+      return (value) => typeof value !== "object" || value instanceof Uint8Array;
+    case "uuid":
+      return (value) => typeof value === "string" || (value instanceof Uint8Array && value.length === UUID_BYTES);
+    case "int":
+    case "long":
+    case "date":
+    case "time":
+    case "timestamp":
+    case "timestamptz":
+    case "timestamp_ns":
+    case "timestamptz_ns":
+      return (value) => typeof value === "number" || typeof value === "bigint";
+    default:
+      return (value) => value instanceof Uint8Array;
+  }
 }
