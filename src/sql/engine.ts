@@ -4,6 +4,7 @@ import type { Batch, ColumnSchema } from "#columnar";
 import { LakeError, type Clock } from "#core";
 import type { Node, SelectStmt } from "libpg-query";
 import { bindStatement, type BoundQuery } from "./bind/bind.ts";
+import { viewRewrites } from "./bind/views.ts";
 import { nodeKind } from "./bind/ast.ts";
 import type { PreparedSubquery, StatementParams } from "./bind/context.ts";
 import { executePlan } from "./execute/index.ts";
@@ -200,7 +201,7 @@ async function prepareSelect(
     statementTimeMicros,
   });
   const env = { statementTimeMicros };
-  const log: RewriteLog = { rewrites: [] };
+  const log: RewriteLog = { rewrites: viewRewrites(bound.views) };
   const optimize = (plan: PlanNode): PlanNode => (options.optimize === false ? plan : optimizePlan(plan, env, log));
   const plan = optimize(bound.plan);
   const subqueries = bound.subqueries.map((subquery) => ({ ...subquery, plan: optimize(boundSubqueryRows(subquery)) }));
@@ -251,7 +252,10 @@ function createPreparedQuery(preparation: Preparation): PreparedQuery {
     predicates: predicatesOf(scans),
     isDeterministic: !bound.isVolatile && !isTimeDependent,
     isTimeDependent,
-    cacheText: allPlans.map((part) => planToCacheText(part)).join("\n"),
+    cacheText: [
+      ...bound.views.map(({ name, identity }) => `view ${name} ${identity}`),
+      ...allPlans.map(planToCacheText),
+    ].join("\n"),
     explain: () => describe(execution, planned, log),
     profile: () => (execution.profiles === undefined ? [] : timings(describe(execution, planned, log))),
     memoryPeakBytes: () => execution.memory?.peakBytes ?? 0,

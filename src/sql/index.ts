@@ -34,6 +34,7 @@ export type {
   TableCatalog,
   TableSource,
   TableVersion,
+  ViewSource,
 } from "./table-source.ts";
 export { dataTypeToName, scalarToText } from "./values/index.ts";
 export { functionRegistry } from "./functions/index.ts";

@@ -155,6 +155,21 @@ export type TableVersion =
   /** A branch or tag. */
   | { readonly kind: "ref"; readonly name: string };
 
+/** A stored query that stands for a table. */
+export interface ViewSource {
+  /** Fully qualified. */
+  readonly name: string;
+  /** Its text in one or more engines' languages. */
+  readonly representations: readonly { readonly dialect: string; readonly sql: string }[];
+  /** The names of its columns, in order. */
+  readonly columnNames: readonly string[];
+  /** Where names without a namespace are found; and the catalog that names may begin with. */
+  readonly namespace: readonly string[];
+  readonly catalog: string | undefined;
+  /** Changes with every version of the view. */
+  readonly identity: string;
+}
+
 /** Where the binder finds tables. */
 export interface TableCatalog {
   /**
@@ -163,6 +178,12 @@ export interface TableCatalog {
    * Errors: `undefined_snapshot` when the table has no such version, with the nearest name in the details.
    */
   findTable(path: readonly string[], version?: TableVersion): Promise<TableSource | undefined>;
-  /** Names for "did you mean". */
+  /**
+   * The view of a name that is no table's; undefined when there is none. A catalog without views has no such method.
+   *
+   * Errors: `forbidden`.
+   */
+  findView?(path: readonly string[]): Promise<ViewSource | undefined>;
+  /** Names of tables and views, for "did you mean". */
   tableNames(): Promise<readonly string[]>;
 }

@@ -4,7 +4,7 @@ import type { LakeError } from "#core";
 import type { SelectStmt } from "libpg-query";
 import type { PlanNode, FunctionRegistry } from "../plan.ts";
 import type { ParsedStatement } from "../parser/parse.ts";
-import type { TableCatalog, TableSource } from "../table-source.ts";
+import type { TableCatalog, TableSource, ViewSource } from "../table-source.ts";
 import type { BindContext, PreparedSubquery, StatementParams } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { bindExpr } from "./expression.ts";
@@ -12,6 +12,7 @@ import { findTables } from "./find-tables.ts";
 import { resolveUnknownColumns } from "./output.ts";
 import { bindCommonTable, bindQuery } from "./query.ts";
 import { emptyScope } from "./scope.ts";
+import type { FoundView } from "./views.ts";
 
 /** What binding needs beside the statement. */
 export interface BindInput {
@@ -26,6 +27,7 @@ export interface BoundQuery {
   readonly plan: PlanNode;
   readonly subqueries: readonly PreparedSubquery[];
   readonly tables: readonly string[];
+  readonly views: readonly ViewSource[];
   readonly isVolatile: boolean;
   /** Whether a function reads the statement's time where it runs, as age(x) does; now() is a literal with a source. */
   readonly usesClock: boolean;
@@ -48,6 +50,7 @@ export function gathered(context: BindContext): Omit<BoundQuery, "plan"> {
   return {
     subqueries: context.subqueries,
     tables: [...context.usedTables],
+    views: [...context.usedViews.values()],
     isVolatile: [...context.functions.values()].some((use) => use.volatility === "volatile"),
     usesClock: [...context.functions.values()].some((use) => use.volatility === "stable"),
   };
@@ -60,12 +63,14 @@ export async function startBinding(
   input: BindInput,
 ): Promise<ExprEnvironment> {
   const tables = new Map<string, TableSource>();
+  const views = new Map<string, FoundView>();
   const refused = new Map<string, LakeError>();
   const tableNames: string[] = [];
   const context: BindContext = {
     statement,
     registry: input.registry,
     tables,
+    views,
     refused,
     tableNames,
     versions: new Map(),
@@ -74,6 +79,7 @@ export async function startBinding(
     functions: new Map(),
     subqueries: [],
     usedTables: new Set(),
+    usedViews: new Map(),
     spans: new WeakMap(),
     fallbackTypes: new WeakMap(),
     selectCount: 0,
@@ -90,6 +96,6 @@ export async function startBinding(
     bindQuery,
     bindCommonTable,
   };
-  await findTables(tree, env, input.catalog, { tables, refused, tableNames });
+  await findTables(tree, env, input.catalog, { tables, views, refused, tableNames });
   return env;
 }

@@ -5,7 +5,8 @@ import type { DataType } from "#columnar";
 import type { LakeError } from "#core";
 import type { ParsedStatement } from "../parser/parse.ts";
 import type { Expr, FunctionRegistry, PlanNode, SourceSpan } from "../plan.ts";
-import type { TableSource, TableVersion } from "../table-source.ts";
+import type { TableSource, TableVersion, ViewSource } from "../table-source.ts";
+import type { FoundView } from "./views.ts";
 import { sqlError } from "./errors.ts";
 
 /** Values of the parameters: of $1, $2, … as an array, of :name as an object. */
@@ -31,6 +32,8 @@ export interface BindContext {
   readonly registry: FunctionRegistry;
   /** Tables by {@link tableKey}. */
   readonly tables: ReadonlyMap<string, TableSource>;
+  /** Views by {@link tableKey}. */
+  readonly views: ReadonlyMap<string, FoundView>;
   /** Why a table that is not among them may not be used, by {@link tableKey}. */
   readonly refused: ReadonlyMap<string, LakeError>;
   /** Which version of its table a range variable of the tree means; absent: the current one. */
@@ -42,8 +45,10 @@ export interface BindContext {
   readonly functions: Map<string, FunctionUse>;
   /** Gathered: subqueries to run first. */
   readonly subqueries: PreparedSubquery[];
-  /** Gathered: tables read, fully qualified. */
+  /** Gathered: tables and views read, fully qualified. */
   readonly usedTables: Set<string>;
+  /** Gathered: views read, by name. */
+  readonly usedViews: Map<string, ViewSource>;
   /** Where a column reference stood, for errors found later. */
   readonly spans: WeakMap<Expr, SourceSpan>;
   /** The type a parameter has when its context does not tell one. */

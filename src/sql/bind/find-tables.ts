@@ -6,29 +6,41 @@ import { foldExpr } from "../optimize/fold.ts";
 import type { ParsedTimeTravel } from "../parser/parse.ts";
 import { tokenize } from "../parser/tokens.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
-import type { TableCatalog, TableSource, TableVersion } from "../table-source.ts";
+import type { TableCatalog, TableSource, TableVersion, ViewSource } from "../table-source.ts";
 import { dataTypeToName } from "../values/index.ts";
 import { LakeError } from "#core";
 import type { RangeVar } from "libpg-query";
 import { walkTree } from "./ast.ts";
 import { coerce } from "./coerce.ts";
-import { tableKey, tablePath } from "./context.ts";
+import { spanAt, tableKey, tablePath } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { sqlError, withSpan } from "./errors.ts";
+import { MAX_VIEW_DEPTH, inView, parseView, type FoundView } from "./views.ts";
 
 /** Where what was found goes. */
 export interface FoundTables {
   readonly tables: Map<string, TableSource>;
+  readonly views: Map<string, FoundView>;
   /** Why a table may not be used; a common table expression may still go by its name. */
   readonly refused: Map<string, LakeError>;
   /** Filled when a table is missing, for "did you mean". */
   readonly tableNames: string[];
 }
 
+/** How the names of a query are looked up. */
+interface Lookup {
+  readonly catalog: TableCatalog;
+  /** Names to try for a name as it is written, best first. */
+  readonly namesOf: (path: readonly string[]) => readonly (readonly string[])[];
+  /** The views around the query, outermost first. */
+  readonly around: readonly string[];
+}
+
 /**
- * Looks up every table of the tree, all at once. Missing ones are left out.
+ * Looks up every table and view of the tree, and those that the views name, all at once. Missing ones are left out.
  *
- * Errors: those of time travel clauses, with their place.
+ * Errors: those of time travel clauses, with their place. Views that are not understood or that read themselves are
+ * refused.
  */
 export async function findTables(
   tree: unknown,
@@ -36,6 +48,17 @@ export async function findTables(
   catalog: TableCatalog,
   found: FoundTables,
 ): Promise<void> {
+  const isMissing = await findNames(tree, env, found, { catalog, namesOf: (path) => [path], around: [] });
+  if (isMissing) found.tableNames.push(...(await catalog.tableNames()));
+}
+
+/** Whether a name is neither a table's nor a view's. */
+async function findNames(
+  tree: unknown,
+  env: ExprEnvironment,
+  found: Omit<FoundTables, "tableNames">,
+  lookup: Lookup,
+): Promise<boolean> {
   const { context } = env;
   const nodes: RangeVar[] = [];
   walkTree(tree, (kind, node) => {
@@ -51,17 +74,96 @@ export async function findTables(
   let isMissing = false;
   await Promise.all(
     [...byKey].map(async ([key, node]) => {
+      const span = spans.get(key);
       try {
-        const source = await catalog.findTable(tablePath(node), context.versions.get(node));
-        if (source === undefined) isMissing = true;
-        else found.tables.set(key, source);
+        if (!(await findName(node, key, env, found, lookup, span))) isMissing = true;
       } catch (error) {
         if (error instanceof LakeError && error.code === "forbidden") found.refused.set(key, error);
-        else throw withSpan(error, spans.get(key));
+        else throw withSpan(error, span);
       }
     }),
   );
-  if (isMissing) found.tableNames.push(...(await catalog.tableNames()));
+  return isMissing;
+}
+
+async function findName(
+  node: RangeVar,
+  key: string,
+  env: ExprEnvironment,
+  found: Omit<FoundTables, "tableNames">,
+  lookup: Lookup,
+  versionSpan: SourceSpan | undefined,
+): Promise<boolean> {
+  const { context } = env;
+  const { catalog } = lookup;
+  const version = context.versions.get(node);
+  for (const path of lookup.namesOf(tablePath(node))) {
+    const source = await catalog.findTable(path, version);
+    if (source !== undefined) {
+      found.tables.set(key, source);
+      return true;
+    }
+    const view = await catalog.findView?.(path);
+    if (view === undefined) continue;
+    if (version !== undefined) {
+      throw sqlError("sql_unsupported", `${view.name} is a view: it has no versions.`, versionSpan);
+    }
+    try {
+      found.views.set(key, await openView(view, env, lookup, spanAt(context, node.location)));
+    } catch (error) {
+      // A common table expression may go by the view's name, so that nobody reads it.
+      if (!(error instanceof LakeError)) throw error;
+      found.refused.set(key, error);
+    }
+    return true;
+  }
+  return false;
+}
+
+/** A view with the tables of its query. Errors: `sql_unsupported` for a view that reads itself or is nested too deep. */
+async function openView(
+  source: ViewSource,
+  env: ExprEnvironment,
+  { catalog, around }: Lookup,
+  span: SourceSpan,
+): Promise<FoundView> {
+  const chain = [...around, source.name];
+  if (around.includes(source.name)) {
+    throw sqlError("sql_unsupported", `View ${source.name} reads itself: ${chain.join(" reads ")}.`, span);
+  }
+  if (chain.length > MAX_VIEW_DEPTH) {
+    throw sqlError(
+      "sql_unsupported",
+      `Views are nested more than ${MAX_VIEW_DEPTH} deep: ${chain.join(" reads ")}.`,
+      span,
+    );
+  }
+  const { statement, query } = parseView(source);
+  const view: FoundView = {
+    source,
+    statement,
+    query,
+    tables: new Map(),
+    views: new Map(),
+    refused: new Map(),
+    versions: new Map(),
+  };
+  const context = { ...env.context, statement, versions: view.versions };
+  const namesOf = (path: readonly string[]): readonly (readonly string[])[] => namesInView(path, source);
+  try {
+    await findNames(query, { ...env, context }, view, { catalog, namesOf, around: chain });
+  } catch (error) {
+    throw inView(error, source.name, span);
+  }
+  return view;
+}
+
+/** A name without a namespace is one of the view's; so may the parts of a metadata table's name be. */
+function namesInView(path: readonly string[], { namespace, catalog }: ViewSource): readonly (readonly string[])[] {
+  if (namespace.length === 0) return [path];
+  const inView = [...namespace, ...path];
+  if (path.length === 1) return [inView];
+  return path[0] === catalog ? [path.slice(1), path, inView] : [path, inView];
 }
 
 /** What may stand between a table's name and its clause: the rest of the name, and an alias. */

@@ -14,6 +14,7 @@ import { createDependentJoin } from "./correlated.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { sqlError, withSpan } from "./errors.ts";
 import { ONE_EMPTY_ROW, renameColumns, resolveUnknownColumns } from "./output.ts";
+import { bindView } from "./views.ts";
 import {
   OUTER_BASE,
   emptyScope,
@@ -143,6 +144,8 @@ function bindTable(node: RangeVar, env: ExprEnvironment): BoundFrom {
   const span = spanAt(context, node.location);
   const refusal = context.refused.get(tableKey(context, node));
   if (refusal !== undefined) throw withSpan(refusal, span);
+  const view = context.views.get(tableKey(context, node));
+  if (view !== undefined) return aliased(bindView(view, env, span), node.alias, name, env);
   if (source === undefined) {
     const candidates = [...context.tableNames, ...context.tableNames.map((known) => known.split(".").at(-1) ?? known)];
     const nearest = nearestName(path.join("."), [...candidates, ...commonTables.keys()]);

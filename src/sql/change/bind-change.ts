@@ -80,6 +80,10 @@ function bindTarget(relation: RangeVar | undefined, { context }: ExprEnvironment
   const refusal = context.refused.get(key);
   if (refusal !== undefined) throw withSpan(refusal, span);
   const path = tablePath(relation).join(".");
+  const view = context.views.get(key);
+  if (view !== undefined) {
+    throw sqlError("sql_unsupported", `${view.source.name} is a view: its rows cannot be changed.`, span);
+  }
   const source = context.tables.get(key);
   if (source === undefined) {
     const candidates = context.tableNames.flatMap((known) => [known, known.split(".").at(-1) ?? known]);

@@ -4,7 +4,7 @@ import type { ColumnSchema } from "#columnar";
 import { INT32 } from "../expressions.ts";
 import type { PreparedSubquery } from "../bind/context.ts";
 import type { Expr, PlanNode } from "../plan.ts";
-import type { ChangeableTable, TableSource } from "../table-source.ts";
+import type { ChangeableTable, TableSource, ViewSource } from "../table-source.ts";
 import type { SourceTable } from "./source-table.ts";
 
 /** The statements that change rows. */
@@ -51,6 +51,7 @@ export interface BoundChange {
   readonly search: RowSearch | undefined;
   readonly subqueries: readonly PreparedSubquery[];
   readonly tables: readonly string[];
+  readonly views: readonly ViewSource[];
   readonly isVolatile: boolean;
 }
 

@@ -2,6 +2,7 @@
 
 import type { Batch } from "#columnar";
 import { LakeError } from "#core";
+import { viewRewrites } from "../bind/views.ts";
 import { collectInput } from "../execute/buffered-input.ts";
 import { executePlan, type ExecutionContext, type ScanNode } from "../execute/index.ts";
 import {
@@ -87,7 +88,7 @@ function createPreparedChange(
 ): PreparedChange {
   const { target, operation } = bound;
   const env = { statementTimeMicros };
-  const log: RewriteLog = { rewrites: [] };
+  const log: RewriteLog = { rewrites: viewRewrites(bound.views) };
   const optimize = (plan: PlanNode, keepsSides: boolean): PlanNode =>
     optimizes ? optimizePlan(plan, env, log, { keepsSides }) : plan;
   const subqueries = bound.subqueries.map((subquery) => ({
