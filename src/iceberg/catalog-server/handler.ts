@@ -55,6 +55,7 @@ interface CatalogRoute extends RoutePattern {
   readonly repeat?: Handle;
   /** Whether /v1/config lists it: clients may call what is listed. */
   readonly isAdvertised?: false;
+  readonly isRefused?: true;
 }
 
 const NAMESPACES = "/v1/namespaces";
@@ -104,12 +105,22 @@ const gone: Handle = async () => {
   throw new LakeError("not_found", "The table was unregistered by this key before.");
 };
 
-const unsupported: Handle = async () => {
-  throw new LakeError(
-    "unsupported_operation",
-    "The catalog does not plan scans or keep functions: plan in the client.",
-  );
-};
+const refuse =
+  (message: string): Handle =>
+  async () => {
+    throw new LakeError("unsupported_operation", message);
+  };
+
+/** Endpoints of the protocol that are refused, with the reason. Their bodies are not read. */
+const REFUSED: readonly (readonly [method: string, pattern: string, reason: string])[] = [
+  ["POST", "/v1/oauth/tokens", "The catalog issues no tokens: give the client one of the deployment's (token=…)."],
+  ["POST", `${TABLE}/plan`, "The catalog does not plan scans: plan in the client."],
+  ["GET", `${TABLE}/plan/{plan}`, "The catalog does not plan scans: plan in the client."],
+  ["DELETE", `${TABLE}/plan/{plan}`, "The catalog does not plan scans: plan in the client."],
+  ["POST", `${TABLE}/tasks`, "The catalog does not plan scans: plan in the client."],
+  ["GET", `${NAMESPACE}/functions`, "The catalog keeps no functions."],
+  ["GET", `${NAMESPACE}/functions/{function}`, "The catalog keeps no functions."],
+];
 
 /** Every endpoint that is answered. */
 const ROUTES: readonly CatalogRoute[] = [
@@ -165,19 +176,13 @@ const ROUTES: readonly CatalogRoute[] = [
     handle: onNamespace(registerView),
     repeat: loadNamed(loadView),
   },
-  ...[
-    ["POST", `${TABLE}/plan`],
-    ["GET", `${TABLE}/plan/{plan}`],
-    ["DELETE", `${TABLE}/plan/{plan}`],
-    ["POST", `${TABLE}/tasks`],
-    ["GET", `${NAMESPACE}/functions`],
-    ["GET", `${NAMESPACE}/functions/{function}`],
-  ].map(([method = "", pattern = ""]): CatalogRoute => ({
+  ...REFUSED.map(([method, pattern, reason]): CatalogRoute => ({
     method,
     pattern,
     access: "read",
-    handle: unsupported,
+    handle: refuse(reason),
     isAdvertised: false,
+    isRefused: true,
   })),
 ];
 
@@ -215,7 +220,8 @@ async function answer(deps: CatalogServerDeps, request: Request): Promise<Respon
   const { route, params } = matchRoute(ROUTES, method, url.pathname);
   const caller = readCaller(headers);
   if (params["namespace"] !== undefined) checkAccess(route.access, caller, namespaceOf(params));
-  const body = method === "POST" ? await readJsonBody(request) : undefined;
+  const hasBody = method === "POST" && route.isRefused !== true;
+  const body = hasBody ? await readJsonBody(request) : undefined;
   const { repeat } = route;
   const context = { deps, caller, query: url.searchParams, headers, body };
   if (repeat === undefined) return route.handle({ ...context, receipt: undefined }, params);

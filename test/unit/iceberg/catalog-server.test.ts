@@ -1,5 +1,6 @@
 // The catalog over HTTP: statuses and error types of the Iceberg REST protocol, and both pointer stores alike.
 
+import { readFileSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { parseJson, stringifyJson } from "#core";
@@ -43,17 +44,34 @@ const CREATE = {
 };
 const TABLES = "/namespaces/default/tables";
 
-test("the configuration advertises what is answered and nothing else", async () => {
-  const lake = await createIcebergLake();
+/** What the protocol has: the rows of docs/http.md's table of endpoints. */
+function documentedEndpoints(): { readonly endpoint: string; readonly answered: string }[] {
+  const text = readFileSync(new URL("../../../docs/http.md", import.meta.url), "utf8");
+  return [...text.matchAll(/^\| `((?:GET|HEAD|POST|DELETE) \/v1\/[^`]+)` \| (yes|406) \|/gm)].map(
+    ([, endpoint = "", answered = ""]) => ({ endpoint, answered }),
+  );
+}
+
+/** Counted in the specification of August 2026 (apache/iceberg 7f879b1). */
+const ENDPOINTS_OF_THE_SPECIFICATION = 35;
+
+test("I216 the configuration lists what is answered; the documented rest is refused by name", async () => {
+  const s3 = { endpoint: "https://s3.test", region: "auto", accessKeyId: "a", secretAccessKey: "b" };
+  const lake = await createIcebergLake({ s3 });
   const { body } = await call(lake, "GET", "/config?warehouse=x");
-  expect(body["endpoints"]).toContain("POST /v1/{prefix}/namespaces/{namespace}/tables/{table}");
-  expect(body["endpoints"]).not.toContain("POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/plan");
   expect(body["idempotency-key-lifetime"]).toBe("PT1H");
-  for (const endpoint of body["endpoints"] as string[]) {
-    const [method, pattern] = endpoint.split(" ") as [string, string];
-    const path = pattern.replace("/v1/{prefix}", "").replace(/\{(\w+)\}/g, "nope");
-    const { status, body: error } = await call(lake, method, path, method === "POST" ? {} : undefined);
-    expect([endpoint, status === 404 && JSON.stringify(error).includes("no endpoint")]).toEqual([endpoint, false]);
+  const documented = documentedEndpoints();
+  expect(documented).toHaveLength(ENDPOINTS_OF_THE_SPECIFICATION);
+  expect(new Set(documented.map(({ endpoint }) => endpoint)).size).toBe(documented.length);
+  const answered = documented.flatMap(({ endpoint, answered: how }) => (how === "yes" ? [endpoint] : []));
+  expect([...(body["endpoints"] as string[]), "GET /v1/config"].toSorted()).toEqual(answered.toSorted());
+  for (const { endpoint, answered: how } of documented) {
+    const [method = "", pattern = ""] = endpoint.split(" ");
+    const path = pattern.replace(/^\/v1(?:\/\{prefix\})?/, "").replace(/\{[\w-]+\}/g, "nope");
+    const sent = method === "POST" ? (how === "406" ? "grant_type=client_credentials" : {}) : undefined;
+    const { status, body: error } = await call(lake, method, path, sent);
+    const isUnknown = JSON.stringify(error).includes("no endpoint");
+    expect([endpoint, status === 406, isUnknown]).toEqual([endpoint, how === "406", false]);
   }
 });
 
