@@ -27,12 +27,22 @@ export async function exactCacheKey(parts: ExactKeyParts): Promise<string> {
   return `result/exact/${await sha256Hex(text)}`;
 }
 
+/** A question as asked. */
+export interface LooseKeyParts {
+  readonly sql: string;
+  readonly params: object;
+  readonly format: string;
+  /** Words to invalidate the answer by: who asks with other words is answered apart. */
+  readonly tags: readonly string[];
+}
+
 /**
- * Key of a question as asked: SQL text, parameters and format, and nothing about the data. An entry under it is
- * an answer of some age, for clients that accept one.
+ * Key of a question as asked, and nothing about the data. An entry under it is an answer of some age, for clients that
+ * accept one.
  */
-export async function looseCacheKey(sql: string, params: object, format: string): Promise<string> {
-  return `result/loose/${await sha256Hex(stringifyJson([LOOSE_FORMAT, sql.trim(), params, format]))}`;
+export async function looseCacheKey({ sql, params, format, tags }: LooseKeyParts): Promise<string> {
+  const text = stringifyJson([LOOSE_FORMAT, sql.trim(), params, format, tags.toSorted()]);
+  return `result/loose/${await sha256Hex(text)}`;
 }
 
 /** Key of the results that a plan gave for immutable pieces of its table; the entry names each piece. */

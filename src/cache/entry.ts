@@ -4,7 +4,7 @@
 // |---|---|
 // | 4 | "FRC1" |
 // | 4 | header length H, little endian |
-// | H | header, JSON in UTF-8: tables, asOfMs, meta |
+// | H | header, JSON in UTF-8: everything but the payload |
 // | rest | payload, gzip |
 
 import { concatBytes, stringToUtf8, utf8ToString } from "#core";
@@ -15,24 +15,36 @@ const PREFIX_BYTES = 8;
 const ENTRY_OVERHEAD_BYTES = 512;
 
 /** One cached query result. Ownership: immutable once stored; the payload is shared by every reader. */
-export interface CacheEntry {
+export interface CacheEntry extends EntryHeader {
+  readonly payload: Uint8Array<ArrayBuffer>;
+}
+
+/** What is known of a cached result beside its bytes. */
+export interface EntryHeader {
   /** Fully qualified names of the tables the result was computed from. */
   readonly tables: readonly string[];
   /** When the result was last known to be the current answer, milliseconds since the epoch. */
   readonly asOfMs: number;
   /** Whatever the caller needs to answer from the entry alone; JSON. */
   readonly meta: unknown;
-  readonly payload: Uint8Array<ArrayBuffer>;
+  /** Words the client gave it, to invalidate it by. */
+  readonly tags?: readonly string[];
+  /** The question as text, for invalidation by pattern. */
+  readonly text?: string;
+  /** What computing it took: bytes read from storage, milliseconds. */
+  readonly cost?: { readonly bytes: number; readonly ms: number };
 }
 
 /** Bytes an entry occupies in memory, estimated. */
 export function entrySizeBytes(entry: CacheEntry): number {
-  return entry.payload.length + JSON.stringify(entry.meta).length * 2 + ENTRY_OVERHEAD_BYTES;
+  const texts = JSON.stringify(entry.meta).length + (entry.text?.length ?? 0);
+  return entry.payload.length + texts * 2 + ENTRY_OVERHEAD_BYTES;
 }
 
 /** Encodes an entry for the shared tier. Cost: gzips the payload on the platform's stream, off this stack. */
 export async function encodeEntry(entry: CacheEntry): Promise<Uint8Array<ArrayBuffer>> {
-  const header = stringToUtf8(JSON.stringify({ tables: entry.tables, asOfMs: entry.asOfMs, meta: entry.meta }));
+  const { payload: _payload, ...described } = entry;
+  const header = stringToUtf8(JSON.stringify(described));
   const prefix = new Uint8Array(PREFIX_BYTES);
   prefix.set(stringToUtf8(MAGIC));
   new DataView(prefix.buffer).setUint32(MAGIC.length, header.length, true);
@@ -47,22 +59,20 @@ export async function decodeEntry(bytes: Uint8Array<ArrayBuffer>): Promise<Cache
     const header: unknown = JSON.parse(utf8ToString(bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + headerLength)));
     if (!isHeader(header)) return undefined;
     const payload = await pipe(bytes.subarray(PREFIX_BYTES + headerLength), new DecompressionStream("gzip"));
-    return { tables: header.tables, asOfMs: header.asOfMs, meta: header.meta, payload };
+    return { ...header, payload };
   } catch {
     return undefined;
   }
 }
 
-interface EntryHeader {
-  readonly tables: readonly string[];
-  readonly asOfMs: number;
-  readonly meta: unknown;
-}
-
 function isHeader(value: unknown): value is EntryHeader {
   if (typeof value !== "object" || value === null) return false;
-  const { tables, asOfMs } = value as Partial<EntryHeader>;
-  return Array.isArray(tables) && tables.every((table) => typeof table === "string") && typeof asOfMs === "number";
+  const { tables, asOfMs, tags = [] } = value as Partial<EntryHeader>;
+  return isTexts(tables) && isTexts(tags) && typeof asOfMs === "number";
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 async function pipe(

@@ -1,7 +1,7 @@
 // Caching: bounded memory, the two-tier result cache, keys, invalidation, single flight.
 
 export { createByteLru, type ByteLru, type ByteLruStatistics } from "./byte-lru.ts";
-export { exactCacheKey, looseCacheKey, partialCacheKey, type ExactKeyParts } from "./cache-key.ts";
+export { exactCacheKey, looseCacheKey, partialCacheKey, type ExactKeyParts, type LooseKeyParts } from "./cache-key.ts";
 export { type CacheEntry } from "./entry.ts";
 export { type InvalidationTarget } from "./invalidation.ts";
 export { MAX_VALUE_BYTES, MIN_TTL_SECONDS, createMemoryKeyValueStore, type KeyValueStore } from "./key-value-store.ts";
@@ -11,6 +11,7 @@ export {
   type CacheHit,
   type CacheStatistics,
   type CacheTier,
+  type PurgeTarget,
   type ResultCache,
   type ResultCacheDeps,
   type StoreOptions,

@@ -7,7 +7,7 @@
 import type { Clock } from "#core";
 import { createByteLru } from "./byte-lru.ts";
 import { decodeEntry, encodeEntry, entrySizeBytes, type CacheEntry } from "./entry.ts";
-import { createInvalidationMarks, type InvalidationTarget } from "./invalidation.ts";
+import { concerns, createInvalidationMarks, type InvalidationTarget } from "./invalidation.ts";
 import { MAX_LABEL_BYTES, MAX_VALUE_BYTES, MIN_TTL_SECONDS, type KeyValueStore } from "./key-value-store.ts";
 
 /** Where a hit was found. */
@@ -39,6 +39,8 @@ export interface CacheStatistics {
   };
   readonly misses: number;
   readonly invalidations: number;
+  /** What hits would have cost, by what their answers took when they were computed. */
+  readonly saved: { readonly bytes: number; readonly ms: number };
 }
 
 /** How an entry is kept. */
@@ -48,6 +50,9 @@ export interface StoreOptions {
   /** Life in the shared tier, seconds; raised to KV's minimum. */
   readonly ttlSeconds: number;
 }
+
+/** What can be deleted: keys of the shared tier tell the tables of their answers. */
+export type PurgeTarget = Extract<InvalidationTarget, { readonly all: true } | { readonly table: string }>;
 
 /** The two-tier cache. No method but `invalidate` fails: a cache that is down is a cache that misses. */
 export interface ResultCache {
@@ -68,7 +73,7 @@ export interface ResultCache {
    *
    * Cost: one list call a 1,000 keys of the shared tier, one call a deleted key. Errors: `storage_unavailable`.
    */
-  purge(target: InvalidationTarget): Promise<void>;
+  purge(target: PurgeTarget): Promise<void>;
   statistics(): CacheStatistics;
 }
 
@@ -105,7 +110,14 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
     kvBytesWritten: 0,
     kvSkipped: 0,
     kvErrors: 0,
+    savedBytes: 0,
+    savedMs: 0,
   };
+
+  function countSaved({ cost }: CacheEntry): void {
+    counts.savedBytes += cost?.bytes ?? 0;
+    counts.savedMs += cost?.ms ?? 0;
+  }
 
   function keepInMemory(key: string, entry: CacheEntry): void {
     const sizeBytes = entrySizeBytes(entry);
@@ -134,6 +146,7 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
     const remembered = memory.get(key);
     if (remembered !== undefined && usable(remembered) && (await marks.allows(remembered))) {
       counts.memoryHits += 1;
+      countSaved(remembered);
       return { tier: "memory", entry: remembered };
     }
     const stored = lookInShared ? await readShared(key) : undefined;
@@ -142,6 +155,7 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
       return undefined;
     }
     counts.kvHits += 1;
+    countSaved(stored);
     keepInMemory(key, stored);
     return { tier: "kv", entry: stored };
   }
@@ -159,11 +173,11 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
     deps.onPurged?.();
   }
 
-  async function purgeShared(target: InvalidationTarget): Promise<void> {
+  async function purgeShared(target: PurgeTarget): Promise<void> {
     if (shared === undefined) return;
     for await (const { key, labels } of shared.list(RESULT_PREFIX)) {
-      const concerns = "all" in target || labels === undefined || labels.includes(target.table);
-      if (concerns) await shared.delete(key);
+      const isMeant = "all" in target || labels === undefined || labels.includes(target.table);
+      if (isMeant) await shared.delete(key);
     }
   }
 
@@ -189,7 +203,7 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
 
   async function invalidate(target: InvalidationTarget): Promise<void> {
     counts.invalidations += 1;
-    memory.deleteWhere((entry) => "all" in target || entry.tables.includes(target.table));
+    memory.deleteWhere((entry) => concerns(target, entry));
     await marks.set(target);
   }
 
@@ -221,6 +235,7 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
         },
         misses: counts.misses,
         invalidations: counts.invalidations,
+        saved: { bytes: counts.savedBytes, ms: counts.savedMs },
       };
     },
   };

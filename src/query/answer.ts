@@ -21,11 +21,14 @@ export interface Answer {
   readonly asOfMs: number;
   readonly meta: AnswerMeta;
   readonly payload: Uint8Array<ArrayBuffer>;
+  /** What computing it took. */
+  readonly cost: { readonly bytes: number; readonly ms: number };
 }
 
 /** The answer a cache entry holds, or undefined when its metadata is not an answer's. */
 export function entryToAnswer(entry: CacheEntry): Answer | undefined {
   const { meta } = entry;
   if (typeof meta !== "object" || meta === null || !("rowCount" in meta)) return undefined;
-  return { tables: entry.tables, asOfMs: entry.asOfMs, payload: entry.payload, meta: meta as AnswerMeta };
+  const { tables, asOfMs, payload, cost = { bytes: 0, ms: 0 } } = entry;
+  return { tables, asOfMs, payload, cost, meta: meta as AnswerMeta };
 }

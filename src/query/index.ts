@@ -8,6 +8,8 @@ export { createIsolateState, type IsolateState, type QueryDeps } from "./query-d
 export {
   DEFAULT_LIMITS,
   MAX_LIMITS,
+  MAX_TAGS,
+  MAX_TAG_LENGTH,
   validateQueryRequest,
   type QueryLimits,
   type QueryRequest,

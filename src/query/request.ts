@@ -48,6 +48,8 @@ export interface QueryRequest {
   /** Accept an answer that was right at most this many seconds ago; absent or 0: only the current answer. */
   readonly maxAge?: number;
   readonly cache?: "use" | "bypass";
+  /** Words by which the cached answer can be invalidated. */
+  readonly tags?: readonly string[];
   /** Default json. */
   readonly format?: ResultFormat;
   readonly limits?: {
@@ -66,6 +68,7 @@ export interface ValidQuery {
   readonly explainAnalyze: boolean;
   readonly maxAgeSeconds: number;
   readonly cache: "use" | "bypass";
+  readonly tags: readonly string[];
   readonly format: ResultFormat;
   readonly limits: QueryLimits;
 }
@@ -78,6 +81,11 @@ const MAX_PARAMS = 65_535;
 export const MIN_SHARED_AGE_SECONDS = 60;
 /** Longest `maxAge`, the life of a shared entry, seconds. */
 const MAX_AGE_SECONDS = 86_400;
+
+/** Each tag of an answer is one more mark to look at. */
+export const MAX_TAGS = 8;
+/** KV keys have at most 512 bytes. */
+export const MAX_TAG_LENGTH = 100;
 
 /**
  * Checks a request and fills in defaults.
@@ -99,9 +107,20 @@ export function validateQueryRequest(input: unknown): ValidQuery {
     explainAnalyze: flag(request, "explainAnalyze"),
     maxAgeSeconds: numberUpTo(request["maxAge"], "/maxAge", 0, MAX_AGE_SECONDS, 0),
     cache: oneOf(request["cache"], "/cache", ["use", "bypass"] as const, "use"),
+    tags: validTags(request["tags"]),
     format: oneOf(request["format"], "/format", RESULT_FORMATS, "json"),
     limits: validLimits(request["limits"]),
   };
+}
+
+function validTags(tags: unknown): readonly string[] {
+  if (tags === undefined) return [];
+  const isValid =
+    Array.isArray(tags) &&
+    tags.length <= MAX_TAGS &&
+    tags.every((tag) => typeof tag === "string" && tag !== "" && tag.length <= MAX_TAG_LENGTH);
+  if (isValid) return tags as readonly string[];
+  throw invalid("/tags", `tags must be at most ${MAX_TAGS} texts of 1 to ${MAX_TAG_LENGTH} characters.`);
 }
 
 function validParams(params: unknown): StatementParams {

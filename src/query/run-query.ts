@@ -150,7 +150,7 @@ async function cachePolicy(
   const plannedFiles = scans.some((scan) => scan.filesTotal > scan.pruning.reduce((sum, { files }) => sum + files, 0));
   return {
     exactKey: await exactCacheKey({ planText: planText(prepared), params, scanIdentity, format }),
-    looseKey: await looseCacheKey(query.sql, params, format),
+    looseKey: await looseCacheKey(query),
     exact: query.cache === "use" && !query.explainAnalyze && prepared.isDeterministic,
     shared: plannedFiles && scans.every((scan) => scan.freshRows === 0),
   };
@@ -180,14 +180,14 @@ async function obtain(
     tier = hit.tier;
     // Equal inputs: what was right then is right now.
     const current = { ...answer, asOfMs };
-    await deps.cache.store(policy.looseKey, answerToEntry(current), { shared: false, ttlSeconds: 0 });
+    await deps.cache.store(policy.looseKey, answerToEntry(query, current), { shared: false, ttlSeconds: 0 });
     return current;
   });
   return { answer: flight.value, cache: tier ?? (flight.shared ? "memory" : "miss") };
 }
 
 function keep(deps: QueryDeps, query: ValidQuery, policy: CachePolicy, answer: Answer): void {
-  const entry = answerToEntry(answer);
+  const entry = answerToEntry(query, answer);
   const writes: Promise<void>[] = [];
   if (policy.exact) {
     writes.push(deps.cache.store(policy.exactKey, entry, { shared: policy.shared, ttlSeconds: EXACT_TTL_SECONDS }));
@@ -199,8 +199,12 @@ function keep(deps: QueryDeps, query: ValidQuery, policy: CachePolicy, answer: A
   if (writes.length > 0) deps.defer(Promise.all(writes).then(() => {}));
 }
 
-function answerToEntry({ tables, asOfMs, meta, payload }: Answer): CacheEntry {
-  return { tables, asOfMs, meta, payload };
+/** As much of a text as patterns are matched with, UTF-16 units. */
+const MAX_PATTERN_TEXT = 4096;
+
+function answerToEntry(query: ValidQuery, answer: Answer): CacheEntry {
+  const text = query.sql.slice(0, MAX_PATTERN_TEXT).trim().replaceAll(/\s+/g, " ");
+  return { ...answer, text, ...(query.tags.length === 0 ? {} : { tags: query.tags }) };
 }
 
 interface Collection {
@@ -250,6 +254,7 @@ async function collect(
     tables: prepared.tables,
     asOfMs: collection.startMs,
     payload,
+    cost: { bytes: sum((scan) => scan.bytesScanned), ms: endMs - executeStartMs },
     meta: {
       rowCount,
       pattern: prepared.pattern,

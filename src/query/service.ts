@@ -159,7 +159,7 @@ async function answerWithinAge(
 ): Promise<Answered | undefined> {
   if (query.maxAgeSeconds === 0 || query.cache === "bypass" || query.explainAnalyze || query.profile) return undefined;
   const startMs = deps.clock.nowMs();
-  const key = await looseCacheKey(query.sql, query.params, query.format);
+  const key = await looseCacheKey(query);
   const hit = await deps.cache.lookupWithin(
     key,
     query.maxAgeSeconds * 1000,

@@ -127,6 +127,33 @@ describe("query", () => {
     expect(after.rows).not.toEqual(cold.rows);
   });
 
+  test("a cache warmed with given queries, or with those of query_logs, answers them at once", async () => {
+    const post = (path: string, body: unknown): Promise<unknown> =>
+      firn.client.request("POST", path, "ADMIN_TOKEN", body);
+    const sql = "SELECT max(timestamp) AS newest FROM events WHERE event_id LIKE 'a-%'";
+    expect(
+      await post("/admin/cache/warm-up", { queries: [{ sql, tags: ["t"] }, { sql: "SELECT nothing" }] }),
+    ).toMatchObject({
+      warmed: 1,
+      failed: 1,
+      queries: [
+        { sql, cache: "miss", error_code: null },
+        { sql: "SELECT nothing", error_code: "undefined_column" },
+      ],
+    });
+    expect((await firn.client.query(sql)).cache).toMatch(/memory|kv/);
+    expect(await post("/admin/cache/invalidate", { pattern: "select max(*" })).toMatchObject({
+      invalidated: { pattern: "select max(*" },
+    });
+    expect((await firn.client.query(sql)).cache).toBe("miss");
+    const valuable = (await post("/admin/cache/warm-up", { top: 3 })) as { queries: { sql: string }[]; failed: number };
+    expect(valuable).toMatchObject({ failed: 0 });
+    expect(valuable.queries).toHaveLength(3);
+    expect(await firn.client.request("GET", "/admin/cache/statistics", "ADMIN_TOKEN")).toMatchObject({
+      saved: { bytes: expect.any(Number), ms: expect.any(Number) },
+    });
+  });
+
   test("a day's query reads only that day's files", async () => {
     await firn.client.flush();
     const reply = await firn.client.query(

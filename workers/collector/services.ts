@@ -2,6 +2,7 @@
 // that its routes run the same in Node.
 
 import type { Clock, RandomSource, RpcResult, TableIdentifier } from "#core";
+import type { InvalidationTarget } from "#cache";
 import type { HttpApp, TokenEntry } from "#http";
 import type { CatalogClient } from "#iceberg";
 import type { IngestReply, IngestRequest, ShardClient } from "#ingest";
@@ -20,7 +21,7 @@ export interface IngestService {
 export interface QueryService {
   execute(request: QueryRequest, context: QueryContext): Promise<QueryReply>;
   cacheStatistics(): Promise<unknown>;
-  cacheInvalidate(target: { readonly all: true } | { readonly table: string }): Promise<unknown>;
+  cacheInvalidate(target: InvalidationTarget): Promise<unknown>;
 }
 
 /** Who started a job, for its record. */

@@ -73,7 +73,7 @@ export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
     });
   }
 
-  /** Makes earlier answers unusable, for all tables or one. */
+  /** Makes earlier answers unusable: all, those of a table, with a tag, or to questions like a pattern. */
   cacheInvalidate(target: InvalidationTarget): Promise<RpcResult<{ readonly invalidated_at_ms: number }>> {
     return toRpcResult(async () => {
       await isolateState(this.env).cache.invalidate(target);

@@ -163,6 +163,9 @@ test("every part of an exact key matters, and a loose key ignores only surroundi
   const keys = await Promise.all(variants.map(exactCacheKey));
   expect(new Set(keys).size).toBe(variants.length);
   expect(await exactCacheKey({ ...parts })).toBe(keys[0]);
-  expect(await looseCacheKey(" SELECT 1\n", [], "json")).toBe(await looseCacheKey("SELECT 1", [], "json"));
-  expect(await looseCacheKey("SELECT 'A'", [], "json")).not.toBe(await looseCacheKey("SELECT 'a'", [], "json"));
+  const question = { sql: "SELECT 'a'", params: [], format: "json", tags: ["x", "y"] };
+  const key = await looseCacheKey(question);
+  expect(await looseCacheKey({ ...question, sql: " SELECT 'a'\n", tags: ["y", "x"] })).toBe(key);
+  expect(await looseCacheKey({ ...question, sql: "SELECT 'A'" })).not.toBe(key);
+  expect(await looseCacheKey({ ...question, tags: ["x"] })).not.toBe(key);
 });

@@ -2,7 +2,7 @@
 
 import { problemToError, uuidv7 } from "#core";
 import { hasScope, type HttpContext } from "#http";
-import type { QueryRequest } from "#query";
+import { MAX_TAGS, MAX_TAG_LENGTH, type QueryRequest } from "#query";
 import { LATENCY_BOUNDS_SECONDS } from "#telemetry";
 import { z } from "@hono/zod-openapi";
 import { queryErrorCode, recordQuery, runQuery } from "../query-log.ts";
@@ -24,6 +24,8 @@ const LimitSchema = z.number().min(1).optional();
 
 const ScalarSchema = z.union([z.null(), z.boolean(), z.number(), z.bigint(), z.string()]);
 const ParameterSchema = z.union([ScalarSchema, z.array(ScalarSchema)]);
+
+const TagsSchema = z.array(z.string().min(1).max(MAX_TAG_LENGTH)).max(MAX_TAGS);
 
 const QuerySchema = z
   .strictObject({
@@ -59,6 +61,7 @@ const QuerySchema = z
       .optional()
       .openapi({ description: "Accept an answer that was right at most this many seconds ago." }),
     cache: z.enum(["use", "bypass"]).optional(),
+    tags: TagsSchema.optional().openapi({ description: "Words by which the cached answer can be invalidated." }),
     engine: z
       .enum(["auto", "firn"])
       .optional()
