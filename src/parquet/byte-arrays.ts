@@ -54,10 +54,17 @@ export function blockToBinaries({ bytes, offsets }: ByteBlock, count: number): U
   return Array.from({ length: count }, (_, i) => bytes.subarray(offsets[i], offsets[i + 1]));
 }
 
-/** Whether one of `count` PLAIN values is these bytes. Cost: looks into values of that length only. Errors: `data_invalid`. */
-export function plainHolds(bytes: Uint8Array, count: number, wanted: Uint8Array): boolean {
+/** What {@link findPlain} gives for a value that stands more than once. */
+export const SEVERAL = -2;
+
+/**
+ * Where among `count` PLAIN values these bytes stand: its index, -1 when nowhere, {@link SEVERAL} when more than once.
+ * Cost: looks into values of that length only. Errors: `data_invalid`.
+ */
+export function findPlain(bytes: Uint8Array, count: number, wanted: Uint8Array): number {
   const source = viewOf(bytes);
   const { length } = wanted;
+  let found = -1;
   for (let i = 0, from = 0; i < count; i++) {
     if (from + 4 > bytes.length) throw corruptData("a string is cut short");
     const start = from + 4;
@@ -68,9 +75,11 @@ export function plainHolds(bytes: Uint8Array, count: number, wanted: Uint8Array)
     // From the last byte on: values of one column often share how they start.
     let b = length - 1;
     while (b >= 0 && bytes[start + b] === wanted[b]) b--;
-    if (b < 0) return true;
+    if (b >= 0) continue;
+    if (found >= 0) return SEVERAL;
+    found = i;
   }
-  return false;
+  return found;
 }
 
 /** PLAIN values back to back, as a copy. Errors: `data_invalid`. */

@@ -1,7 +1,15 @@
 // One flat column's chunk, page by page, handed out in pieces of any number of rows.
 
 import { corruptData } from "#codec";
-import { concatVectors, constantVector, sliceVector, textVector, type DataType, type Vector } from "#columnar";
+import {
+  concatVectors,
+  constantVector,
+  sliceVector,
+  textVector,
+  type DataType,
+  type DictionaryVector,
+  type Vector,
+} from "#columnar";
 import type { ParquetColumn, ParquetColumnChunk } from "./metadata.ts";
 import { PageDecoder, type Keep } from "./page-decoder.ts";
 import { PageReader } from "./pages.ts";
@@ -75,8 +83,11 @@ export class ChunkDecoder {
     const [only] = pieces;
     if (only === undefined) return constantVector(this.#decoder.type, null, 0);
     if (pieces.length === 1) return only;
-    const isMixed = this.#decoder.isSelective && pieces.some((piece) => piece.encoding !== "constant");
-    return concatVectors(isMixed ? pieces.map(withTextBlock) : pieces);
+    if (!this.#decoder.isSelective || pieces.every((piece) => piece.encoding === "constant")) {
+      return concatVectors(pieces);
+    }
+    const coded = pieces.find((piece) => piece.encoding === "dictionary");
+    return concatVectors(pieces.map((piece) => (coded === undefined ? withTextBlock(piece) : withCodes(piece, coded))));
   }
 
   #currentPage(): Vector {
@@ -94,6 +105,14 @@ export class ChunkDecoder {
     }
     return this.#page;
   }
+}
+
+/** Nulls as codes into a dictionary that other rows have, so that joining them keeps it. */
+function withCodes(vector: Vector, { dictionary }: DictionaryVector): Vector {
+  if (vector.encoding !== "constant" || vector.value !== null) return vector;
+  const { type, length } = vector;
+  const validity = new Uint8Array(length);
+  return { encoding: "dictionary", type, length, codes: new Int32Array(length), dictionary, validity };
 }
 
 /** Nulls as an empty block of text, so that joining them with text makes no strings. */

@@ -3,7 +3,7 @@
 import { LakeError } from "#core";
 import { ByteCursor, corruptData, decodeHybrid } from "#codec";
 import { constantVector, textVector, type DataType, type FlatVector, type Vector } from "#columnar";
-import { plainHolds } from "./byte-arrays.ts";
+import { SEVERAL, findPlain } from "./byte-arrays.ts";
 import { ENCODING } from "./encodings.ts";
 import type { ParquetColumn } from "./metadata.ts";
 import { decodeValues } from "./page-values.ts";
@@ -34,7 +34,10 @@ export class PageDecoder {
   readonly keepsText: boolean;
   #dictionary: FlatVector | undefined;
   #wanted: Uint8Array | undefined;
-  #dictionaryHoldsWanted = true;
+  /** The wanted text's only code in the dictionary; -1 when it is not there. */
+  #wantedCode: number | undefined;
+  /** Entries of the stored dictionary, where only the wanted one was kept. */
+  #dictionaryLength = 0;
 
   /** `type` is what values shall be read as. */
   constructor(column: ParquetColumn, type: DataType | undefined, { keepText = false, wideTimestamps = false }: Keep) {
@@ -78,11 +81,20 @@ export class PageDecoder {
     }
     if (this.keepsText) {
       const wanted = this.#wanted;
-      this.#dictionaryHoldsWanted = wanted === undefined || plainHolds(page.values, page.valueCount, wanted);
-      const length = this.#dictionaryHoldsWanted ? page.valueCount : 0;
-      const stored = this.#dictionaryHoldsWanted ? page.values : page.values.subarray(0, 0);
-      const block = decodeTextBlock(ENCODING.plain, stored, length);
-      this.#dictionary = textVector(this.#fileType, length, block, undefined);
+      const code = wanted === undefined ? SEVERAL : findPlain(page.values, page.valueCount, wanted);
+      if (wanted !== undefined && code !== SEVERAL) {
+        this.#wantedCode = code;
+        this.#dictionary = textVector(
+          this.#fileType,
+          1,
+          { bytes: wanted, offsets: Int32Array.of(0, wanted.length) },
+          undefined,
+        );
+        this.#dictionaryLength = page.valueCount;
+        return;
+      }
+      const block = decodeTextBlock(ENCODING.plain, page.values, page.valueCount);
+      this.#dictionary = textVector(this.#fileType, page.valueCount, block, undefined);
       return;
     }
     this.#dictionary = {
@@ -105,7 +117,7 @@ export class PageDecoder {
 
   #decode(page: Page): Vector {
     if (page.encoding === ENCODING.rleDictionary || page.encoding === ENCODING.plainDictionary) {
-      if (!this.#dictionaryHoldsWanted) return constantVector(this.#fileType, null, page.valueCount);
+      if (this.#wantedCode === -1) return constantVector(this.#fileType, null, page.valueCount);
       return this.#decodeCodes(page);
     }
     const type = this.#fileType;
@@ -114,7 +126,7 @@ export class PageDecoder {
     if (this.keepsText) {
       const wanted = this.#wanted;
       if (wanted !== undefined && page.encoding === ENCODING.plain) {
-        if (!plainHolds(page.values, page.presentCount, wanted)) return constantVector(type, null, length);
+        if (findPlain(page.values, page.presentCount, wanted) === -1) return constantVector(type, null, length);
       }
       const block = decodeTextBlock(page.encoding, page.values, page.presentCount);
       return textVector(type, length, validity === undefined ? block : scatterBlock(block, validity), validity);
@@ -138,9 +150,29 @@ export class PageDecoder {
     const width = cursor.readByte();
     let codes = new Int32Array(presentCount);
     decodeHybrid(cursor, width, codes, 0, presentCount);
-    if (width >= 31 || 2 ** width > dictionary.length) checkCodes(codes, dictionary.length);
+    const entries = this.#wantedCode === undefined ? dictionary.length : this.#dictionaryLength;
+    if (width >= 31 || 2 ** width > entries) checkCodes(codes, entries);
+    if (this.#wantedCode !== undefined) return this.#wantedRows(codes, this.#wantedCode, dictionary, page);
     if (validity !== undefined) codes = scatterCodes(codes, validity) as Int32Array<ArrayBuffer>;
     return { encoding: "dictionary", type: this.#fileType, length, codes, dictionary, validity };
+  }
+
+  /** Rows with the wanted code; the others are null. */
+  #wantedRows(codes: Int32Array, wantedCode: number, dictionary: FlatVector, page: Page): Vector {
+    const { validity, valueCount: length } = page;
+    if (!codes.includes(wantedCode)) return constantVector(this.#fileType, null, length);
+    const isWanted = new Uint8Array(length);
+    for (let row = 0, k = 0; row < length; row++) {
+      if (validity === undefined || validity[row] !== 0) isWanted[row] = codes[k++] === wantedCode ? 1 : 0;
+    }
+    return {
+      encoding: "dictionary",
+      type: this.#fileType,
+      length,
+      codes: new Int32Array(length),
+      dictionary,
+      validity: isWanted,
+    };
   }
 
   /** Only nulls: codes into the chunk's dictionary where there is one, so that batches stay dictionary-encoded. */
@@ -184,10 +216,9 @@ function readAs(column: ParquetColumn, type: DataType | undefined): ParquetColum
 }
 
 function checkCodes(codes: Int32Array, dictionaryLength: number): void {
-  let highest = 0;
-  for (let i = 0; i < codes.length; i++) {
-    const code = (codes[i] as number) >>> 0;
-    if (code > highest) highest = code;
-  }
-  if (highest >= dictionaryLength) throw corruptData("a dictionary code is out of range");
+  const last = dictionaryLength - 1;
+  // The sign tells: of a code itself, which then was 2^31 or more, and of what is left up to the last one.
+  let signs = 0;
+  for (let i = 0; i < codes.length; i++) signs |= (codes[i] as number) | (last - (codes[i] as number));
+  if (signs < 0) throw corruptData("a dictionary code is out of range");
 }

@@ -35,11 +35,17 @@ const UNKNOWN = -2;
 /** Of a dictionary entry that is about to be looked up. */
 const PENDING = -3;
 
-/** What the two encoders share: dictionaries are translated once, code by code. */
+/** The ids of a dictionary's entries, and how many are not known. */
+interface Translation {
+  readonly ids: Int32Array;
+  unknown: number;
+}
+
+/** What the encoders share: dictionaries are translated once, code by code. */
 abstract class BaseEncoder implements ColumnEncoder {
   nullId = -1;
   protected readonly type: DataType;
-  private readonly translations = new WeakMap<FlatVector, Int32Array>();
+  private readonly translations = new WeakMap<FlatVector, Translation>();
 
   constructor(type: DataType) {
     this.type = type;
@@ -77,15 +83,45 @@ abstract class BaseEncoder implements ColumnEncoder {
   /** Entries that rows use are looked up once each, together, in order of first use. */
   private encodeCodes(vector: DictionaryVector, rowCount: number, insert: boolean, out: Int32Array): void {
     const { dictionary, codes, validity } = vector;
-    let ids = this.translations.get(dictionary);
-    if (ids === undefined) this.translations.set(dictionary, (ids = new Int32Array(dictionary.length).fill(UNKNOWN)));
+    let translation = this.translations.get(dictionary);
+    if (translation === undefined) {
+      translation = { ids: new Int32Array(dictionary.length).fill(UNKNOWN), unknown: dictionary.length };
+      this.translations.set(dictionary, translation);
+    }
+    const { ids } = translation;
     const met: number[] = [];
+    if (translation.unknown > 0 || validity !== undefined) this.meet(vector, rowCount, insert, ids, met);
+    if (validity === undefined) {
+      for (let i = 0; i < rowCount; i++) out[i] = ids[codes[i] as number] as number;
+    } else {
+      const { nullId } = this;
+      for (let i = 0; i < rowCount; i++) out[i] = validity[i] === 0 ? nullId : (ids[codes[i] as number] as number);
+    }
+    translation.unknown -= met.length;
+    if (insert) return;
+    // What is unknown now may be inserted later.
+    for (const code of met) {
+      if (ids[code] !== -1) continue;
+      ids[code] = UNKNOWN;
+      translation.unknown += 1;
+    }
+  }
+
+  /** Gives the entries of rows that have none yet their ids; `met` takes their codes. */
+  private meet(
+    { dictionary, codes, validity }: DictionaryVector,
+    rowCount: number,
+    insert: boolean,
+    ids: Int32Array,
+    met: number[],
+  ): void {
+    let done = 0;
     for (let i = 0; i < rowCount; i++) {
       if (validity !== undefined && validity[i] === 0) {
         // NULL takes its id where it first appears, after the values before it.
         if (this.nullId < 0 && insert) {
-          this.lookUpCodes(dictionary, ids, met, insert);
-          met.length = 0;
+          this.lookUpCodes(dictionary, ids, met.slice(done), insert);
+          done = met.length;
           this.idOfNull(insert);
         }
         continue;
@@ -95,15 +131,7 @@ abstract class BaseEncoder implements ColumnEncoder {
       ids[code] = PENDING;
       met.push(code);
     }
-    this.lookUpCodes(dictionary, ids, met, insert);
-    if (validity === undefined) {
-      for (let i = 0; i < rowCount; i++) out[i] = ids[codes[i] as number] as number;
-    } else {
-      const { nullId } = this;
-      for (let i = 0; i < rowCount; i++) out[i] = validity[i] === 0 ? nullId : (ids[codes[i] as number] as number);
-    }
-    // What is unknown now may be inserted later.
-    if (!insert) for (const code of met) if (ids[code] === -1) ids[code] = UNKNOWN;
+    this.lookUpCodes(dictionary, ids, done === 0 ? met : met.slice(done), insert);
   }
 
   private lookUpCodes(dictionary: FlatVector, ids: Int32Array, met: readonly number[], insert: boolean): void {
