@@ -23,12 +23,38 @@ export function newestWithSummary(
   return newest;
 }
 
-/** What the next snapshot on this base has to carry. */
-export function carriedSummary(base: Pick<TableMetadata, "snapshots">): ReadonlyMap<string, string> {
+/**
+ * What the next snapshot on this base has to carry. `wholeHistory` gives all snapshots where the base has those of refs
+ * alone: another engine's commit may lie on top of the newest that has the keys.
+ *
+ * Cost: that request, when the parent lacks a key.
+ */
+export async function carriedSummary(
+  base: Pick<TableMetadata, "snapshots">,
+  parent: Snapshot | undefined,
+  wholeHistory: (() => Promise<Pick<TableMetadata, "snapshots">>) | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const isPartial = CARRIED_SUMMARY_KEYS.some((key) => parent?.summary[key] === undefined);
+  const history = isPartial && parent !== undefined && wholeHistory !== undefined ? await wholeHistory() : base;
   const carried = new Map<string, string>();
   for (const key of CARRIED_SUMMARY_KEYS) {
-    const value = newestWithSummary(base, key)?.summary[key];
+    const value = newestWithSummary(history, key)?.summary[key];
     if (value !== undefined) carried.set(key, value);
   }
   return carried;
+}
+
+/** Those of the expired snapshots that say what has to be carried on, where none that stays says the same. */
+export function lostCarriers(
+  base: Pick<TableMetadata, "snapshots">,
+  expired: ReadonlySet<Snapshot>,
+): ReadonlySet<Snapshot> {
+  const lost = new Set<Snapshot>();
+  const kept = { snapshots: base.snapshots.filter((snapshot) => !expired.has(snapshot)) };
+  for (const key of CARRIED_SUMMARY_KEYS) {
+    const newest = newestWithSummary(base, key);
+    if (newest === undefined || !expired.has(newest)) continue;
+    if (newestWithSummary(kept, key)?.summary[key] !== newest.summary[key]) lost.add(newest);
+  }
+  return lost;
 }

@@ -67,6 +67,7 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
       random: options.random,
       sleep: options.sleep,
       reload: (identifier) => loadTable(identifier),
+      reloadWhole: (identifier) => loadTable(identifier, "all"),
       send: (changes) =>
         commitChanges(
           {
@@ -81,9 +82,11 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
     reload: (identifier) => loadTable(identifier),
     loadHistory: async (identifier) => (await loadTable(identifier, "all")).metadata,
   };
+  const refsDeps: TableDeps = { ...deps, refsOnly: true };
 
   async function loadTable(identifier: TableIdentifier, snapshots = options.snapshots): Promise<Table> {
     const key = JSON.stringify([identifier.namespace, identifier.name, snapshots]);
+    const tableDeps = snapshots === "refs" ? refsDeps : deps;
     const remembered = options.tables?.get(key);
     const reply = await guard(
       rest.loadTableResult(toRestIdentifier(identifier), {
@@ -93,9 +96,9 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
     );
     if (reply === null) {
       if (remembered === undefined) throw new LakeError("upstream_unavailable", "The catalog did not send the table.");
-      return createTable(deps, identifier, remembered.metadata, remembered.metadataLocation);
+      return createTable(tableDeps, identifier, remembered.metadata, remembered.metadataLocation);
     }
-    const table = tableOfReply(deps, identifier, reply);
+    const table = tableOfReply(tableDeps, identifier, reply);
     checkReachable(table, options.bucket);
     if (reply.etag !== null) {
       options.tables?.set(key, {

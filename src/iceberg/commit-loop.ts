@@ -1,7 +1,7 @@
 // The client's half of every commit: prepare against a base, send, and on failure find out what happened. A commit is of
 // one table or of several together; the catalog applies all of it or nothing.
 
-import { LakeError, type Clock, type RandomSource, type TableIdentifier } from "#core";
+import { LakeError, tableNameToString, type Clock, type RandomSource, type TableIdentifier } from "#core";
 import { catalogError, classifyCommitFailure } from "./catalog-transport.ts";
 import { MAIN_BRANCH, findSnapshot, type TableMetadata } from "./table-metadata.ts";
 import type { TableRequirement, TableUpdate } from "./table-update.ts";
@@ -44,6 +44,8 @@ export interface CommitDeps {
   /** Sends one commit; the tables after it in the order given. Rejects as iceberg-js does. */
   readonly send: (changes: readonly CommitChange[]) => Promise<readonly Table[]>;
   readonly reload: (table: TableIdentifier) => Promise<Table>;
+  /** As `reload`, with all snapshots: a commit is looked for among those that others committed on top of, too. */
+  readonly reloadWhole: (table: TableIdentifier) => Promise<Table>;
 }
 
 /** A table to change and how. */
@@ -105,8 +107,14 @@ export async function runCommits(
     if ("failure" in prepared) {
       // Expiry may have taken files of a base that is no longer the table's: the change is tried on the present one.
       const isLast = attempt === attempts || !mayBeOutdated(prepared.failure);
-      const moved = isLast ? undefined : await reloadMoved(deps, tables);
+      const reload = unanswered === undefined ? deps.reload : deps.reloadWhole;
+      const moved = isLast ? undefined : await reloadMoved(reload, tables);
       if (moved === undefined) return endUnprepared(plans, prepared.failure, unanswered?.error);
+      try {
+        checkSameTables(targets, moved);
+      } catch (error) {
+        return endUnprepared(plans, error, unanswered?.error);
+      }
       tables = moved;
     } else {
       try {
@@ -123,7 +131,9 @@ export async function runCommits(
       }
       await deps.sleep(deps.random.nextUnit() * Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (attempt - 1)));
       try {
-        tables = await Promise.all(tables.map((table) => reloadOrKeep(deps, table)));
+        const reload = unanswered === undefined ? deps.reload : deps.reloadWhole;
+        tables = await Promise.all(tables.map((table) => reloadOrKeep(reload, table)));
+        checkSameTables(targets, tables);
       } catch (error) {
         return endUnprepared(plans, error, unanswered?.error);
       }
@@ -149,15 +159,29 @@ async function endUnprepared(
   throw failure;
 }
 
+/** Errors: `table_not_found` when a table is another of the name: the change was planned for the one that is gone. */
+function checkSameTables(targets: readonly CommitTarget[], tables: readonly Table[]): void {
+  for (const [index, { table }] of targets.entries()) {
+    if (tables[index]?.metadata["table-uuid"] === table.metadata["table-uuid"]) continue;
+    const name = tableNameToString(table.identifier);
+    throw new LakeError("table_not_found", `The table ${name} was dropped and created anew; nothing was committed.`, {
+      details: { table: name },
+    });
+  }
+}
+
 /** Whether a preparation may have failed because a file of its base was deleted meanwhile. */
 function mayBeOutdated(failure: unknown): boolean {
   return failure instanceof LakeError && (failure.code === "metadata_invalid" || failure.code === "not_found");
 }
 
 /** The tables as they are now, if that is another base; undefined when it is not or cannot be told. */
-async function reloadMoved(deps: CommitDeps, tables: readonly Table[]): Promise<readonly Table[] | undefined> {
+async function reloadMoved(
+  reload: CommitDeps["reload"],
+  tables: readonly Table[],
+): Promise<readonly Table[] | undefined> {
   try {
-    const now = await Promise.all(tables.map((table) => deps.reload(table.identifier)));
+    const now = await Promise.all(tables.map((table) => reload(table.identifier)));
     return now.some((table, index) => table.metadataLocation !== tables[index]?.metadataLocation) ? now : undefined;
   } catch {
     // The failure that led here says more.
@@ -233,9 +257,9 @@ async function prepareAll(
   return { attempts };
 }
 
-async function reloadOrKeep(deps: CommitDeps, table: Table): Promise<Table> {
+async function reloadOrKeep(reload: CommitDeps["reload"], table: Table): Promise<Table> {
   try {
-    return await deps.reload(table.identifier);
+    return await reload(table.identifier);
   } catch (error) {
     // Without an answer the next attempt uses the base it has: its requirements protect it.
     if (error instanceof LakeError && classifyCommitFailure(error) !== "rejected") return table;

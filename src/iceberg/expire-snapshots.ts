@@ -8,9 +8,10 @@ import type { FileIO } from "./file-io.ts";
 import { findUnneededFiles, type UnneededFiles } from "./expired-files.ts";
 import { readSnapshotManifests } from "./manifest-entries.ts";
 import { baseRequirements, headRequirement } from "./snapshot-commit.ts";
+import { createSuccessor } from "./snapshot-succession.ts";
 import { expirable, type Expirable, type RetentionOptions } from "./snapshot-retention.ts";
 import type { OperationContext, TableDeps } from "./table-deps.ts";
-import type { Snapshot, TableMetadata } from "./table-metadata.ts";
+import { MAIN_BRANCH, type Snapshot, type TableMetadata } from "./table-metadata.ts";
 import type { TableUpdate } from "./table-update.ts";
 import type { CommitOptions, ExpireReport, ExpireSnapshots, Table } from "./table.ts";
 
@@ -107,10 +108,18 @@ async function runExpiry(
   let base = table.metadata;
   let expired: Expirable = { snapshots: [], refs: [] };
   let unusedUpdates: readonly TableUpdate[] = [];
+  const successor = createSuccessor(deps, table.metadata);
   const plan: CommitPlan = {
-    async prepare(current): Promise<CommitAttempt> {
+    get snapshotId() {
+      return successor.isUsed() ? successor.snapshotId : undefined;
+    },
+    branch: MAIN_BRANCH,
+    async prepare(given): Promise<CommitAttempt> {
+      const current = (await deps.wholeHistory?.()) ?? given;
       base = current;
       expired = expirable(current, retention, nowMs);
+      const succession = await successor.prepare(current, expired.snapshots);
+      expired = { ...expired, snapshots: succession.snapshots };
       unusedUpdates = cleanup.cleansMetadata ? await unusedDefinitions(deps, current, expired) : [];
       const ids = expired.snapshots.map((snapshot) => snapshot["snapshot-id"]);
       return {
@@ -121,6 +130,7 @@ async function runExpiry(
           { type: "assert-default-spec-id", "default-spec-id": current["default-spec-id"] },
         ],
         updates: [
+          ...succession.updates,
           ...expired.refs.map((name): TableUpdate => ({ action: "remove-snapshot-ref", "ref-name": name })),
           ...(ids.length === 0 ? [] : [{ action: "remove-snapshots", "snapshot-ids": ids } as const]),
           ...unusedUpdates,
@@ -129,14 +139,15 @@ async function runExpiry(
     },
     isApplied(metadata) {
       const ids = new Set(metadata.snapshots.map((snapshot) => snapshot["snapshot-id"]));
+      if (successor.isUsed()) return ids.has(successor.snapshotId);
       return (
         expired.snapshots.every((snapshot) => !ids.has(snapshot["snapshot-id"])) &&
         expired.refs.every((name) => metadata.refs[name] === undefined) &&
         unusedUpdates.length === 0
       );
     },
-    discard: async () => {},
-    finish: async () => {},
+    discard: () => successor.discard(),
+    finish: (metadata) => successor.finish(metadata),
   };
   const outcome = await runCommit(deps.commit, table, plan, options?.attempts);
   const report = {

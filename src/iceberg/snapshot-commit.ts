@@ -1,6 +1,6 @@
 // What every commit that makes a snapshot ends with: its manifest list, its requirements, its updates.
 
-import { LakeError, type Clock } from "#core";
+import { LakeError } from "#core";
 import { carriedSummary } from "./carried-summary.ts";
 import type { CommitAttempt } from "./commit-loop.ts";
 import type { FileIO } from "./file-io.ts";
@@ -18,6 +18,7 @@ import {
   type SnapshotSummary,
   type TableMetadata,
 } from "./table-metadata.ts";
+import type { TableDeps } from "./table-deps.ts";
 import type { TableRequirement, TableUpdate } from "./table-update.ts";
 
 /** Format versions whose snapshots are written. */
@@ -25,10 +26,15 @@ const WRITABLE_VERSIONS: readonly number[] = [2, 3];
 /** The first format version with row lineage. */
 const ROW_LINEAGE_VERSION = 3;
 
+/** Whether snapshots of the table can be written here. */
+export function isWritable(metadata: TableMetadata): boolean {
+  return WRITABLE_VERSIONS.includes(metadata["format-version"]);
+}
+
 /** Errors: `unsupported_operation` for tables whose snapshots are not written here. */
 export function checkWritable(metadata: TableMetadata): void {
+  if (isWritable(metadata)) return;
   const version = metadata["format-version"];
-  if (WRITABLE_VERSIONS.includes(version)) return;
   const remedy = version === 1 ? " Upgrade it first: upgradeFormatVersion(2)." : "";
   throw new LakeError("unsupported_operation", `Tables of format version ${version} cannot be written here.${remedy}`);
 }
@@ -70,10 +76,7 @@ export interface SnapshotDraft {
 }
 
 /** Surroundings of snapshot commits. */
-export interface SnapshotCommitDeps {
-  readonly io: FileIO;
-  readonly clock: Clock;
-}
+export type SnapshotCommitDeps = Pick<TableDeps, "io" | "clock" | "wholeHistory">;
 
 /**
  * Writes the manifest list of an attempt and returns what to send. The commit requires the branch to be where the base
@@ -100,7 +103,7 @@ export async function prepareSnapshot(
   const { manifests, assignedRows } = listManifests(base, next, sequenceNumber);
   const parentId = parent?.["snapshot-id"];
   const list = await files.writeManifestList(base, sequenceNumber, parentId, manifests);
-  const summary = new Map([...carriedSummary(base), ...draft.summary]);
+  const summary = new Map([...(await carriedSummary(base, parent, deps.wholeHistory)), ...draft.summary]);
   const mergedCount = merged.manifests.filter((manifest) => manifest.kind === "made").length;
   const counts = {
     created: draft.made.length + mergedCount,

@@ -15,6 +15,10 @@ export interface TableDeps {
   readonly reload: (table: TableIdentifier) => Promise<Table>;
   /** The metadata with all snapshots, also for a client that loads tables without their history. */
   readonly loadHistory: (table: TableIdentifier) => Promise<TableMetadata>;
+  /** Whether tables are loaded with the snapshots of their refs alone. */
+  readonly refsOnly?: boolean;
+  /** All snapshots of the table at hand; absent where its metadata has them. */
+  readonly wholeHistory?: () => Promise<TableMetadata>;
 }
 
 /** Where an operation starts and what becomes of its plan: a commit, or a step of a transaction. */

@@ -61,12 +61,16 @@ export type TransactionSteps = Pick<OperationContext, "submit" | "isOwnSnapshot"
  * A table whose operations commit to the catalog, or become steps of a transaction.
  */
 export function createTable(
-  deps: TableDeps,
+  clientDeps: TableDeps,
   identifier: TableIdentifier,
   metadata: TableMetadata,
   metadataLocation: string,
   steps?: TransactionSteps,
 ): Table {
+  const deps: TableDeps =
+    clientDeps.refsOnly === true
+      ? { ...clientDeps, wholeHistory: () => clientDeps.loadHistory(identifier) }
+      : clientDeps;
   const commit: OperationContext["submit"] = (plan, options) => runCommit(deps.commit, table, plan, options?.attempts);
   const context = (): OperationContext => ({ deps, table, ...(steps ?? { submit: commit }) });
   const table: Table = {

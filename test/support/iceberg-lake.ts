@@ -55,6 +55,7 @@ export interface IcebergLake {
     readonly store?: ObjectStore;
     readonly seed?: number;
     readonly tables?: TableMemory;
+    readonly snapshots?: "all" | "refs";
   }): CatalogClient;
 }
 
@@ -90,7 +91,7 @@ export async function createIcebergLake(options: LakeOptions = {}): Promise<Iceb
   });
   const io = createFileIO(store, LAKE_BUCKET);
   let clients = 0;
-  const newClient: IcebergLake["newClient"] = ({ wrap, store: clientStore, seed, tables } = {}) => {
+  const newClient: IcebergLake["newClient"] = ({ wrap, store: clientStore, seed, tables, snapshots } = {}) => {
     clients += 1;
     const send = wrap === undefined ? handler : wrap(handler);
     return createCatalogClient({
@@ -101,6 +102,7 @@ export async function createIcebergLake(options: LakeOptions = {}): Promise<Iceb
       random: seededRandom(seed ?? (options.seed ?? 1) * 104_729 + clients),
       sleep: noSleep,
       ...(tables === undefined ? {} : { tables }),
+      ...(snapshots === undefined ? {} : { snapshots }),
     });
   };
   const client = newClient();

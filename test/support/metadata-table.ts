@@ -36,6 +36,7 @@ export function createCountingIO(): CountingIO {
     async write(location, bytes) {
       files.set(location, bytes);
     },
+    reaches: () => true,
     async delete(locations) {
       for (const location of locations) files.delete(location);
     },
