@@ -27,6 +27,7 @@ import type {
   Table,
   Transaction,
 } from "./table.ts";
+import { createViewClient } from "./catalog-views.ts";
 import { createTable } from "./table-handle.ts";
 import { createCatalogTransaction, transactionParts } from "./transaction.ts";
 
@@ -176,6 +177,7 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
     async dropTable(table, { purge = false } = {}) {
       await guard(rest.dropTable(toRestIdentifier(toIdentifier(table)), { purge }));
     },
+    views: createViewClient({ ...options, rest, fetch: createPatientFetch(options.fetch, options) }),
     tableExists: (table) => guard(rest.tableExists(toRestIdentifier(toIdentifier(table)))),
     transaction: () => createCatalogTransaction((transactions, limits) => commitTransaction(transactions, limits)),
     commitTransaction,

@@ -4,6 +4,13 @@ export { listAllTables } from "./all-tables.ts";
 export { createCatalogClient, liveDataFiles, type CatalogClientOptions } from "./catalog-client.ts";
 export { expireSnapshots, type ExpireOptions } from "./expire-snapshots.ts";
 export { ORPHAN_LEAST_AGE_MS } from "./remove-orphan-files.ts";
+export {
+  listAllViews,
+  viewColumnNames,
+  type View,
+  type ViewClient,
+  type ViewDefinition,
+} from "./catalog-views.ts";
 export { CALLER_HEADER, encodeCaller, type CatalogCaller } from "./catalog-server/caller.ts";
 export type { CatalogMemory, CatalogServerDeps, S3Access } from "./catalog-server/catalog-deps.ts";
 export { createCatalogMemory } from "./catalog-server/catalog-memory.ts";
@@ -179,3 +186,4 @@ export {
 export { createTableWriter, type TableWriter, type TableWriterDeps, type TableWriterOptions } from "./table-writer.ts";
 export { DEFAULT_TARGET_FILE_BYTES, tableWriteOptions, targetFileBytes } from "./table-writer-options.ts";
 export { createTableMemory, type RememberedTable, type TableMemory } from "./table-memory.ts";
+export { currentViewVersion, type ViewMetadata, type ViewRepresentation } from "./view-metadata.ts";

@@ -2,6 +2,7 @@
 
 import type { TableIdentifier } from "#core";
 import type { Scalar } from "#columnar";
+import type { ViewClient } from "./catalog-views.ts";
 import type { DataFile, DeleteFile } from "./data-file.ts";
 import type { IcebergSchema } from "./schema.ts";
 import type {
@@ -145,6 +146,7 @@ export interface CatalogClient {
   /** Errors: `table_not_found`. `purge` also asks the catalog to delete the files. */
   dropTable(table: TableIdentifier | string, options?: { readonly purge?: boolean }): Promise<void>;
   tableExists(table: TableIdentifier | string): Promise<boolean>;
+  readonly views: ViewClient;
   /** Starts changes of several tables that are committed together. */
   transaction(): CatalogTransaction;
   /**

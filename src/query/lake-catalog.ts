@@ -2,8 +2,18 @@
 // instance serves one query.
 
 import { LakeError, parseTableName, tableNameToString, type RetryDeps, type TableIdentifier } from "#core";
-import { listAllTables, type CatalogClient, type FileIO, type Snapshot, type Table } from "#iceberg";
-import type { ChangeableTable, TableCatalog, TableSource, TableVersion } from "#sql";
+import {
+  currentViewVersion,
+  listAllTables,
+  listAllViews,
+  viewColumnNames,
+  type CatalogClient,
+  type FileIO,
+  type Snapshot,
+  type Table,
+  type View,
+} from "#iceberg";
+import type { ChangeableTable, TableCatalog, TableSource, TableVersion, ViewSource } from "#sql";
 import type { DataReader } from "./data-reader.ts";
 import type { FreshSource } from "./fresh-rows.ts";
 import { currentTable, snapshotTable } from "./lake-table.ts";
@@ -30,7 +40,7 @@ export interface LakeCatalogDeps {
   /** Told of every table in the state it is read in. */
   readonly onRead: (table: Table, snapshot: Snapshot | undefined) => void;
   /** Makes a table's rows changeable; absent: they are not. */
-  readonly changes?: (table: Table) => ChangeableTable;
+  readonly changes?: (table: Table, branch?: string) => ChangeableTable;
   /** Namespaces that may be read, levels joined by dots, with all below them; undefined: all. */
   readonly namespaces?: readonly string[] | undefined;
 }
@@ -47,16 +57,29 @@ export function createLakeCatalog(deps: LakeCatalogDeps): TableCatalog {
   const sources = new Map<string, Promise<TableSource | undefined>>();
   const loaded = new Map<string, Promise<Table | undefined>>();
   const histories = new Map<string, Promise<Table>>();
+  const views = new Map<string, Promise<ViewSource | undefined>>();
 
   const tableAt = (path: readonly string[]): Promise<Table | undefined> =>
     once(loaded, JSON.stringify(path), () => loadFirst(deps.catalog, path, deps.namespaces));
   const historyOf = ({ identifier }: Table): Promise<Table> =>
     once(histories, JSON.stringify(identifier), () => deps.history().loadTable(identifier));
 
+  /** What may be part of another table's name is no table where the namespace it would be in may not be read. */
+  async function tableOrNothing(path: readonly string[], mayBePart: boolean): Promise<Table | undefined> {
+    try {
+      return await tableAt(path);
+    } catch (error) {
+      if (mayBePart && error instanceof LakeError && error.code === "forbidden") return undefined;
+      throw error;
+    }
+  }
+
   async function find(path: readonly string[], version: TableVersion | undefined): Promise<TableSource | undefined> {
     const meta = metadataTableName(path);
     // Only `$` says which is meant; with a dot a table of that name comes first.
-    const table = meta?.isExplicit === true ? undefined : await tableAt(path);
+    const ref = refName(path);
+    const table =
+      meta?.isExplicit === true ? undefined : await tableOrNothing(path, meta !== undefined || ref !== undefined);
     if (table !== undefined) {
       if (version === undefined) {
         deps.onRead(table, table.currentSnapshot());
@@ -68,6 +91,7 @@ export function createLakeCatalog(deps: LakeCatalogDeps): TableCatalog {
       deps.onRead(dated, resolved.snapshot);
       return snapshotTable(dated, resolved, deps);
     }
+    if (ref !== undefined) return findRef(ref, version);
     if (meta === undefined) return undefined;
     const base = await tableAt(meta.path);
     if (base === undefined) return undefined;
@@ -76,11 +100,44 @@ export function createLakeCatalog(deps: LakeCatalogDeps): TableCatalog {
     return metadataTable(full, meta.kind, version, deps.io);
   }
 
+  /** `events.branch_audit`, `events.tag_june`, Spark's names of what a branch or tag holds. */
+  async function findRef(
+    { path, kind, name }: RefName,
+    version: TableVersion | undefined,
+  ): Promise<TableSource | undefined> {
+    const table = await tableAt(path);
+    if (table === undefined) return undefined;
+    const shown = `${tableNameToString(table.identifier)}.${kind}_${name}`;
+    if (version !== undefined) throw new LakeError("sql_unsupported", `${shown} has no versions.`);
+    const resolved = resolveVersion(table, { kind: "ref", name });
+    if (table.metadata.refs[name]?.type !== kind) {
+      throw new LakeError(
+        "undefined_snapshot",
+        `Table ${tableNameToString(table.identifier)} has no ${kind} "${name}".`,
+      );
+    }
+    deps.onRead(table, resolved.snapshot);
+    const source = { ...snapshotTable(table, resolved, deps), name: shown };
+    if (deps.changes === undefined || kind === "tag") return source;
+    return { ...source, changes: deps.changes(table, name) };
+  }
+
+  async function findView(path: readonly string[]): Promise<ViewSource | undefined> {
+    for (const identifier of allowedNames(path, deps.namespaces)) {
+      const view = await deps.catalog.views.loadView(identifier);
+      if (view !== undefined) return viewSource(view);
+    }
+    return undefined;
+  }
+
   return {
+    findView: (path) => once(views, JSON.stringify(path), () => findView(path)),
     findTable: (path, version) => once(sources, JSON.stringify([path, versionKey(version)]), () => find(path, version)),
     async tableNames() {
-      const all = await listAllTables(deps.catalog);
-      return all.filter(({ namespace }) => mayRead(namespace, deps.namespaces)).map(tableNameToString);
+      const [tables, named] = await Promise.all([listAllTables(deps.catalog), listAllViews(deps.catalog)]);
+      return [...tables, ...named]
+        .filter(({ namespace }) => mayRead(namespace, deps.namespaces))
+        .map(tableNameToString);
     },
   };
 }
@@ -93,11 +150,7 @@ export async function loadFirst(
   path: readonly string[],
   namespaces: readonly string[] | undefined,
 ): Promise<Table | undefined> {
-  const candidates = candidateNames(path);
-  const allowed = candidates.filter(({ namespace }) => mayRead(namespace, namespaces));
-  const [first] = candidates;
-  if (first !== undefined && allowed.length === 0) throw forbiddenNamespace(first.namespace);
-  for (const identifier of allowed) {
+  for (const identifier of allowedNames(path, namespaces)) {
     try {
       return await catalog.loadTable(identifier);
     } catch (error) {
@@ -105,6 +158,47 @@ export async function loadFirst(
     }
   }
   return undefined;
+}
+
+/** The names a path may mean, best first. Errors: `forbidden` when none may be used. */
+export function allowedNames(
+  path: readonly string[],
+  namespaces: readonly string[] | undefined,
+): readonly TableIdentifier[] {
+  const candidates = candidateNames(path);
+  const allowed = candidates.filter(({ namespace }) => mayRead(namespace, namespaces));
+  const [first] = candidates;
+  if (first !== undefined && allowed.length === 0) throw forbiddenNamespace(first.namespace);
+  return allowed;
+}
+
+/** A branch or tag named like a table. */
+export interface RefName {
+  readonly path: readonly string[];
+  readonly kind: "branch" | "tag";
+  readonly name: string;
+}
+
+/** Reads `table.branch_name` and `table.tag_name`; undefined for any other name. */
+export function refName(path: readonly string[]): RefName | undefined {
+  const [, kind, name] = /^(branch|tag)_(.+)$/s.exec(path.at(-1) ?? "") ?? [];
+  if (name === undefined || path.length < 2) return undefined;
+  return { path: path.slice(0, -1), kind: kind === "tag" ? "tag" : "branch", name };
+}
+
+/** A view as the SQL engine sees it. */
+function viewSource({ identifier, metadata }: View): ViewSource {
+  const version = currentViewVersion(metadata);
+  const namespace = version["default-namespace"];
+  return {
+    name: tableNameToString(identifier),
+    representations: version.representations,
+    columnNames: viewColumnNames(metadata),
+    // In the first namespace of the search path, names mean what they mean in a query.
+    namespace: namespace.join(".") === SEARCH_PATH[0] ? [] : namespace,
+    catalog: version["default-catalog"],
+    identity: `${metadata["view-uuid"]} ${version["version-id"]} ${version["timestamp-ms"]}`,
+  };
 }
 
 function once<T>(known: Map<string, Promise<T>>, key: string, load: () => Promise<T>): Promise<T> {

@@ -77,7 +77,9 @@ export async function runQuery(
         namespaces,
         onRead: (table, snapshot) => reads.note(table, snapshot),
         // For EXPLAIN of a change, which plans it and goes no further.
-        changes: (table) => createChangeSession(table, { ...deps, store, reader }, undefined).changes,
+        changes: (table, branch) =>
+          createChangeSession(table, { ...deps, store, reader }, undefined, branch === undefined ? {} : { branch })
+            .changes,
         fresh: deps.fresh,
         retry: deps,
         initNestedColumns: deps.initNestedColumns,

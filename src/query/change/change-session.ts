@@ -19,6 +19,7 @@ import {
   type DeleteFile,
   type IcebergPredicate,
   type ScanFile,
+  type ScanPlan,
   type SnapshotUpdate,
   type Table,
   type TableWriter,
@@ -88,14 +89,26 @@ export interface ChangeSession {
 
 const INT32: DataType = { kind: "int32" };
 
-/** Starts an attempt on a loaded table. `effects` grows by what the attempt finds out. */
+/** What an attempt may be told. */
+export interface ChangeSessionOptions {
+  /** What earlier attempts found out; grows by what this one does. */
+  readonly effects?: KnownEffects;
+  /** The branch that changes, which exists; default main. */
+  readonly branch?: string;
+}
+
+/** The branch that a table's name alone means. */
+const MAIN = "main";
+
+/** Starts an attempt on a loaded table. */
 export function createChangeSession(
   table: Table,
   deps: ChangeDeps,
   operation: ChangeOperation | undefined,
-  effects: KnownEffects = new Map(),
+  { effects = new Map(), branch = MAIN }: ChangeSessionOptions = {},
 ): ChangeSession {
   const { metadata } = table;
+  const head = metadata.refs[branch]?.["snapshot-id"];
   const schema = table.schema();
   const columns = schemaToColumns(schema);
   const name = tableNameToString(table.identifier);
@@ -142,6 +155,9 @@ export function createChangeSession(
     });
   }
 
+  const planBranch = (predicates: readonly IcebergPredicate[]): Promise<ScanPlan> =>
+    table.planScan(head === undefined ? { predicates } : { predicates, snapshotId: head });
+
   /** Live rows of files with their place. */
   async function* open({ request, ...scan }: OpenScan): AsyncGenerator<Batch, void, undefined> {
     const wanted = request.columns.flatMap((index) => columns[index] ?? []);
@@ -171,7 +187,7 @@ export function createChangeSession(
       requireReadable(wanted, name);
       const stored = toStoredPredicates(schema, predicates);
       filter = stored;
-      const plan = await table.planScan({ predicates: stored });
+      const plan = await planBranch(stored);
       const stats = initialStatistics(name, plan, 0);
       statistics = stats;
       const rest: ScanFile[] = [];
@@ -194,7 +210,7 @@ export function createChangeSession(
         request.columns.flatMap((index) => columns[index] ?? []),
         name,
       );
-      const plan = await table.planScan({ predicates: toStoredPredicates(schema, predicates) });
+      const plan = await planBranch(toStoredPredicates(schema, predicates));
       const stats = initialStatistics(name, plan, 0);
       return {
         identity: "change",
@@ -272,6 +288,11 @@ export function createChangeSession(
     }),
     used: () => new Set(changed.map(({ effect }) => effect)),
     async commit(done, summary) {
+      const prepared = <T extends SnapshotUpdate<T>>(operation: T): T => {
+        let result = onlyTo(table, operation);
+        for (const [key, value] of summary) result = result.set(key, value);
+        return branch === MAIN ? result : result.toBranch(branch);
+      };
       const seen = new Set(changed.map(({ file }) => file));
       for (const file of scanned) if (!seen.has(file)) effects.set(effectKey(file), { kind: "unchanged" });
       inserted = inserts === undefined ? [] : await inserts.close();
@@ -280,20 +301,19 @@ export function createChangeSession(
       const partly = changed.filter(({ effect }) => effect.positions !== undefined);
       if (added.length === 0 && removed.length === 0 && partly.length === 0) return undefined;
       if (removed.length === 0 && partly.length === 0 && done === "insert") {
-        return prepared(table.newAppend().addFiles(added), table, summary).commit();
+        return prepared(table.newAppend().addFiles(added)).commit();
       }
-      const base = table.currentSnapshot()?.["snapshot-id"];
       const data = removed.map(({ dataFile }) => dataFile);
       const dangling = removed.flatMap((file) => deletesOfFileAlone(file));
       const isSerializable = isolationOf(metadata, done) === "serializable";
       if (partly.length === 0) {
-        const overwrite = prepared(table.newOverwrite(), table, summary)
+        const overwrite = prepared(table.newOverwrite())
           .deleteFiles(data)
           .deleteDeleteFiles(dangling)
           .addFiles(added)
           .conflictDetectionFilter(filter)
           .validateNoConflictingDeletes();
-        if (base !== undefined) overwrite.validateFromSnapshot(base);
+        if (head !== undefined) overwrite.validateFromSnapshot(head);
         if (isSerializable) overwrite.validateNoConflictingData();
         return overwrite.commit();
       }
@@ -301,7 +321,7 @@ export function createChangeSession(
         partly.map(({ file, effect }) => [file.dataFile.filePath, { file, positions: effect.positions ?? [] }]),
       );
       writtenDeletes = await writeDeletionVectors(deps, metadata, rows);
-      const delta = prepared(table.newRowDelta(), table, summary)
+      const delta = prepared(table.newRowDelta())
         .addRows(added)
         .addDeletes(writtenDeletes.added)
         .removeDeletes([...writtenDeletes.removed, ...dangling])
@@ -309,7 +329,7 @@ export function createChangeSession(
         .conflictDetectionFilter(filter)
         .validateDeletedFiles()
         .validateNoConflictingDeleteFiles();
-      if (base !== undefined) delta.validateFromSnapshot(base);
+      if (head !== undefined) delta.validateFromSnapshot(head);
       if (isSerializable) delta.validateNoConflictingDataFiles();
       return delta.commit();
     },
@@ -369,15 +389,9 @@ function withPlaces(batch: ScannedBatch, wanted: readonly number[], width: numbe
   return { rowCount: batch.rowCount, columns };
 }
 
-/** An operation with its summary that commits to this very table, not to another that took its name. */
-function prepared<T extends SnapshotUpdate<T>>(
-  operation: T,
-  { metadata }: Table,
-  summary: ReadonlyMap<string, string>,
-): T {
-  let result = operation.validate((base) =>
+/** An operation that commits to this very table, not to another that took its name. */
+function onlyTo<T extends SnapshotUpdate<T>>({ metadata }: Table, operation: T): T {
+  return operation.validate((base) =>
     base["table-uuid"] === metadata["table-uuid"] ? undefined : "the table was dropped and created anew",
   );
-  for (const [key, value] of summary) result = result.set(key, value);
-  return result;
 }

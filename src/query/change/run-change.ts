@@ -12,7 +12,7 @@ import {
 import { createCountingStore, type ObjectStore } from "#storage";
 import { createDataReader, type DataReader } from "../data-reader.ts";
 import { MAX_BYTES_AHEAD } from "../file-scan.ts";
-import { createLakeCatalog, loadFirst } from "../lake-catalog.ts";
+import { createLakeCatalog, loadFirst, refName } from "../lake-catalog.ts";
 import type { QueryDeps } from "../query-deps.ts";
 import type { ValidQuery } from "../request.ts";
 import { applyScans, type MutableStats } from "../stats.ts";
@@ -130,7 +130,8 @@ interface ChangeRun {
 
 /** Brings acknowledged rows into the table, so that the statement covers them. A missing table is told by binding. */
 async function flushTarget({ deps, target, caller, store }: ChangeRun): Promise<void> {
-  if (deps.fresh === undefined) return;
+  // Acknowledged rows go to main.
+  if (deps.fresh === undefined || refName(target.path) !== undefined) return;
   const catalog = deps.createCatalog(createFileIO(store, deps.bucket, deps.manifests), "refs");
   const table = await loadFirst(catalog, target.path, caller.namespaces);
   if (table === undefined || table.metadata.properties[INGEST_ENABLED_PROPERTY] === "false") return;
@@ -216,9 +217,11 @@ async function prepareAttempt(
       initNestedColumns: deps.initNestedColumns,
       namespaces: caller.namespaces,
       onRead: (table, snapshot) => run.reads.note(table, snapshot),
-      changes(table) {
-        const session = createChangeSession(table, { ...deps, store, reader }, target.operation, effects);
-        sessions.set([...table.identifier.namespace, table.identifier.name].join("."), session);
+      changes(table, branch) {
+        const options = branch === undefined ? { effects } : { effects, branch };
+        const session = createChangeSession(table, { ...deps, store, reader }, target.operation, options);
+        const { namespace, name } = table.identifier;
+        sessions.set([...namespace, name, ...(branch === undefined ? [] : [`branch_${branch}`])].join("."), session);
         return session.changes;
       },
     }),
