@@ -72,21 +72,28 @@ export function withCounts(manifest: ManifestFile, bytes: Uint8Array): ManifestF
   return { ...known, ...countEntries(readAvroBlocks(bytes), known) };
 }
 
-function countEntries(file: AvroBlocks, manifest: ManifestFile): ManifestCounts {
+function countEntries(
+  file: AvroBlocks,
+  manifest: ManifestFile,
+): ManifestCounts & Partial<Pick<ManifestFile, "addedSnapshotId">> {
   const readEntry = compileEntryReader(file.schema, []);
   const slots = createEntrySlots();
   const files = [0, 0, 0];
   const rows = [0, 0, 0];
+  // Without a list only the entries tell which snapshot made the manifest.
+  let { addedSnapshotId } = manifest;
   for (const block of file.blocks()) {
     const cursor = createAvroCursor(block.bytes);
     for (let i = 0; i < block.count; i++) {
       readEntry(cursor, slots);
       checkEntry(slots, manifest);
+      if (addedSnapshotId === 0n) addedSnapshotId = wide(slots.snapshotId) ?? 0n;
       files[slots.status] = (files[slots.status] as number) + 1;
       rows[slots.status] = (rows[slots.status] as number) + slots.recordCount;
     }
   }
   return {
+    addedSnapshotId,
     addedFiles: files[STATUS_ADDED] as number,
     existingFiles: files[STATUS_EXISTING] as number,
     deletedFiles: files[STATUS_DELETED] as number,

@@ -1,4 +1,4 @@
-// Avro schemas of manifests and manifest lists, format versions 2 and 3. Source: Iceberg table spec, "Manifests",
+// Avro schemas of manifests and manifest lists, format versions 1 to 3. Source: Iceberg table spec, "Manifests",
 // "Manifest Lists" and Appendix A for the types of partition values.
 
 import { LakeError } from "#core";
@@ -130,12 +130,13 @@ export function manifestEntrySchema(tuple: readonly PartitionTupleField[], forma
     type: "record",
     name: "r2",
     fields: [
-      required(134, "content", "int"),
+      ...(formatVersion === 1 ? [] : [required(134, "content", "int")]),
       required(100, "file_path", "string"),
       required(101, "file_format", "string"),
       required(102, "partition", partition),
       required(103, "record_count", "long"),
       required(104, "file_size_in_bytes", "long"),
+      ...(formatVersion === 1 ? [required(105, "block_size_in_bytes", "long")] : []),
       optional(108, "column_sizes", intMap(117, 118, "long")),
       optional(109, "value_counts", intMap(119, 120, "long")),
       optional(110, "null_value_counts", intMap(121, 122, "long")),
@@ -144,10 +145,12 @@ export function manifestEntrySchema(tuple: readonly PartitionTupleField[], forma
       optional(128, "upper_bounds", intMap(129, 130, "bytes")),
       optional(131, "key_metadata", "bytes"),
       optional(132, "split_offsets", { type: "array", items: "long", "element-id": 133 }),
-      optional(135, "equality_ids", { type: "array", items: "int", "element-id": 136 }),
+      ...(formatVersion === 1
+        ? []
+        : [optional(135, "equality_ids", { type: "array", items: "int", "element-id": 136 })]),
       optional(140, "sort_order_id", "int"),
       ...(formatVersion < 3 ? [] : [optional(142, "first_row_id", "long")]),
-      optional(143, "referenced_data_file", "string"),
+      ...(formatVersion === 1 ? [] : [optional(143, "referenced_data_file", "string")]),
       ...(formatVersion < 3
         ? []
         : [optional(144, "content_offset", "long"), optional(145, "content_size_in_bytes", "long")]),
@@ -158,9 +161,13 @@ export function manifestEntrySchema(tuple: readonly PartitionTupleField[], forma
     name: "manifest_entry",
     fields: [
       required(0, "status", "int"),
-      optional(1, "snapshot_id", "long"),
-      optional(3, "sequence_number", "long"),
-      optional(4, "file_sequence_number", "long"),
+      ...(formatVersion === 1
+        ? [required(1, "snapshot_id", "long")]
+        : [
+            optional(1, "snapshot_id", "long"),
+            optional(3, "sequence_number", "long"),
+            optional(4, "file_sequence_number", "long"),
+          ]),
       required(2, "data_file", dataFile),
     ],
   };
@@ -168,9 +175,15 @@ export function manifestEntrySchema(tuple: readonly PartitionTupleField[], forma
 
 /** The Avro schema of a manifest list. */
 export function manifestListSchema(formatVersion: number): AvroSchema {
-  const fields = formatVersion < 3 ? MANIFEST_FILE_FIELDS : [...MANIFEST_FILE_FIELDS, FIRST_ROW_ID_FIELD];
+  const fields =
+    formatVersion === 1
+      ? MANIFEST_FILE_FIELDS.filter(({ name }) => !LATER_MANIFEST_FIELDS.has(name))
+      : [...MANIFEST_FILE_FIELDS, ...(formatVersion < 3 ? [] : [FIRST_ROW_ID_FIELD])];
   return { type: "record", name: "manifest_file", fields };
 }
+
+/** Fields that format version 1 does not know. */
+const LATER_MANIFEST_FIELDS = new Set(["content", "sequence_number", "min_sequence_number"]);
 
 const FIRST_ROW_ID_FIELD = optional(520, "first_row_id", "long");
 

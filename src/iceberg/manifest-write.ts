@@ -29,7 +29,7 @@ import { parseDecimalType } from "./type-names.ts";
 
 interface ManifestDraftCommon {
   readonly path: string;
-  /** That of the table: 2 or 3. */
+  /** That of the table. */
   readonly formatVersion: number;
   readonly schema: IcebergSchema;
   readonly spec: PartitionSpec;
@@ -64,18 +64,22 @@ export function sequenceManifest(manifest: UnsequencedManifest, sequenceNumber: 
 }
 
 /** Format versions whose manifests are written. */
-const WRITABLE_VERSIONS: readonly number[] = [2, 3];
+const WRITABLE_VERSIONS: readonly number[] = [1, 2, 3];
 
 /**
  * Encodes a manifest.
  *
  * Errors: `metadata_invalid` for an entry of another spec or kind, or an existing or deleted one without its numbers;
- * `unsupported_operation` for a format version or partition transform that cannot be written.
+ * `unsupported_operation` for a format version or partition transform that cannot be written, and for delete files in
+ * format version 1.
  */
 export function encodeManifest(draft: ManifestDraft): EncodedManifest {
   const { tuple, formatVersion } = draft;
   checkVersion(formatVersion);
   const content = draft.content ?? "data";
+  if (formatVersion === 1 && content === "deletes") {
+    throw new LakeError("unsupported_operation", "Tables of format version 1 have no delete files.");
+  }
   const records = draft.entries.map((entry) => entryToRecord(entry, draft));
   const metadata = new Map(
     Object.entries({
@@ -84,7 +88,8 @@ export function encodeManifest(draft: ManifestDraft): EncodedManifest {
       "partition-spec": stringifyJson(draft.spec.fields),
       "partition-spec-id": String(draft.spec["spec-id"]),
       "format-version": String(formatVersion),
-      content,
+      // All files of format version 1 are data files.
+      ...(formatVersion === 1 ? {} : { content }),
     }).map(([key, value]) => [key, stringToUtf8(value)] as const),
   );
   const bytes = writeAvroFile(manifestEntrySchema(tuple, formatVersion), metadata, records, "deflate");
@@ -98,7 +103,7 @@ function checkVersion(formatVersion: number): void {
 
 function entryToRecord(
   entry: ManifestEntry<DataFile | DeleteFile>,
-  { spec, tuple, content }: ManifestDraft,
+  { spec, tuple, content, formatVersion, snapshotId }: ManifestDraft,
 ): Record<string, unknown> {
   const { dataFile } = entry;
   if (dataFile.specId !== spec["spec-id"] || dataFile.partition.length !== spec.fields.length) {
@@ -112,7 +117,8 @@ function entryToRecord(
   }
   return {
     status: entry.status,
-    snapshot_id: entry.snapshotId,
+    // Format version 1 has nothing to inherit it from.
+    snapshot_id: entry.snapshotId ?? (formatVersion === 1 ? snapshotId : null),
     sequence_number: entry.sequenceNumber,
     file_sequence_number: entry.fileSequenceNumber,
     data_file: { ...contentFileToRecord(dataFile, tuple), ...ownFields(dataFile, entry.status) },
@@ -136,6 +142,9 @@ function ownFields(file: DataFile | DeleteFile, status: EntryStatus): Record<str
 
 const NO_DELETE_FIELDS = { referenced_data_file: null, content_offset: null, content_size_in_bytes: null };
 
+/** Format version 1 wants a default here, which nobody reads. */
+const DEFAULT_BLOCK_BYTES = 64 * 1024 * 1024;
+
 function contentFileToRecord(file: ContentFile, tuple: readonly PartitionTupleField[]): Record<string, unknown> {
   const values = partitionRecordNames(tuple).map((name, index) => [
     name,
@@ -148,6 +157,7 @@ function contentFileToRecord(file: ContentFile, tuple: readonly PartitionTupleFi
     partition: Object.fromEntries(values),
     record_count: file.recordCount,
     file_size_in_bytes: file.fileSizeBytes,
+    block_size_in_bytes: DEFAULT_BLOCK_BYTES,
     column_sizes: mapToEntries(file.columnSizes),
     value_counts: mapToEntries(file.valueCounts),
     null_value_counts: mapToEntries(file.nullValueCounts),
@@ -235,7 +245,7 @@ function summarizeField(type: string, values: readonly Scalar[]): PartitionField
 
 /** What a manifest list says of itself. */
 export interface ManifestListHeader {
-  /** That of the table: 2 or 3. */
+  /** That of the table. */
   readonly formatVersion: number;
   readonly snapshotId: bigint;
   readonly parentSnapshotId: bigint | undefined;
@@ -248,7 +258,7 @@ export interface ManifestListHeader {
  * Encodes a manifest list.
  *
  * Errors: `metadata_invalid` in format version 3 when the header or a data manifest lacks its first row id;
- * `unsupported_operation` for other format versions than 2 and 3.
+ * `unsupported_operation` for format versions that cannot be written.
  */
 export function encodeManifestList(header: ManifestListHeader, manifests: readonly ManifestFile[]): Uint8Array {
   const { formatVersion, firstRowId } = header;
@@ -262,12 +272,17 @@ export function encodeManifestList(header: ManifestListHeader, manifests: readon
     Object.entries({
       "snapshot-id": String(header.snapshotId),
       "parent-snapshot-id": header.parentSnapshotId === undefined ? "null" : String(header.parentSnapshotId),
-      "sequence-number": String(header.sequenceNumber),
+      ...(formatVersion === 1 ? {} : { "sequence-number": String(header.sequenceNumber) }),
       ...(formatVersion < 3 ? {} : { "first-row-id": String(firstRowId) }),
       "format-version": String(formatVersion),
     }).map(([key, value]) => [key, stringToUtf8(value)] as const),
   );
-  return writeAvroFile(manifestListSchema(formatVersion), metadata, manifests.map(manifestToRecord), "deflate");
+  return writeAvroFile(
+    manifestListSchema(formatVersion),
+    metadata,
+    manifests.map((manifest) => manifestToRecord(manifest, formatVersion)),
+    "deflate",
+  );
 }
 
 function checkRowIds(header: ManifestListHeader, manifests: readonly ManifestFile[]): void {
@@ -278,7 +293,13 @@ function checkRowIds(header: ManifestListHeader, manifests: readonly ManifestFil
   });
 }
 
-function manifestToRecord(manifest: ManifestFile): Record<string, unknown> {
+function manifestToRecord(manifest: ManifestFile, formatVersion: number): Record<string, unknown> {
+  const summaries = manifest.partitions.map((summary) => ({
+    contains_null: summary.containsNull,
+    contains_nan: summary.containsNan ?? null,
+    lower_bound: summary.lowerBound ?? null,
+    upper_bound: summary.upperBound ?? null,
+  }));
   return {
     manifest_path: manifest.path,
     manifest_length: manifest.lengthBytes,
@@ -293,12 +314,8 @@ function manifestToRecord(manifest: ManifestFile): Record<string, unknown> {
     added_rows_count: manifest.addedRows,
     existing_rows_count: manifest.existingRows,
     deleted_rows_count: manifest.deletedRows,
-    partitions: manifest.partitions.map((summary) => ({
-      contains_null: summary.containsNull,
-      contains_nan: summary.containsNan ?? null,
-      lower_bound: summary.lowerBound ?? null,
-      upper_bound: summary.upperBound ?? null,
-    })),
+    // Nothing is known of manifests that no list described before.
+    partitions: formatVersion === 1 && summaries.length === 0 ? null : summaries,
     key_metadata: manifest.keyMetadata ?? null,
     first_row_id: manifest.firstRowId ?? null,
   };

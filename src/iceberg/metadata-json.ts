@@ -54,11 +54,13 @@ export function tableMetadataToJson(metadata: TableMetadata): JsonObject {
     ...metadata,
     "partition-specs": metadata["partition-specs"].map((spec) => ({ ...spec, fields: spec.fields.map(sourcesToJson) })),
     "sort-orders": metadata["sort-orders"].map((order) => ({ ...order, fields: order.fields.map(sourcesToJson) })),
-    snapshots: metadata.snapshots.map(snapshotToJson),
+    snapshots: metadata.snapshots.map((snapshot) => snapshotToJson(snapshot, metadata["format-version"])),
   };
   if (metadata["format-version"] !== 1) return json;
   return {
     ...json,
+    // Undefined members are not printed.
+    "last-sequence-number": undefined,
     schema: currentSchema(metadata),
     "partition-spec": defaultSpec(metadata).fields.map(sourcesToJson),
   };
@@ -69,9 +71,14 @@ function sourcesToJson(field: PartitionField | SortField): JsonObject {
   return sourceIds === undefined ? { "source-id": sourceId, ...rest } : { "source-ids": sourceIds, ...rest };
 }
 
-function snapshotToJson(snapshot: Snapshot): JsonObject {
+/** A snapshot as the specification writes it, for stringifyJson: format version 1 has no sequence numbers. */
+export function snapshotToJson(snapshot: Snapshot, formatVersion: number): JsonObject {
   // Undefined members are not printed.
-  return snapshot["manifest-list"] === "" ? { ...snapshot, "manifest-list": undefined } : { ...snapshot };
+  return {
+    ...snapshot,
+    "sequence-number": formatVersion === 1 ? undefined : snapshot["sequence-number"],
+    "manifest-list": snapshot["manifest-list"] === "" ? undefined : snapshot["manifest-list"],
+  };
 }
 
 /**

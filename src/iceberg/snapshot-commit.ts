@@ -22,7 +22,9 @@ import type { TableDeps } from "./table-deps.ts";
 import type { TableRequirement, TableUpdate } from "./table-update.ts";
 
 /** Format versions whose snapshots are written. */
-const WRITABLE_VERSIONS: readonly number[] = [2, 3];
+const WRITABLE_VERSIONS: readonly number[] = [1, 2, 3];
+/** Sequence numbers came with format version 2: those of the first are all 0. */
+const NO_SEQUENCE_NUMBER = 0n;
 /** The first format version with row lineage. */
 const ROW_LINEAGE_VERSION = 3;
 
@@ -35,8 +37,7 @@ export function isWritable(metadata: TableMetadata): boolean {
 export function checkWritable(metadata: TableMetadata): void {
   if (isWritable(metadata)) return;
   const version = metadata["format-version"];
-  const remedy = version === 1 ? " Upgrade it first: upgradeFormatVersion(2)." : "";
-  throw new LakeError("unsupported_operation", `Tables of format version ${version} cannot be written here.${remedy}`);
+  throw new LakeError("unsupported_operation", `Tables of format version ${version} cannot be written here.`);
 }
 
 /** The snapshot a commit to the branch follows: its head, or that of main for a branch that is yet to be made. */
@@ -91,7 +92,7 @@ export async function prepareSnapshot(
   extraUpdates: readonly TableUpdate[],
 ): Promise<CommitAttempt> {
   const parent = branchHead(base, draft.branch);
-  const sequenceNumber = base["last-sequence-number"] + 1n;
+  const sequenceNumber = base["format-version"] === 1 ? NO_SEQUENCE_NUMBER : base["last-sequence-number"] + 1n;
   const merged = draft.merge
     ? await mergeManifests(deps.io, base, files, draft.kept, merges)
     : {

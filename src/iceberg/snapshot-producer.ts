@@ -79,6 +79,10 @@ export function createSnapshotPlan(deps: TableDeps, start: TableMetadata, change
     async prepare(base): Promise<CommitAttempt | { readonly conflict: string }> {
       checkWritable(base);
       checkAdded(base, change);
+      if (start["format-version"] === 1 && base["format-version"] !== 1) {
+        // Manifests that are written already hold no sequence numbers.
+        return { conflict: "the table was upgraded from format version 1" };
+      }
       const reason = firstReason(base, change.checks);
       if (reason !== undefined) return { conflict: reason };
       const head = branchHead(base, change.branch);
@@ -223,6 +227,9 @@ function checkAdded(base: TableMetadata, change: SnapshotChange): void {
   }
   for (const file of [...change.addedData, ...deletes]) checkPartition(base, file);
   const version = base["format-version"];
+  if (version === 1 && deletes.length > 0) {
+    throw new LakeError("unsupported_operation", "Tables of format version 1 have no delete files.");
+  }
   for (const file of deletes) {
     if (file.content === 2 && (file.equalityIds ?? []).length === 0) {
       throw new LakeError("data_invalid", `The equality deletes of ${file.filePath} name no column.`);

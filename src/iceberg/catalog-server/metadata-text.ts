@@ -2,7 +2,7 @@
 // the one it adds.
 
 import { stringifyJson, stringToUtf8 } from "#core";
-import { tableMetadataToJson } from "../metadata-json.ts";
+import { snapshotToJson, tableMetadataToJson } from "../metadata-json.ts";
 import type { Snapshot, TableMetadata } from "../table-metadata.ts";
 
 /** Texts live as long as their snapshots, which all metadata of a table share. */
@@ -17,7 +17,8 @@ export function metadataToUtf8(metadata: TableMetadata): Uint8Array<ArrayBuffer>
 }
 
 function memberText(metadata: TableMetadata, key: string, value: unknown): string {
-  if (key === "snapshots") return `[${metadata.snapshots.map(snapshotText).join(",")}]`;
+  if (key === "snapshots")
+    return `[${metadata.snapshots.map((item) => snapshotText(item, metadata["format-version"])).join(",")}]`;
   if (key !== "snapshot-log") return stringifyJson(value);
   const entries = metadata["snapshot-log"].map(
     (entry) => `{"snapshot-id":${entry["snapshot-id"]},"timestamp-ms":${entry["timestamp-ms"]}}`,
@@ -25,11 +26,11 @@ function memberText(metadata: TableMetadata, key: string, value: unknown): strin
   return `[${entries.join(",")}]`;
 }
 
-function snapshotText(snapshot: Snapshot): string {
+function snapshotText(snapshot: Snapshot, formatVersion: number): string {
   const known = textBySnapshot.get(snapshot);
   if (known !== undefined) return known;
-  // Undefined members are not printed.
-  const text = stringifyJson(snapshot["manifest-list"] === "" ? { ...snapshot, "manifest-list": undefined } : snapshot);
-  textBySnapshot.set(snapshot, text);
+  const text = stringifyJson(snapshotToJson(snapshot, formatVersion));
+  // An upgrade gives the snapshots of version 1 what they lacked.
+  if (formatVersion > 1) textBySnapshot.set(snapshot, text);
   return text;
 }
