@@ -51,6 +51,7 @@ export {
   type NameMapping,
 } from "./name-mapping.ts";
 export { toStoredPredicates } from "./nanosecond-time.ts";
+export { fieldVector, findSingleValued, type FieldVector } from "./field-vector.ts";
 export { newDataFileLocation, partitionPath, splitByPartition, type BatchPartition } from "./partition-batch.ts";
 export { partitionKey } from "./snapshot-summary.ts";
 export { allFieldsById, specTuple } from "./spec-tuple.ts";

@@ -3,6 +3,7 @@
 import { stringToUtf8, stringifyJson } from "#core";
 import { scalarAt, type Batch, type Scalar } from "#columnar";
 import { scalarToJson } from "./data-file.ts";
+import { fieldVector } from "./field-vector.ts";
 import { murmur3 } from "./murmur3.ts";
 import type { IcebergSchema } from "./schema.ts";
 import { fieldsById } from "./schema.ts";
@@ -56,17 +57,16 @@ function rowKey(fields: readonly FieldCodes[], row: number): number | string {
 }
 
 function fieldCodes(batch: Batch, schema: IcebergSchema, partitionField: PartitionField): FieldCodes {
-  const index = schema.fields.findIndex((field) => field.id === partitionField["source-id"]);
-  const column = batch.columns[index];
-  const field = schema.fields[index];
+  const source = fieldVector(batch, schema, partitionField["source-id"]);
   const codes = new Int32Array(batch.rowCount);
   // A void field may outlive its column.
-  if (column === undefined || field === undefined) return { codes, values: [null] };
+  if (source === undefined) return { codes, values: [null] };
+  const { vector: column, field } = source;
   const transform = fieldTransform(partitionField);
   const values: Scalar[] = [];
   const codeByValue = new Map<unknown, number>();
-  const codeOf = (source: Scalar): number => {
-    const value = applyTransform(transform, field.type, source);
+  const codeOf = (from: Scalar): number => {
+    const value = applyTransform(transform, field.type, from);
     const valueKey = scalarKey(value);
     const known = codeByValue.get(valueKey);
     if (known !== undefined) return known;
@@ -92,11 +92,11 @@ function fieldCodes(batch: Batch, schema: IcebergSchema, partitionField: Partiti
         continue;
       }
     }
-    const source = scalarAt(column, row);
-    const sourceKey = scalarKey(source);
+    const value = scalarAt(column, row);
+    const sourceKey = scalarKey(value);
     let code = codeBySource.get(sourceKey);
     if (code === undefined) {
-      code = codeOf(source);
+      code = codeOf(value);
       rememberSource(codeBySource, sourceKey, code);
     }
     if (codeByEntry !== undefined && entry >= 0) codeByEntry[entry] = code + 1;

@@ -25,6 +25,9 @@ export const JOB_ID_SUMMARY_KEY = "firn.maintenance.job-id";
 /** Summary key with the number of groups the snapshot holds. */
 const GROUP_COUNT_SUMMARY_KEY = "firn.maintenance.groups";
 
+/** Summary key with the columns a rewrite ordered on a Z-curve, which no sort order can say. */
+const ZORDER_SUMMARY_KEY = "firn.maintenance.z-order";
+
 /** What a job changed. */
 export interface CommittedJob {
   /** Decimal string. */
@@ -136,6 +139,7 @@ function sendCommit(
     .dataSequenceNumber(BigInt(plan.sequenceNumber))
     .set(JOB_ID_SUMMARY_KEY, jobId)
     .set(GROUP_COUNT_SUMMARY_KEY, String(groups.length));
+  if (plan.zorder !== undefined) rewrite.set(ZORDER_SUMMARY_KEY, plan.zorder.join(","));
   // The groups were compared with this very snapshot, so only what comes after it has to be checked.
   return rewrite.commit({ attempts: COMMIT_ATTEMPTS });
 }

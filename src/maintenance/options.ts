@@ -1,12 +1,15 @@
 // What a caller may ask of a layout job: parsing of request bodies, then resolution against the table.
 
 import { LakeError, nearestName, parseSizeBytes, parseTableName, tableNameToString, type TableIdentifier } from "#core";
-import type { NullOrder } from "#iceberg";
+import { parseTransform, type NullOrder } from "#iceberg";
 import type { UpkeepRequest } from "./upkeep.ts";
 
 /** One key of a requested sort. */
 export interface SortColumn {
+  /** A column's name, or the dotted path of a field inside structs. */
   readonly column: string;
+  /** A transform's name, such as `day` or `bucket[16]`: rows are ordered by its results. Absent: by the value. */
+  readonly transform?: string;
   readonly direction: "asc" | "desc";
   readonly nullOrder: NullOrder;
 }
@@ -26,11 +29,13 @@ export interface CompactRequest {
   readonly deleteRatio?: number;
 }
 
-/** A parsed sort rewrite request; without `sort` the table's own sort order is used. */
+/** A parsed sort rewrite request; without `sort` and `zorder` the table's own sort order is used. */
 export interface RewriteRequest {
   readonly kind: "rewrite";
   readonly table: TableIdentifier;
   readonly sort?: readonly SortColumn[];
+  /** Columns to order by on a Z-curve, all of them alike; never together with `sort`. */
+  readonly zorder?: readonly string[];
   readonly targetFileSizeBytes?: number;
 }
 
@@ -55,6 +60,9 @@ const MAX_FILE_COUNT = 10_000;
 
 /** Sort keys beyond this number cannot change an order that matters. */
 const MAX_SORT_COLUMNS = 16;
+
+/** With more columns each has too few bits of the curve left to tell files apart. */
+const MAX_ZORDER_COLUMNS = 8;
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -100,20 +108,25 @@ export function parseCompactOptions(body: unknown): CompactRequest {
 
 /**
  * Parses the body of a sort rewrite, such as `{"sort": ["timestamp", "event_type"], "targetFileSize": "128MiB"}`.
- * A sort key is a column's name or `{column, direction, nullOrder}`; ascending keys put nulls first by default,
- * descending ones last, as Iceberg does.
+ * A sort key is a column's name or `{column, transform, direction, nullOrder}`; ascending keys put nulls first by
+ * default, descending ones last, as Iceberg does. `{"zorder": ["user_id", "timestamp"]}` orders by several columns alike.
  *
  * Errors: `invalid_option` with `details.option`.
  */
 export function parseRewriteOptions(body: unknown): RewriteRequest {
   const options = requireObject(body);
-  rejectUnknown(options, ["table", "sort", "targetFileSize"]);
+  rejectUnknown(options, ["table", "sort", "zorder", "targetFileSize"]);
   const targetFileSizeBytes = parseTarget(options);
   const sort = options["sort"] === undefined ? undefined : parseSort(options["sort"]);
+  const zorder = options["zorder"] === undefined ? undefined : parseZorder(options["zorder"]);
+  if (sort !== undefined && zorder !== undefined) {
+    throw invalidOption("zorder", "sort and zorder are two orders of the same rows: give one of them.");
+  }
   return {
     kind: "rewrite",
     table: parseTable(options),
     ...(sort === undefined ? {} : { sort }),
+    ...(zorder === undefined ? {} : { zorder }),
     ...(targetFileSizeBytes === undefined ? {} : { targetFileSizeBytes }),
   };
 }
@@ -226,21 +239,36 @@ function parseSort(value: unknown): SortColumn[] {
   if (value.length > MAX_SORT_COLUMNS) throw invalidOption("sort", `sort takes at most ${MAX_SORT_COLUMNS} columns.`);
   const columns = value.map((key: unknown) => parseSortKey(key));
   const seen = new Set<string>();
-  for (const { column } of columns) {
-    if (seen.has(column)) throw invalidOption("sort", `sort names the column "${column}" twice.`);
-    seen.add(column);
+  for (const { column, transform } of columns) {
+    const key = transform === undefined ? column : `${transform}(${column})`;
+    if (seen.has(key)) throw invalidOption("sort", `sort names the column "${key}" twice.`);
+    seen.add(key);
   }
+  return columns;
+}
+
+function parseZorder(value: unknown): string[] {
+  const isList = Array.isArray(value) && value.every((column) => typeof column === "string" && column !== "");
+  if (!isList || value.length < 2 || value.length > MAX_ZORDER_COLUMNS) {
+    throw invalidOption(
+      "zorder",
+      `zorder must be a list of 2 to ${MAX_ZORDER_COLUMNS} columns such as ["user_id", "timestamp"].`,
+    );
+  }
+  const columns = value as string[];
+  const twice = columns.find((column, index) => columns.indexOf(column) !== index);
+  if (twice !== undefined) throw invalidOption("zorder", `zorder names the column "${twice}" twice.`);
   return columns;
 }
 
 function parseSortKey(key: unknown): SortColumn {
   if (typeof key === "string" && key !== "") return { column: key, direction: "asc", nullOrder: "nulls-first" };
   if (typeof key !== "object" || key === null || Array.isArray(key)) {
-    throw invalidOption("sort", "A sort key is a column's name or {column, direction, nullOrder}.");
+    throw invalidOption("sort", "A sort key is a column's name or {column, transform, direction, nullOrder}.");
   }
   const fields = key as Body;
-  rejectUnknown(fields, ["column", "direction", "nullOrder"]);
-  const { column, direction = "asc" } = fields;
+  rejectUnknown(fields, ["column", "transform", "direction", "nullOrder"]);
+  const { column, transform, direction = "asc" } = fields;
   if (typeof column !== "string" || column === "") throw invalidOption("sort", "A sort key needs a column name.");
   if (direction !== "asc" && direction !== "desc") {
     throw invalidOption("sort", `The direction of "${column}" must be asc or desc.`);
@@ -249,5 +277,8 @@ function parseSortKey(key: unknown): SortColumn {
   if (nullOrder !== "nulls-first" && nullOrder !== "nulls-last") {
     throw invalidOption("sort", `The nullOrder of "${column}" must be nulls-first or nulls-last.`);
   }
-  return { column, direction, nullOrder };
+  if (transform !== undefined && (typeof transform !== "string" || parseTransform(transform).kind === "unknown")) {
+    throw invalidOption("sort", `The transform of "${column}" must be one such as day, bucket[16] or truncate[4].`);
+  }
+  return { column, ...(transform === undefined ? {} : { transform }), direction, nullOrder };
 }

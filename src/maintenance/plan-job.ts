@@ -24,6 +24,8 @@ export interface JobPlan {
   readonly deferredGroups: number;
   readonly targetFileSizeBytes: number;
   readonly sort?: ResolvedSort;
+  /** Names of the columns that are ordered on a Z-curve. */
+  readonly zorder?: readonly string[];
   /** Sequence number of the snapshot that was planned on: the age of the files a rewrite adds. A decimal integer. */
   readonly sequenceNumber: string;
   /** Delete files that apply to no data file at all. */
@@ -57,6 +59,7 @@ export async function planJob(table: Table, io: FileIO, request: LayoutRequest, 
     deferredGroups: groups.length - planned.length,
     targetFileSizeBytes: resolved.kind === "compact" ? resolved.plan.targetFileSizeBytes : resolved.targetFileSizeBytes,
     ...(resolved.kind === "rewrite" ? { sort: resolved.sort } : {}),
+    ...(request.kind === "rewrite" && request.zorder !== undefined ? { zorder: request.zorder } : {}),
     sequenceNumber: sequenceNumber.toString(),
     danglingDeletes: dangling.length,
     foreignFiles: live.length - readable.length,

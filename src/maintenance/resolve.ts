@@ -3,11 +3,17 @@
 import { LakeError, nearestName, unreachable } from "#core";
 import type { DataType } from "#columnar";
 import {
+  canTransform,
   currentSchema,
   defaultSortOrder,
+  fieldTransform,
+  fieldsById,
   findColumn,
+  findSingleValued,
   icebergTypeToDataType,
+  parseTransform,
   targetFileBytes,
+  unreadableType,
   type IcebergField,
   type NullOrder,
   type TableMetadata,
@@ -17,6 +23,7 @@ import {
   requireMinBelowTarget,
   type CompactRequest,
   type LayoutRequest,
+  type RewriteRequest,
   type SortColumn,
 } from "./options.ts";
 import type { CompactPlanOptions } from "./plan.ts";
@@ -41,7 +48,10 @@ const AGGRESSIVE_MIN_INPUT_FILES = 2;
 
 /** One key to sort by, resolved to a field. */
 export interface ResolvedSortKey {
+  /** A column, or a field inside structs. */
   readonly fieldId: number;
+  /** What of the field's value is ordered by: a transform's name, `identity` for the value. */
+  readonly transform: string;
   readonly direction: "asc" | "desc";
   readonly nullOrder: NullOrder;
 }
@@ -51,6 +61,8 @@ export interface ResolvedSort {
   readonly keys: readonly ResolvedSortKey[];
   /** The table's sort order that rows sorted so fulfil, if there is one. */
   readonly sortOrderId: number | undefined;
+  /** Fields whose interleaved values order rows before the keys do; absent for a plain sort. */
+  readonly zorder?: readonly number[];
 }
 
 /** A request with every default decided. */
@@ -70,7 +82,7 @@ export function resolveRequest(request: LayoutRequest, metadata: TableMetadata):
     case "compact":
       return { kind: "compact", plan: resolveCompact(request, metadata, targetFileSizeBytes) };
     case "rewrite":
-      return { kind: "rewrite", sort: resolveSort(request.sort, metadata), targetFileSizeBytes };
+      return { kind: "rewrite", sort: resolveSort(request, metadata), targetFileSizeBytes };
     default:
       return unreachable(request);
   }
@@ -93,32 +105,53 @@ function resolveCompact(
   };
 }
 
-function resolveSort(requested: readonly SortColumn[] | undefined, metadata: TableMetadata): ResolvedSort {
-  const keys = requested === undefined ? tableSortKeys(metadata) : requested.map((key) => resolveKey(key, metadata));
+function resolveSort({ sort, zorder }: RewriteRequest, metadata: TableMetadata): ResolvedSort {
+  if (zorder !== undefined) {
+    // Rows that meet in one cell of the curve are sorted plainly, which packs well.
+    const keys = zorder.map((column): ResolvedSortKey => {
+      const field = findField(column, metadata, "zorder");
+      requireSortable(field, column, "zorder");
+      return { fieldId: field.id, transform: "identity", direction: "asc", nullOrder: "nulls-first" };
+    });
+    return { keys, sortOrderId: undefined, zorder: keys.map(({ fieldId }) => fieldId) };
+  }
+  const keys = sort === undefined ? tableSortKeys(metadata) : sort.map((key) => resolveKey(key, metadata));
   return { keys, sortOrderId: matchingSortOrder(keys, metadata) };
 }
 
 function resolveKey(key: SortColumn, metadata: TableMetadata): ResolvedSortKey {
-  const schema = currentSchema(metadata);
-  const field = findColumn(schema, key.column);
-  if (field === undefined) {
-    const nearest = nearestName(
-      key.column,
-      schema.fields.map(({ name }) => name),
-    );
-    throw invalidOption(
-      "sort",
-      `The table has no column "${key.column}".${nearest === undefined ? "" : ` Did you mean "${nearest}"?`}`,
-      { column: key.column, ...(nearest === undefined ? {} : { nearest }) },
-    );
+  const { column, transform = "identity", direction, nullOrder } = key;
+  const field = findField(column, metadata, "sort");
+  const parsed = parseTransform(transform);
+  if (parsed.kind === "void" || !canTransform(parsed, field.type)) {
+    throw invalidOption("sort", `The column "${column}" cannot be sorted by ${transform}.`, { column });
   }
-  requireSortable(field);
-  return { fieldId: field.id, direction: key.direction, nullOrder: key.nullOrder };
+  if (parsed.kind === "identity") requireSortable(field, column, "sort");
+  return { fieldId: field.id, transform, direction, nullOrder };
 }
 
-function requireSortable(field: IcebergField): void {
-  if (isSortable(icebergTypeToDataType(field.type))) return;
-  throw invalidOption("sort", `The column "${field.name}" has a type without an order.`, { column: field.name });
+/** A column, or by its dotted path a field inside structs. Errors: `invalid_option`. */
+function findField(path: string, metadata: TableMetadata, option: string): IcebergField {
+  const schema = currentSchema(metadata);
+  const column = findColumn(schema, path);
+  if (column !== undefined) return column;
+  const fields = [...fieldsById(schema).values()].filter(({ repeated }) => !repeated);
+  const located = fields.find((candidate) => candidate.path === path);
+  if (located !== undefined) return located.field;
+  const nearest = nearestName(
+    path,
+    fields.map((candidate) => candidate.path),
+  );
+  throw invalidOption(
+    option,
+    `The table has no column "${path}".${nearest === undefined ? "" : ` Did you mean "${nearest}"?`}`,
+    { column: path, ...(nearest === undefined ? {} : { nearest }) },
+  );
+}
+
+function requireSortable(field: IcebergField, column: string, option: string): void {
+  if (unreadableType(field.type, column) === undefined && isSortable(icebergTypeToDataType(field.type))) return;
+  throw invalidOption(option, `The column "${column}" has a type without an order.`, { column });
 }
 
 /** Whether rows can be ordered by values of the type. */
@@ -126,22 +159,32 @@ function isSortable(type: DataType): boolean {
   return type.kind !== "list" && type.kind !== "struct" && type.kind !== "map" && type.kind !== "interval";
 }
 
+/** The keys of the table's own order; `void` ones order nothing. Errors: `invalid_option`, `unsupported_operation`. */
 function tableSortKeys(metadata: TableMetadata): ResolvedSortKey[] {
   const { fields } = defaultSortOrder(metadata);
   if (fields.length === 0) {
     throw invalidOption("sort", "The table has no sort order: name the columns to sort by.");
   }
   const schema = currentSchema(metadata);
-  return fields.map((sortField) => {
-    const field = schema.fields.find(({ id }) => id === sortField["source-id"]);
-    if (field === undefined || sortField.transform !== "identity") {
+  return fields.flatMap((sortField): ResolvedSortKey[] => {
+    const transform = fieldTransform(sortField);
+    if (transform.kind === "void") return [];
+    const field = findSingleValued(schema, sortField["source-id"]);
+    if (field === undefined || !canTransform(transform, field.type)) {
       throw new LakeError(
         "unsupported_operation",
-        "The table's sort order uses a transform or nested column: name plain columns in sort. No job was started.",
+        `The table's sort order has ${sortField.transform} of field ${sortField["source-id"]}, which cannot be computed here: name the columns in sort. No job was started.`,
       );
     }
-    requireSortable(field);
-    return { fieldId: field.id, direction: sortField.direction, nullOrder: sortField["null-order"] };
+    if (transform.kind === "identity") requireSortable(field, field.name, "sort");
+    return [
+      {
+        fieldId: field.id,
+        transform: sortField.transform,
+        direction: sortField.direction,
+        nullOrder: sortField["null-order"],
+      },
+    ];
   });
 }
 
@@ -157,8 +200,8 @@ function matchingSortOrder(keys: readonly ResolvedSortKey[], metadata: TableMeta
       fields.every((field, index) => {
         const key = keys[index];
         return (
-          field.transform === "identity" &&
           key !== undefined &&
+          field.transform === key.transform &&
           field["source-id"] === key.fieldId &&
           field.direction === key.direction &&
           field["null-order"] === key.nullOrder

@@ -1,28 +1,27 @@
 // Rewriting one group: its files' rows, optionally sorted, into new files of about the target size.
 
-import { LakeError, systemRandom } from "#core";
-import { constantVector, type Batch } from "#columnar";
+import { systemRandom } from "#core";
+import type { Batch } from "#columnar";
 import {
   LINEAGE_COLUMNS,
   createTableWriter,
   currentSchema,
-  defaultSpec,
   fileConstants,
   schemaToParquetFields,
-  splitByPartition,
   type DataFile,
   type IcebergColumn,
   type Table,
 } from "#iceberg";
 import type { ObjectStore } from "#storage";
 import { readDataFiles } from "./data-input.ts";
+import { partitionPathColumn, sortColumns, withDerivedColumns, type DerivedColumn } from "./derived-columns.ts";
 import { DEFAULT_SORT_LIMITS, sortBatches, type RunStore, type SortLimits } from "./external-sort.ts";
 import { outputFileName, type JobFiles } from "./job-files.ts";
 import type { RewriteGroup } from "./plan.ts";
 import type { ResolvedSort } from "./resolve.ts";
-import type { SortKey } from "./sort-rows.ts";
 import { createSpilledRuns } from "./spilled-runs.ts";
 import { createContentTally, requireSameContent } from "./verify.ts";
+import { zOrderColumn } from "./z-order-column.ts";
 
 /** Work done since the last report. */
 export interface GroupProgress {
@@ -70,9 +69,6 @@ const MAX_FILE_RATIO = 1.5;
 
 /** Rows between turns given to other work: some tens of milliseconds. */
 const YIELD_ROWS = 65_536;
-
-/** Field id of the column that carries each row's partition path through a sort; in no file. */
-const PARTITION_PATH_FIELD_ID = 2_147_480_000;
 
 /** Format version from which rows have an identity that a rewrite keeps. */
 const LINEAGE_VERSION = 3;
@@ -138,12 +134,7 @@ export async function runRewriteGroup(deps: RewriteDeps, table: Table, task: Rew
     columns,
   );
   try {
-    const keys = (sort?.keys ?? []).map(({ fieldId, direction, nullOrder }): SortKey => {
-      const column = columns.findIndex((candidate) => candidate.fieldId === fieldId);
-      if (column < 0) throw new LakeError("invalid_option", "A sort column was dropped from the table meanwhile.");
-      return { column, direction, nullOrder };
-    });
-    for await (const batch of arrange(deps, task, source, columns, keys, table)) {
+    for await (const batch of arrange(deps, task, source, columns, table)) {
       deps.signal?.throwIfAborted();
       await writer.write(batch);
       const rows = batch.rowCount;
@@ -169,52 +160,22 @@ async function* arrange(
   task: RewriteTask,
   source: AsyncIterable<Batch>,
   columns: readonly IcebergColumn[],
-  keys: readonly SortKey[],
   table: Table,
 ): AsyncGenerator<Batch> {
-  const limits = deps.sortLimits ?? DEFAULT_SORT_LIMITS;
-  if (!task.group.repartition) {
-    if (keys.length === 0) yield* source;
-    else yield* sortBatches(source, keys, createRuns(deps, task.group.index, columns), limits);
+  const { metadata } = table;
+  const first: DerivedColumn[] = task.group.repartition ? [partitionPathColumn(metadata, 0)] : [];
+  if (task.sort?.zorder !== undefined) {
+    first.push(await zOrderColumn({ ...deps, metadata }, task.group.files, task.sort.zorder, first.length));
+  }
+  const { derived, keys } = sortColumns(metadata, columns.length, first, task.sort?.keys ?? []);
+  if (keys.length === 0) {
+    yield* source;
     return;
   }
-  const pathColumn: IcebergColumn = {
-    name: "_partition_path",
-    fieldId: PARTITION_PATH_FIELD_ID,
-    type: { kind: "string" },
-    nullable: false,
-  };
-  const byPartition: SortKey = { column: columns.length, direction: "asc", nullOrder: "nulls-first" };
-  const runs = createRuns(deps, task.group.index, [...columns, pathColumn]);
-  for await (const batch of sortBatches(withPartitionPath(source, table), [byPartition, ...keys], runs, limits)) {
+  const runs = createRuns(deps, task.group.index, [...columns, ...derived.map(({ column }) => column)]);
+  const limits = deps.sortLimits ?? DEFAULT_SORT_LIMITS;
+  for await (const batch of sortBatches(withDerivedColumns(source, derived), keys, runs, limits)) {
     yield { rowCount: batch.rowCount, columns: batch.columns.slice(0, columns.length) };
-  }
-}
-
-/** Each batch with its rows' partition paths as one more, dictionary-encoded column. */
-async function* withPartitionPath(source: AsyncIterable<Batch>, table: Table): AsyncGenerator<Batch> {
-  const schema = currentSchema(table.metadata);
-  const spec = defaultSpec(table.metadata);
-  for await (const batch of source) {
-    const parts = splitByPartition(batch, schema, spec);
-    const codes = new Int32Array(batch.rowCount);
-    parts.forEach(({ rows }, code) => {
-      for (const row of rows) codes[row] = code;
-    });
-    const paths = parts.map(({ path }) => path);
-    const type = { kind: "string" } as const;
-    const column =
-      paths.length === 1
-        ? constantVector(type, paths[0] ?? "", batch.rowCount)
-        : ({
-            encoding: "dictionary",
-            type,
-            length: batch.rowCount,
-            codes,
-            dictionary: { encoding: "flat", type, length: paths.length, values: paths, validity: undefined },
-            validity: undefined,
-          } as const);
-    yield { rowCount: batch.rowCount, columns: [...batch.columns, column] };
   }
 }
 

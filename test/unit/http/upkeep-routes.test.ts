@@ -139,6 +139,31 @@ describe("jobs", () => {
   });
 });
 
+describe("rewrites", () => {
+  test("a Z-order rewrite is accepted, runs, and says what it was asked", async () => {
+    for (let seed = 0; seed < 2; seed++) await lake.append(testRows(50, seed));
+    const job = await runJob("rewrite", { zorder: ["id", "at"] });
+    expect(job).toMatchObject({ state: "succeeded", options: { zorder: ["id", "at"] }, result: { files_after: 1 } });
+    expect((await lake.loadTable()).currentSnapshot()?.summary).toMatchObject({ "firn.maintenance.z-order": "id,at" });
+  });
+
+  test.each([
+    [{ zorder: ["id"] }, "zorder"],
+    [{ zorder: ["id", "nosuch"] }, "zorder"],
+    [{ zorder: ["id", "at"], sort: ["id"] }, "zorder"],
+    [{ zOrder: ["id", "at"] }, "zOrder"],
+    [{ sort: [{ column: "id", transform: "day" }] }, "sort"],
+    [{ sort: [{ column: "at", transform: "daily" }] }, "sort"],
+    [{ sort: [{ column: "at", transform: "void" }] }, "sort"],
+    [{}, "sort"],
+  ])("%j is refused and names the option", async (body, option) => {
+    expect(await call("POST", "/admin/rewrite", body)).toMatchObject({
+      status: 400,
+      json: { code: "invalid_option", option },
+    });
+  });
+});
+
 describe("orphans", () => {
   test("C134 C201 only files older than the limit go, and never one younger than a day", async () => {
     await lake.append(testRows(20));

@@ -39,11 +39,24 @@ const RewriteSchema = z
       .array(
         z.union([
           z.string(),
-          z.looseObject({ column: z.string(), direction: z.string().optional(), nullOrder: z.string().optional() }),
+          z.looseObject({
+            column: z.string(),
+            transform: z.string().optional().openapi({ example: "day" }),
+            direction: z.string().optional(),
+            nullOrder: z.string().optional(),
+          }),
         ]),
       )
       .optional()
       .openapi({ description: "Sort keys; default: the table's sort order." }),
+    zorder: z
+      .array(z.string())
+      .optional()
+      .openapi({
+        description:
+          "Columns to order by on a Z-curve, all alike, so that filters on any of them skip files. Not with sort.",
+        example: ["user_id", "timestamp"],
+      }),
     targetFileSize: SizeSchema.optional(),
   })
   .openapi("RewriteRequest", { example: { sort: ["timestamp", "event_type"], targetFileSize: "128MiB" } });
@@ -169,7 +182,7 @@ export const jobRoutes: RouteModule = (app, { compactor }) => {
       method: "post",
       path: "/admin/rewrite",
       operationId: "startRewrite",
-      summary: "Rewrite a table sorted",
+      summary: "Rewrite a table sorted or Z-ordered",
       body: { schema: RewriteSchema, maxBytes: MAX_BODY_BYTES },
       replies: started,
       errors: startErrors,
