@@ -13,6 +13,7 @@ import {
   headNamespace,
   listNamespaces,
   loadNamespace,
+  repeatNamespaceCreate,
   repeatNamespaceUpdate,
   updateNamespace,
 } from "./namespace-routes.ts";
@@ -29,6 +30,7 @@ import {
   loadTable,
   registerTable,
   renameTable,
+  repeatTable,
   reportMetrics,
   unregisterTable,
   updateTable,
@@ -41,10 +43,14 @@ import {
   loadView,
   registerView,
   renameView,
+  repeatView,
   updateView,
 } from "./view-routes.ts";
 
 type Handle = (context: RequestContext, params: PathParams) => Promise<Response>;
+/** Answers again; `made` is what the store kept of the change. */
+type Repeat = (context: RequestContext, params: PathParams, made: string) => Promise<Response>;
+type RepeatNamed = (context: RequestContext, name: TableIdentifier, made: string) => Promise<Response>;
 
 /** One endpoint. */
 interface CatalogRoute extends RoutePattern {
@@ -52,7 +58,7 @@ interface CatalogRoute extends RoutePattern {
   /** What the token needs in the path's namespace; endpoints without one check what their bodies name. */
   readonly access: "read" | "write" | "see";
   /** For what changes something: the reply to a request whose change was made before. */
-  readonly repeat?: Handle;
+  readonly repeat?: Repeat;
   /** Whether /v1/config lists it: clients may call what is listed. */
   readonly isAdvertised?: false;
   readonly isRefused?: true;
@@ -92,18 +98,16 @@ const onView =
 
 const noContent = async (): Promise<Response> => new Response(null, { status: 204 });
 
-/** Loads what a create made, by the name its body gives. */
-const loadNamed =
-  (load: (context: RequestContext, name: TableIdentifier) => Promise<Response>): Handle =>
-  (context, params) =>
-    load(context, { namespace: namespaceOf(params), name: String((context.body as { readonly name?: unknown }).name) });
+/** Answers for what a create made, by the name its body gives. */
+const repeatNamed =
+  (repeat: RepeatNamed): Repeat =>
+  (context, params, made) => {
+    const { name } = context.body as { readonly name?: unknown };
+    return repeat(context, { namespace: namespaceOf(params), name: String(name) }, made);
+  };
 
-const loadCreatedNamespace: Handle = (context) =>
-  loadNamespace(context, (context.body as { readonly namespace: readonly string[] }).namespace);
-
-const gone: Handle = async () => {
-  throw new LakeError("not_found", "The table was unregistered by this key before.");
-};
+const repeatOnTable: Repeat = (context, params, made) => repeatTable(context, tableOf(params), made);
+const repeatOnView: Repeat = (context, params, made) => repeatView(context, viewOf(params), made);
 
 const refuse =
   (message: string): Handle =>
@@ -126,7 +130,7 @@ const REFUSED: readonly (readonly [method: string, pattern: string, reason: stri
 const ROUTES: readonly CatalogRoute[] = [
   { method: "GET", pattern: "/v1/config", access: "see", handle: async () => configResponse(), isAdvertised: false },
   { method: "GET", pattern: NAMESPACES, access: "see", handle: listNamespaces },
-  { method: "POST", pattern: NAMESPACES, access: "see", handle: createNamespace, repeat: loadCreatedNamespace },
+  { method: "POST", pattern: NAMESPACES, access: "see", handle: createNamespace, repeat: repeatNamespaceCreate },
   { method: "GET", pattern: NAMESPACE, access: "see", handle: onNamespace(loadNamespace) },
   { method: "HEAD", pattern: NAMESPACE, access: "see", handle: onNamespace(headNamespace) },
   { method: "DELETE", pattern: NAMESPACE, access: "write", handle: onNamespace(dropNamespace), repeat: noContent },
@@ -135,7 +139,7 @@ const ROUTES: readonly CatalogRoute[] = [
     pattern: `${NAMESPACE}/properties`,
     access: "write",
     handle: onNamespace(updateNamespace),
-    repeat: repeatNamespaceUpdate,
+    repeat: (_context, _params, made) => repeatNamespaceUpdate(made),
   },
   { method: "GET", pattern: TABLES, access: "read", handle: onNamespace(listTables) },
   {
@@ -143,13 +147,19 @@ const ROUTES: readonly CatalogRoute[] = [
     pattern: TABLES,
     access: "write",
     handle: onNamespace(createTable),
-    repeat: loadNamed(loadTable),
+    repeat: repeatNamed(repeatTable),
   },
   { method: "GET", pattern: TABLE, access: "read", handle: onTable(loadTable) },
   { method: "HEAD", pattern: TABLE, access: "read", handle: onTable(headTable) },
-  { method: "POST", pattern: TABLE, access: "write", handle: onTable(updateTable), repeat: onTable(loadTable) },
+  { method: "POST", pattern: TABLE, access: "write", handle: onTable(updateTable), repeat: repeatOnTable },
   { method: "DELETE", pattern: TABLE, access: "write", handle: onTable(dropTable), repeat: noContent },
-  { method: "POST", pattern: `${TABLE}/unregister`, access: "write", handle: onTable(unregisterTable), repeat: gone },
+  {
+    method: "POST",
+    pattern: `${TABLE}/unregister`,
+    access: "write",
+    handle: onTable(unregisterTable),
+    repeat: repeatOnTable,
+  },
   { method: "GET", pattern: `${TABLE}/credentials`, access: "read", handle: onTable(loadCredentials) },
   { method: "POST", pattern: `${TABLE}/sign`, access: "read", handle: onTable(signRequest) },
   { method: "POST", pattern: `${TABLE}/metrics`, access: "read", handle: onTable(reportMetrics) },
@@ -158,15 +168,15 @@ const ROUTES: readonly CatalogRoute[] = [
     pattern: `${NAMESPACE}/register`,
     access: "write",
     handle: onNamespace(registerTable),
-    repeat: loadNamed(loadTable),
+    repeat: repeatNamed(repeatTable),
   },
   { method: "POST", pattern: "/v1/tables/rename", access: "see", handle: renameTable, repeat: noContent },
   { method: "POST", pattern: "/v1/transactions/commit", access: "see", handle: commitTransaction, repeat: noContent },
   { method: "GET", pattern: VIEWS, access: "read", handle: onNamespace(listViews) },
-  { method: "POST", pattern: VIEWS, access: "write", handle: onNamespace(createView), repeat: loadNamed(loadView) },
+  { method: "POST", pattern: VIEWS, access: "write", handle: onNamespace(createView), repeat: repeatNamed(repeatView) },
   { method: "GET", pattern: VIEW, access: "read", handle: onView(loadView) },
   { method: "HEAD", pattern: VIEW, access: "read", handle: onView(headView) },
-  { method: "POST", pattern: VIEW, access: "write", handle: onView(updateView), repeat: onView(loadView) },
+  { method: "POST", pattern: VIEW, access: "write", handle: onView(updateView), repeat: repeatOnView },
   { method: "DELETE", pattern: VIEW, access: "write", handle: onView(dropView), repeat: noContent },
   { method: "POST", pattern: "/v1/views/rename", access: "see", handle: renameView, repeat: noContent },
   {
@@ -174,7 +184,7 @@ const ROUTES: readonly CatalogRoute[] = [
     pattern: `${NAMESPACE}/register-view`,
     access: "write",
     handle: onNamespace(registerView),
-    repeat: loadNamed(loadView),
+    repeat: repeatNamed(repeatView),
   },
   ...REFUSED.map(([method, pattern, reason]): CatalogRoute => ({
     method,
@@ -232,7 +242,7 @@ async function answer(deps: CatalogServerDeps, request: Request): Promise<Respon
     body,
     headers,
     run: (receipt) => route.handle({ ...context, receipt }, params),
-    repeat: () => repeat({ ...context, receipt: undefined }, params),
+    repeat: (made) => repeat({ ...context, receipt: undefined }, params, made),
   });
 }
 

@@ -1,5 +1,6 @@
 // Requests that carry an Idempotency-Key have their effect once: the store keeps the key in the same step as the
-// change. Replies of success are made anew from what is there, final refusals are kept. Source: Iceberg REST OpenAPI,
+// change. Replies of success are built again from
+// the metadata file that the change made, final refusals are kept. Source: Iceberg REST OpenAPI,
 // idempotency-key.
 
 import { LakeError, sha256Hex, stringToUtf8, stringifyJson } from "#core";
@@ -26,8 +27,8 @@ export interface IdempotentRequest {
   readonly headers: Headers;
   /** Makes the change and the reply. */
   readonly run: (receipt: Receipt | undefined) => Promise<Response>;
-  /** The reply to a change that was made before. */
-  readonly repeat: () => Promise<Response>;
+  /** The reply to a change that was made before, from what the store kept of it. */
+  readonly repeat: (made: string) => Promise<Response>;
 }
 
 /**
@@ -68,7 +69,7 @@ async function replay(request: IdempotentRequest, receipt: Receipt, known: Store
   if (known.request !== receipt.request) {
     throw new LakeError("idempotency_key_reused", "The Idempotency-Key belongs to another request; nothing was done.");
   }
-  if (known.status === 0) return request.repeat();
+  if (known.status === 0) return request.repeat(known.body);
   return new Response(known.body, { status: known.status, headers: { "content-type": "application/json" } });
 }
 

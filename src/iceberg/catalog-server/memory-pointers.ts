@@ -61,8 +61,8 @@ export function createMemoryPointerStore(): PointerStore {
     [...entries.values()].filter(({ table }) => keyOf(table.namespace) === keyOf(namespace));
   const wasDone = (receipt: Receipt | undefined): boolean =>
     receipt !== undefined && (replies.get(receipt.key)?.expiresMs ?? 0) > receipt.nowMs;
-  const note = (receipt: Receipt | undefined): void => {
-    if (receipt !== undefined) replies.set(receipt.key, { ...receipt, status: 0, body: "" });
+  const note = (receipt: Receipt | undefined, made = ""): void => {
+    if (receipt !== undefined) replies.set(receipt.key, { ...receipt, status: 0, body: made });
   };
   const usedBy = (location: string, except?: TableIdentifier): string | undefined => {
     const other = [...entries.values()].find(
@@ -123,12 +123,13 @@ export function createMemoryPointerStore(): PointerStore {
       if (found === undefined) return undefined;
       const removed = removals.filter((key) => found.properties.delete(key));
       for (const [key, value] of Object.entries(updates)) found.properties.set(key, value);
-      note(receipt);
-      return {
+      const change = {
         updated: Object.keys(updates),
         removed,
         missing: removals.filter((key) => !removed.includes(key)),
       };
+      note(receipt, JSON.stringify(change));
+      return change;
     },
     async listEntries(kind, namespace, page) {
       if (find(namespace) === undefined) return undefined;
@@ -148,7 +149,7 @@ export function createMemoryPointerStore(): PointerStore {
       for (const { table, next, location } of changes) {
         entries.set(entryKey(table), { kind, table, metadataLocation: next, location });
       }
-      note(receipt);
+      note(receipt, changes[0]?.next);
       return { outcome: "swapped" };
     },
     async dropEntry(kind, name, receipt) {
@@ -156,7 +157,7 @@ export function createMemoryPointerStore(): PointerStore {
       const known = entries.get(entryKey(name));
       if (known?.kind !== kind) return { outcome: "missing" };
       entries.delete(entryKey(name));
-      note(receipt);
+      note(receipt, known.metadataLocation);
       return { outcome: "dropped", metadataLocation: known.metadataLocation };
     },
     async renameEntry(kind, from, to, receipt, expected) {

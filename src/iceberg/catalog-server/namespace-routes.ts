@@ -124,8 +124,17 @@ export async function updateNamespace(context: RequestContext, namespace: Namesp
   return jsonResponse(change);
 }
 
-/** The reply to a change of properties that was made before: what it asked for is so. */
-export async function repeatNamespaceUpdate({ body }: RequestContext): Promise<Response> {
-  const { updates, removals } = readChanges(body);
-  return jsonResponse({ updated: Object.keys(updates), removed: removals, missing: [] });
+/** The reply to a namespace that was created before, whatever became of it. */
+export async function repeatNamespaceCreate({ deps, body }: RequestContext): Promise<Response> {
+  const json = shape.object(body, "body");
+  return described(
+    deps,
+    shape.strings(json["namespace"], "namespace"),
+    optionalStrings(json["properties"], "properties"),
+  );
+}
+
+/** The reply to a change of properties that was made before: the one that was given then. */
+export async function repeatNamespaceUpdate(change: string): Promise<Response> {
+  return new Response(change, { headers: { "content-type": "application/json" } });
 }

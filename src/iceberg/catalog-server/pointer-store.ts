@@ -42,7 +42,10 @@ export interface Receipt {
   readonly expiresMs: number;
 }
 
-/** What a key has led to. Status 0: the change is made, its reply was not kept. */
+/**
+ * What a key has led to. Status 0: the change is made, and `body` is what its reply is built from again: the metadata
+ * file of the first pointer that was set or dropped, a namespace's change as JSON, else nothing.
+ */
 export interface StoredReply {
   readonly request: string;
   readonly status: number;

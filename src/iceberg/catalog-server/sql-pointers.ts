@@ -6,7 +6,7 @@
 // | namespaces | path (levels joined by U+001F), parent (path of the parent, '' at the top), properties (JSON) |
 // | tables, views | namespace (path), name, metadata_location, location (NULL for views) |
 // | staged | namespace (path), name, location (of a table yet to be committed), expires_ms |
-// | replies | key (Idempotency-Key), request (digest), status (0: the change is made), body, expires_ms |
+// | replies | key (Idempotency-Key), request (digest), status (0: the change is made), body (of a refusal, or what a reply is built from), expires_ms |
 
 import { LakeError, type TableIdentifier } from "#core";
 import {
@@ -110,14 +110,15 @@ export function createSqlPointerStore(query: SqlQuery): PointerStore {
     if (row === undefined) return undefined;
     return { request: columnText(row, "request"), status: Number(row["status"]), body: columnText(row, "body") };
   };
-  const note = (receipt: Receipt | undefined): void => {
+  const note = (receipt: Receipt | undefined, made = ""): void => {
     if (receipt === undefined) return;
     const { key, request, nowMs, expiresMs } = receipt;
     query("DELETE FROM replies WHERE expires_ms <= ?", nowMs);
     query(
-      "INSERT OR REPLACE INTO replies (key, request, status, body, expires_ms) VALUES (?, ?, 0, '', ?)",
+      "INSERT OR REPLACE INTO replies (key, request, status, body, expires_ms) VALUES (?, ?, 0, ?, ?)",
       key,
       request,
+      made,
       expiresMs,
     );
   };
@@ -211,8 +212,13 @@ export function createSqlPointerStore(query: SqlQuery): PointerStore {
         JSON.stringify({ ...Object.fromEntries(kept), ...updates }),
         pathOf(namespace),
       );
-      note(receipt);
-      return { updated: Object.keys(updates), removed, missing: removals.filter((key) => !removed.includes(key)) };
+      const change = {
+        updated: Object.keys(updates),
+        removed,
+        missing: removals.filter((key) => !removed.includes(key)),
+      };
+      note(receipt, JSON.stringify(change));
+      return change;
     },
     async listEntries(kind, namespace, page) {
       if (!namespaceExists(namespace)) return undefined;
@@ -238,7 +244,7 @@ export function createSqlPointerStore(query: SqlQuery): PointerStore {
           location ?? null,
         );
       }
-      note(receipt);
+      note(receipt, changes[0]?.next);
       return { outcome: "swapped" };
     },
     async dropEntry(kind, name, receipt) {
@@ -246,7 +252,7 @@ export function createSqlPointerStore(query: SqlQuery): PointerStore {
       const known = entryOf(name);
       if (known?.kind !== kind) return { outcome: "missing" };
       query(`DELETE FROM ${TABLE_OF[kind]} WHERE namespace = ? AND name = ?`, pathOf(name.namespace), name.name);
-      note(receipt);
+      note(receipt, known.metadataLocation);
       return { outcome: "dropped", metadataLocation: known.metadataLocation };
     },
     async renameEntry(kind, from, to, receipt, expected) {

@@ -19,7 +19,14 @@ import {
   type SwapOutcome,
   type SwapRefusal,
 } from "./pointer-store.ts";
-import { deleteQuietly, readStored, tablePointerIfAny, writeMetadata, type StoredMetadata } from "./stored-metadata.ts";
+import {
+  deleteQuietly,
+  readStored,
+  tablePointer,
+  tablePointerIfAny,
+  writeMetadata,
+  type StoredMetadata,
+} from "./stored-metadata.ts";
 
 /** Attempts to swap pointers that others move; requirements are checked anew each time. */
 const COMMIT_ATTEMPTS = 6;
@@ -113,7 +120,9 @@ async function prepare(
       if (!(error instanceof LakeError) || error.status >= 500 || remembered.asOf > arrived) throw error;
     }
   }
-  const pointer = await tablePointerIfAny(deps, table);
+  const isCreate = change.request.requirements.some((requirement) => requirement.type === "assert-create");
+  // A view of the name is in the way of a create only.
+  const pointer = isCreate ? await tablePointerIfAny(deps, table) : await tablePointer(deps, table);
   return build(context, change, pointer === undefined ? undefined : await readStored(deps, pointer));
 }
 

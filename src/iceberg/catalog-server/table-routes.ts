@@ -111,6 +111,16 @@ export async function loadTable(context: RequestContext, table: TableIdentifier)
   return loadedTable(context, table, location, snapshots);
 }
 
+/** The reply to a change that was made before: the table as it was then, or as it is where that file is gone. */
+export async function repeatTable(context: RequestContext, table: TableIdentifier, made: string): Promise<Response> {
+  try {
+    return await loadedTable(context, table, made, "all");
+  } catch (error) {
+    if (!(error instanceof LakeError) || error.code !== "not_found") throw error;
+    return loadedTable(context, table, await tablePointer(context.deps, table), "all");
+  }
+}
+
 /** HEAD /v1/namespaces/{namespace}/tables/{table} */
 export async function headTable({ deps }: RequestContext, table: TableIdentifier): Promise<Response> {
   await tablePointer(deps, table);

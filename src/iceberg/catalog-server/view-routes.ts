@@ -170,6 +170,16 @@ export async function loadView({ deps }: RequestContext, view: TableIdentifier):
   return viewResponse(await readView(deps, await viewPointer(deps, view)));
 }
 
+/** The reply to a change that was made before: the view as it was then, or as it is where that file is gone. */
+export async function repeatView(context: RequestContext, view: TableIdentifier, made: string): Promise<Response> {
+  try {
+    return viewResponse(await readView(context.deps, made));
+  } catch (error) {
+    if (!(error instanceof LakeError) || error.code !== "not_found") throw error;
+    return loadView(context, view);
+  }
+}
+
 /** HEAD /v1/namespaces/{namespace}/views/{view} */
 export async function headView({ deps }: RequestContext, view: TableIdentifier): Promise<Response> {
   await viewPointer(deps, view);

@@ -46,7 +46,7 @@ const TABLES = "/namespaces/default/tables";
 
 /** What the protocol has: the rows of docs/http.md's table of endpoints. */
 function documentedEndpoints(): { readonly endpoint: string; readonly answered: string }[] {
-  const text = readFileSync(new URL("../../../docs/http.md", import.meta.url), "utf8");
+  const text = readFileSync("docs/http.md", "utf8");
   return [...text.matchAll(/^\| `((?:GET|HEAD|POST|DELETE) \/v1\/[^`]+)` \| (yes|406) \|/gm)].map(
     ([, endpoint = "", answered = ""]) => ({ endpoint, answered }),
   );
