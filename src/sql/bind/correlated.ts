@@ -6,13 +6,22 @@ import {
   caseBranch,
   columnRef,
   conjunction,
+  conjunctsOf,
   literal,
   replaceColumns,
   transformExpr,
 } from "../expressions.ts";
 import { createJoin, type JoinNode, type JoinType } from "../joins.ts";
 import type { Expr, JoinKey, PlanNode } from "../plan.ts";
-import { attachOuter, groupByOuter, overNoRows, type AttachedPlan, type OuterRows } from "./dependent-join.ts";
+import {
+  attachOuter,
+  groupByOuter,
+  isCorrelated,
+  overNoRows,
+  readsOuter,
+  type AttachedPlan,
+  type OuterRows,
+} from "./dependent-join.ts";
 import type { CorrelatedSubquery, SubquerySink } from "./environment.ts";
 import { plainAggregate } from "./aggregate-call.ts";
 import { createAggregate } from "./grouping.ts";
@@ -36,10 +45,52 @@ export function createDependentJoin(
   right: PlanNode,
   condition: Expr | undefined,
 ): JoinNode {
+  const lifted = type === "semi" || type === "anti" ? liftConditions(right, outer) : undefined;
+  if (lifted !== undefined) {
+    return createJoin(type, outer.plan, lifted.plan, conjunction([...conjunctsOf(condition), ...lifted.conditions]));
+  }
   const attached = attachOuter(right, outer);
   const join = createJoin(type, outer.plan, attached.plan, condition);
   const equalKeys = [...join.equalKeys, ...outerKeys(outer, attached)];
   return { ...join, joinType: join.joinType === "cross" && equalKeys.length > 0 ? "inner" : join.joinType, equalKeys };
+}
+
+/**
+ * A subquery whose existence alone counts, as rows that read nothing outer and conditions over outer row ++ its row.
+ * Undefined when more than conditions reads the outer row.
+ */
+function liftConditions(
+  right: PlanNode,
+  { plan: left, captures }: OuterRows,
+): { readonly plan: PlanNode; readonly conditions: readonly Expr[] } | undefined {
+  const filters: Expr[] = [];
+  let input = right;
+  const projection = right.kind === "project" ? right : undefined;
+  if (projection !== undefined) input = projection.input;
+  for (; input.kind === "filter"; input = input.input) filters.push(...conjunctsOf(input.condition));
+  if (filters.length === 0 || isCorrelated(input)) return undefined;
+  if (projection?.exprs.some((expr) => readsOuter(expr)) === true) return undefined;
+  const own = conjunction(filters.filter((condition) => !readsOuter(condition)));
+  const filtered: PlanNode =
+    own === undefined ? input : { kind: "filter", input, condition: own, columns: input.columns };
+  // What the conditions read comes after what the subquery gives.
+  const passed = input.columns.map((column, i) => columnRef(i, column));
+  const plan =
+    projection === undefined
+      ? filtered
+      : project(
+          filtered,
+          [...projection.exprs, ...passed],
+          [...projection.columns, ...input.columns].map((column) => column.name),
+        );
+  const offset = left.columns.length + (projection?.exprs.length ?? 0);
+  const overBoth = (expr: Expr): Expr =>
+    replaceColumns(expr, (index) => {
+      if (index >= OUTER_BASE) return captures[index - OUTER_BASE];
+      const column = input.columns[index];
+      return column === undefined ? undefined : columnRef(index + offset, column);
+    });
+  return { plan, conditions: filters.filter((condition) => readsOuter(condition)).map(overBoth) };
 }
 
 function outerKeys(outer: OuterRows, attached: AttachedPlan): JoinKey[] {

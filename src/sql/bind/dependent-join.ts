@@ -42,7 +42,8 @@ export interface AttachedPlan {
   readonly nullSafe: readonly boolean[];
 }
 
-function readsOuter(expr: Expr): boolean {
+/** Whether an expression reads an outer row. */
+export function readsOuter(expr: Expr): boolean {
   return someExpr(expr, (part) => part.kind === "column" && part.index >= OUTER_BASE);
 }
 

@@ -5,6 +5,7 @@ import { foldExpr, type FoldEnvironment } from "./fold.ts";
 import { chooseBuildSides } from "./join-sides.ts";
 import { pushDownLimits } from "./limits.ts";
 import { mapExpressions, transformPlan } from "./plan-shape.ts";
+import { orderJoins } from "./join-order.ts";
 import { mergeProjections } from "./projections.ts";
 import { pruneColumns } from "./prune.ts";
 import { pushDownFilters } from "./pushdown.ts";
@@ -31,7 +32,7 @@ export function optimizePlan(
 ): PlanNode {
   const folded = foldPlan(plan, env);
   const filtered = foldPlan(pushDownFilters(folded, log), env);
-  const sided = keepsSides ? filtered : chooseBuildSides(filtered);
+  const sided = keepsSides ? filtered : chooseBuildSides(orderJoins(filtered));
   const pruned = mergeProjections(pruneColumns(mergeProjections(sided)));
   return pushDownLimits(pruned);
 }

@@ -5,6 +5,7 @@ import { createJoin, joinColumns, sideOf, type JoinNode, type JoinType } from ".
 import type { Expr, PlanNode } from "../plan.ts";
 import { noRows } from "../bind/output.ts";
 import { isConstant } from "./fold.ts";
+import { factoredConjuncts } from "./or-factors.ts";
 import { isVolatile, rejectsNulls } from "./properties.ts";
 import { extractScanPredicates } from "./scan-predicates.ts";
 import { rewriteSargable, type RewriteLog } from "./sargable.ts";
@@ -26,7 +27,9 @@ function isNeverTrue(condition: Expr): boolean {
 
 /** `plan` filtered by `conditions`, which read its output columns. */
 function push(plan: PlanNode, conditions: readonly Expr[], log: RewriteLog): PlanNode {
-  const wanted = conditions.filter((condition) => !isConstant(condition) || condition.value !== true);
+  const wanted = conditions
+    .flatMap((condition) => factoredConjuncts(condition))
+    .filter((condition) => !isConstant(condition) || condition.value !== true);
   if (wanted.some(isNeverTrue)) return noRows(plan.columns);
   switch (plan.kind) {
     case "scan":
@@ -164,7 +167,8 @@ function pushJoin(join: JoinNode, conditions: readonly Expr[], log: RewriteLog):
   const type = strengthen(join.joinType === "cross" ? "inner" : join.joinType, conditions, leftWidth);
   const place: Placement = { left: [], right: [], on: [], above: [] };
   for (const condition of conditions) placeAbove(condition, type, leftWidth, place);
-  for (const condition of conjunctsOf(join.residual)) placeOn(condition, type, leftWidth, place);
+  for (const condition of conjunctsOf(join.residual).flatMap((part) => factoredConjuncts(part)))
+    placeOn(condition, type, leftWidth, place);
   const toRight = (condition: Expr): Expr => remapColumns(condition, (index) => index - leftWidth);
   const left = push(join.left, place.left, log);
   const right = push(join.right, place.right.map(toRight), log);

@@ -1,0 +1,67 @@
+// Which joins a query is run with: keys out of ORs, connected tables next to each other, subqueries without products.
+
+import { beforeAll, expect, test } from "vitest";
+import { initSqlParser } from "#sql";
+import { column, memoryCatalog, memoryTable } from "../../support/memory-table.ts";
+import { runSql } from "../../support/sql-run.ts";
+
+beforeAll(() => initSqlParser());
+
+const INT = { kind: "int32" } as const;
+const rows = (count: number, modulo: number): { k: number; v: number }[] =>
+  Array.from({ length: count }, (_, i) => ({ k: i % modulo, v: i }));
+const columns = [column("k", INT), column("v", INT)];
+const tables = [
+  memoryTable("default.big", columns, rows(400, 40)),
+  memoryTable("default.middle", columns, rows(40, 20)),
+  memoryTable("default.small", columns, rows(20, 20)),
+];
+
+async function explained(sql: string): Promise<{ readonly joins: readonly string[]; readonly rows: unknown }> {
+  const answer = await runSql(memoryCatalog(tables), sql);
+  const plain = await runSql(memoryCatalog(tables), sql, { optimize: false });
+  expect(answer.rows.toSorted()).toEqual(plain.rows.toSorted());
+  const { text } = answer.prepared.explain();
+  return {
+    joins: text.flatMap((line) => /-> {2}(.* Join|Nested Loop.*?) {2}/.exec(line)?.[1] ?? []),
+    rows: answer.rows,
+  };
+}
+
+test("I244 what every branch of an OR asks joins by key", async () => {
+  const { joins } = await explained(
+    "SELECT count(*) FROM big, small WHERE (big.k = small.k AND big.v < 10) OR (big.k = small.k AND small.v > 15) OR (small.v = 3 AND big.k = small.k)",
+  );
+  expect(joins).toEqual(["Hash Join"]);
+});
+
+test("I244 a branch of an OR that asks nothing more makes the others superfluous", async () => {
+  const { rows: answer } = await explained(
+    "SELECT count(*) FROM small WHERE v < 5 OR (v < 5 AND k = 1) OR (k = 2 AND v < 5)",
+  );
+  expect(answer).toEqual([["5"]]);
+});
+
+test("I244 tables that no condition connects are not multiplied where another table connects them", async () => {
+  const { joins } = await explained(
+    "SELECT count(*), sum(big.v) FROM small, middle, big WHERE big.k = small.v AND big.v = middle.v AND small.k < 5",
+  );
+  expect(joins).toEqual(["Hash Join", "Hash Join"]);
+});
+
+test("I244 the columns of reordered joins stay in their order", async () => {
+  const { rows: answer } = await explained(
+    "SELECT * FROM small s, middle m, big b WHERE b.k = s.v AND b.v = m.v AND s.k = 7",
+  );
+  expect(answer).toEqual([["7", "7", "7", "7", "7", "7"]]);
+});
+
+test.each([
+  ["EXISTS", "Hash Semi Join"],
+  ["NOT EXISTS", "Hash Anti Join"],
+])("I244 %s with an inequality is one join", async (exists, join) => {
+  const { joins } = await explained(
+    `SELECT b.v FROM big b WHERE ${exists} (SELECT 1 FROM middle m WHERE m.k = b.k AND m.v <> b.v AND m.v > 10)`,
+  );
+  expect(joins).toEqual([join]);
+});
