@@ -60,6 +60,11 @@ const DEFAULT_ATTEMPTS = 5;
 const RETRIES_PROPERTY = "commit.retry.num-retries";
 /** Upper bound of the first wait; doubles each time. */
 const BASE_DELAY_MS = 100;
+/**
+ * The same after a lost race, tripling: Firn's catalog answers one when it is the writer's turn, and others wait for it a
+ * little while only.
+ */
+const RACE_DELAY_MS = 20;
 const MAX_DELAY_MS = 5000;
 
 /** Commits a plan of one table. See {@link runCommits}. */
@@ -117,6 +122,7 @@ export async function runCommits(
       }
       tables = moved;
     } else {
+      let isRace = false;
       try {
         return await committed(plans, await sendChanges(deps, tables, prepared.attempts));
       } catch (cause) {
@@ -127,9 +133,11 @@ export async function runCommits(
           throw error;
         }
         lastReason = error.message;
+        isRace = error.code === "commit_conflict";
         if (meaning === "unknown") unanswered = { error, heads: headsOf(plans, tables) };
       }
-      await deps.sleep(deps.random.nextUnit() * Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (attempt - 1)));
+      const ceilingMs = isRace ? RACE_DELAY_MS * 3 ** (attempt - 1) : BASE_DELAY_MS * 2 ** (attempt - 1);
+      await deps.sleep(deps.random.nextUnit() * Math.min(MAX_DELAY_MS, ceilingMs));
       try {
         const reload = unanswered === undefined ? deps.reload : deps.reloadWhole;
         tables = await Promise.all(tables.map((table) => reloadOrKeep(reload, table)));

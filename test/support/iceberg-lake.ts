@@ -56,6 +56,7 @@ export interface IcebergLake {
     readonly seed?: number;
     readonly tables?: TableMemory;
     readonly snapshots?: "all" | "refs";
+    readonly sleep?: (ms: number) => Promise<void>;
   }): CatalogClient;
 }
 
@@ -91,7 +92,7 @@ export async function createIcebergLake(options: LakeOptions = {}): Promise<Iceb
   });
   const io = createFileIO(store, LAKE_BUCKET);
   let clients = 0;
-  const newClient: IcebergLake["newClient"] = ({ wrap, store: clientStore, seed, tables, snapshots } = {}) => {
+  const newClient: IcebergLake["newClient"] = ({ wrap, store: clientStore, seed, tables, snapshots, sleep } = {}) => {
     clients += 1;
     const send = wrap === undefined ? handler : wrap(handler);
     return createCatalogClient({
@@ -100,7 +101,7 @@ export async function createIcebergLake(options: LakeOptions = {}): Promise<Iceb
       io: createFileIO(clientStore ?? store, LAKE_BUCKET),
       clock,
       random: seededRandom(seed ?? (options.seed ?? 1) * 104_729 + clients),
-      sleep: noSleep,
+      sleep: sleep ?? noSleep,
       ...(tables === undefined ? {} : { tables }),
       ...(snapshots === undefined ? {} : { snapshots }),
     });

@@ -222,6 +222,36 @@ test("L20 a commit gives up after its attempts and deletes what it wrote", async
   expect(lists).toHaveLength(3);
 });
 
+/** Waits before the second attempt of commits whose first is answered so. */
+async function waitsAfter(status: number, type: string): Promise<number[]> {
+  const waits: number[] = [];
+  for (let seed = 1; seed <= 20; seed++) {
+    const lake = await createIcebergLake();
+    await lake.client.createTable(EVENTS);
+    let sent = 0;
+    const client = lake.newClient({
+      seed,
+      sleep: async (ms) => void waits.push(ms),
+      wrap: (send) => async (request) => {
+        if (request.method === "POST") sent += 1;
+        if (request.method !== "POST" || sent > 1) return send(request);
+        return Response.json({ error: { message: "no", type, code: status } }, { status });
+      },
+    });
+    const table = await client.loadTable("default.events");
+    await table.newAppend().addFile(eventsFile("1.parquet", 1)).commit();
+  }
+  return waits;
+}
+
+test("L20 after a lost race the next attempt comes soon, after anything else later", async () => {
+  const afterRaces = await waitsAfter(409, "CommitFailedException");
+  const afterFailures = await waitsAfter(500, "CommitStateUnknownException");
+  expect([afterRaces.length, afterFailures.length]).toEqual([20, 20]);
+  expect(Math.max(...afterRaces)).toBeLessThanOrEqual(20);
+  expect(Math.max(...afterFailures)).toBeGreaterThan(50);
+});
+
 test("I24 a lost answer is found again by snapshot id and not committed twice", async () => {
   const lake = await createIcebergLake();
   await lake.client.createTable(EVENTS);
