@@ -1,5 +1,7 @@
 // One execution for identical concurrent requests in an isolate.
 
+import { LakeError } from "#core";
+
 /** What a caller of {@link SingleFlight.run} got, and whether another caller's work produced it. */
 export interface FlightResult<T> {
   readonly value: T;
@@ -9,7 +11,8 @@ export interface FlightResult<T> {
 /** Collapses concurrent calls with one key into one. */
 export interface SingleFlight<T> {
   /**
-   * Runs `work`, or waits for the run of the same key that is under way and takes its value or error.
+   * Runs `work`, or waits for the run of the same key that is under way and takes its value or error. When that run
+   * ends because whoever asked for it left (`query_cancelled`), one of those who wait runs its own.
    *
    * Concurrency: a leader whose request the platform cancels never settles, so a follower waits at most
    * `patienceMs` and then leads itself.
@@ -33,14 +36,20 @@ export function createSingleFlight<T>(): SingleFlight<T> {
     }
   }
 
-  return {
-    async run(key, patienceMs, work) {
-      const underWay = flights.get(key);
-      if (underWay === undefined) return lead(key, work);
+  async function run(key: string, patienceMs: number, work: () => Promise<T>): Promise<FlightResult<T>> {
+    const underWay = flights.get(key);
+    if (underWay === undefined) return lead(key, work);
+    try {
       const value = await withPatience(underWay, patienceMs);
       return value === TIMED_OUT ? lead(key, work) : { value, shared: true };
-    },
-  };
+    } catch (error) {
+      if (!(error instanceof LakeError) || error.code !== "query_cancelled") throw error;
+    }
+    if (flights.get(key) === underWay) flights.delete(key);
+    return run(key, patienceMs, work);
+  }
+
+  return { run };
 }
 
 async function withPatience<T>(promise: Promise<T>, patienceMs: number): Promise<T | typeof TIMED_OUT> {

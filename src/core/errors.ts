@@ -151,6 +151,12 @@ export const ERROR_CODES = {
     hint: "Narrow the time range or select fewer columns.",
   },
   rows_limit_exceeded: { status: 422, title: "Result row limit exceeded", hint: "Add a LIMIT or aggregate." },
+  query_cancelled: {
+    status: 409,
+    title: "Query cancelled",
+    hint: "Whoever asked has left; ask again.",
+    retryable: true,
+  },
   time_limit_exceeded: { status: 422, title: "Time limit exceeded", hint: "Narrow the query or raise its time limit." },
   rate_limited: {
     status: 429,

@@ -44,6 +44,7 @@ export {
   requireScope,
   type CatalogAccess,
   type Principal,
+  type TokenLimits,
   type Scope,
   type TokenEntry,
   type TokenSettings,

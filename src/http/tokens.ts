@@ -20,6 +20,20 @@ export interface Principal {
   readonly namespaces?: readonly string[];
   /** Limits the scope `catalog` alone. */
   readonly access: CatalogAccess;
+  /** The most one query may use, whatever it asks for; absent: Firn's own limits. */
+  readonly limits?: TokenLimits;
+}
+
+/** Limits that a token puts on each of its queries. */
+export interface TokenLimits {
+  /** Rows returned. */
+  readonly rows?: number;
+  /** Bytes read from storage. */
+  readonly scannedBytes?: number;
+  /** Bytes the query's operators hold. */
+  readonly memoryBytes?: number;
+  /** Milliseconds. */
+  readonly timeMs?: number;
 }
 
 /** A configured token. */
@@ -36,7 +50,7 @@ export interface TokenSettings {
   readonly CATALOG_TOKEN?: string | undefined;
   readonly METRICS_TOKEN?: string | undefined;
   readonly ADMIN_TOKEN?: string | undefined;
-  /** JSON: `[{"name": "etl", "sha256": "<hex>", "scopes": ["ingest", "query"], "namespaces": ["web"], "access": "read"}]`. */
+  /** JSON: `[{"name": "etl", "sha256": "<hex>", "scopes": ["ingest", "query"], "namespaces": ["web"], "access": "read", "limits": {"rows": 1000}}]`. */
   readonly FIRN_TOKENS?: string | undefined;
 }
 
@@ -59,11 +73,20 @@ function isNamespaceName(value: unknown): boolean {
   return typeof value === "string" && value.split(".").every((level) => level !== "" && !level.includes("/"));
 }
 
-const ENTRY_MEMBERS: ReadonlySet<string> = new Set(["name", "sha256", "scopes", "namespaces", "access"]);
+const LIMITS = ["rows", "scannedBytes", "memoryBytes", "timeMs"];
+
+function isLimits(value: unknown): value is TokenLimits {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.entries(value as Readonly<Record<string, unknown>>).every(
+    ([name, limit]) => LIMITS.includes(name) && typeof limit === "number" && Number.isFinite(limit) && limit >= 1,
+  );
+}
+
+const ENTRY_MEMBERS: ReadonlySet<string> = new Set(["name", "sha256", "scopes", "namespaces", "access", "limits"]);
 
 function parseTokenEntry(value: unknown, position: number): TokenEntry {
   const entry = (typeof value === "object" && value !== null ? value : {}) as Readonly<Record<string, unknown>>;
-  const { name, sha256, scopes, namespaces, access = "write" } = entry;
+  const { name, sha256, scopes, namespaces, access = "write", limits } = entry;
   if (
     typeof name !== "string" ||
     name === "" ||
@@ -73,16 +96,24 @@ function parseTokenEntry(value: unknown, position: number): TokenEntry {
     !scopes.every(isScope) ||
     !(namespaces === undefined || isNamespaceList(namespaces)) ||
     !isAccess(access) ||
+    !(limits === undefined || isLimits(limits)) ||
     // A misspelt restriction must not leave a token unrestricted.
     !Object.keys(entry).every((member) => ENTRY_MEMBERS.has(member)) ||
     (scopes.includes("admin") && (namespaces !== undefined || access === "read"))
   ) {
     throw misconfigured({
       position,
-      expected: `name, sha256 (64 hex digits), scopes of ${SCOPES.join(", ")}; namespaces and access but for admin`,
+      expected: `name, sha256 (64 hex digits), scopes of ${SCOPES.join(", ")}; namespaces and access but for admin; limits of ${LIMITS.join(", ")}`,
     });
   }
-  return { name, sha256: sha256.toLowerCase(), scopes, ...(namespaces === undefined ? {} : { namespaces }), access };
+  return {
+    name,
+    sha256: sha256.toLowerCase(),
+    scopes,
+    ...(namespaces === undefined ? {} : { namespaces }),
+    access,
+    ...(limits === undefined ? {} : { limits }),
+  };
 }
 
 function parseTokenList(text: string): readonly TokenEntry[] {
@@ -103,8 +134,9 @@ function misconfigured(context: Readonly<Record<string, unknown>>): LakeError {
 }
 
 /** What a token is limited to, as one text: scopes of one token add up only under the same limits. */
-function limitsOf({ namespaces, access }: Principal): string {
-  return JSON.stringify([namespaces?.toSorted() ?? null, access]);
+function limitsOf({ namespaces, access, limits }: Principal): string {
+  const inOrder = LIMITS.map((name) => limits?.[name as keyof TokenLimits] ?? null);
+  return JSON.stringify([namespaces?.toSorted() ?? null, access, inOrder]);
 }
 
 /** Errors: `internal` when one token is listed under different limits: their sum would widen both. */
@@ -113,7 +145,10 @@ function checkSameLimits(entries: readonly TokenEntry[]): void {
   for (const entry of entries) {
     const known = limits.get(entry.sha256);
     if (known !== undefined && known !== limitsOf(entry)) {
-      throw misconfigured({ name: entry.name, expected: "the same namespaces and access wherever a token is listed" });
+      throw misconfigured({
+        name: entry.name,
+        expected: "the same namespaces, access and limits wherever a token is listed",
+      });
     }
     limits.set(entry.sha256, limitsOf(entry));
   }
@@ -173,9 +208,15 @@ export async function authenticate(tokens: readonly TokenEntry[], header: string
   const matching = tokens.filter((entry) => isSameDigest(digest, entry.sha256));
   const [first] = matching;
   if (first === undefined) throw new LakeError("unauthenticated", "The token is not known; nothing was done.");
-  const { name, namespaces, access } = first;
+  const { name, namespaces, access, limits } = first;
   const scopes = matching.flatMap((entry) => entry.scopes);
-  return { name, scopes, ...(namespaces === undefined ? {} : { namespaces }), access };
+  return {
+    name,
+    scopes,
+    ...(namespaces === undefined ? {} : { namespaces }),
+    access,
+    ...(limits === undefined ? {} : { limits }),
+  };
 }
 
 /** Whether the caller may do what needs the scope. */

@@ -70,6 +70,8 @@ export interface QueryDeps extends IsolateState {
   /** Makes the reader of lists, structs and maps ready; called before a query that reads one. */
   readonly initNestedColumns: () => void;
   readonly log: LogSink;
+  /** Aborts when whoever asked has left. */
+  readonly gone?: AbortSignal | undefined;
   /** Keeps work running after the answer is sent. */
   readonly defer: (work: Promise<void>) => void;
 }

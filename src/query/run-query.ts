@@ -49,12 +49,15 @@ export async function runQuery(
   stats: MutableStats,
 ): Promise<RunOutcome> {
   const { clock } = deps;
+  if (deps.gone?.aborted === true) throw cancelled();
   const startMs = clock.nowMs();
   const counting = createCountingStore(deps.store);
   const reads = createTableReads(counting);
   const { store } = reads;
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(timeExceeded(query.limits.timeMs)), query.limits.timeMs);
+  const leave = (): void => deadline.abort(cancelled());
+  deps.gone?.addEventListener("abort", leave, { once: true });
   let scans: readonly ScanStatistics[] = [];
   let started: PreparedQuery | undefined;
   try {
@@ -128,6 +131,7 @@ export async function runQuery(
     throw await reads.explain(error, () => deps.createCatalog(createFileIO(store, deps.bucket, deps.manifests), "all"));
   } finally {
     clearTimeout(timer);
+    deps.gone?.removeEventListener("abort", leave);
     applyScans(stats, scans);
     // A query that runs again, alone, has made both runs' requests.
     stats.storage_reads += counting.counters.reads;
@@ -274,6 +278,10 @@ function describe(stats: MutableStats, prepared: PreparedQuery): void {
   stats.fingerprint = prepared.fingerprint;
   stats.tables = prepared.tables;
   stats.predicates = prepared.predicates;
+}
+
+function cancelled(): LakeError {
+  return new LakeError("query_cancelled", "Whoever asked has left; the query was stopped.");
 }
 
 function timeExceeded(timeMs: number): LakeError {

@@ -95,6 +95,11 @@ export async function executeQuery(deps: QueryDeps, request: QueryRequest, conte
     }
     const problem = errorToProblem(error);
     stats.error_code = problem.code;
+    if (problem.code === "query_cancelled") {
+      // The reply reaches nobody: this line alone tells how far the query had come.
+      const { exec_ms, bytes_scanned, storage_reads } = stats;
+      logEvent(deps.log, { event: "query_stopped", query_id: context.queryId, exec_ms, bytes_scanned, storage_reads });
+    }
     return { ok: false, problem, stats: finishStats(stats) };
   }
 }

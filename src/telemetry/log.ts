@@ -9,6 +9,8 @@ export const LOG_EVENTS = [
   "http_request",
   /** A query, answered, refused, failed or cancelled. */
   "query_latency",
+  /** The engine stopped a query because whoever asked had left. */
+  "query_stopped",
   /** A batch of events offered to a table. */
   "ingest_batch",
   /** A shard wrote its rows to a Parquet file. */

@@ -118,7 +118,7 @@ function fakeTable(name: string, calls: TableCalls): Table {
 }
 
 /** Changes to the fakes of one test. */
-export type ServiceOverrides = Partial<Omit<CollectorServices, "tokens">>;
+export type ServiceOverrides = Partial<CollectorServices>;
 
 /** A front door over fakes, and what reached them. */
 export async function createFakeApp(overrides: ServiceOverrides = {}) {

@@ -34,7 +34,7 @@ function cancelled(signal: AbortSignal): { readonly promise: Promise<QueryEnd>; 
   return { promise, stop: () => signal.removeEventListener("abort", leave) };
 }
 
-/** Runs a query in the query Worker; ends early when the client leaves. Never throws. */
+/** Runs a query in the query Worker; ends early, there too, when the client leaves. Never throws. */
 export async function runQuery(
   services: Pick<CollectorServices, "query" | "log">,
   request: QueryRequest,
@@ -42,7 +42,7 @@ export async function runQuery(
   signal: AbortSignal,
 ): Promise<QueryEnd> {
   const departure = cancelled(signal);
-  const execution = services.query.execute(request, context).then(
+  const execution = services.query.execute(request, context, signal).then(
     (reply): QueryEnd => ({ kind: "reply", reply }),
     (cause: unknown): QueryEnd => {
       const error = new LakeError("upstream_unavailable", "The query engine did not answer; nothing was returned.", {

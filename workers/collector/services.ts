@@ -19,7 +19,8 @@ export interface IngestService {
 
 /** The query Worker. */
 export interface QueryService {
-  execute(request: QueryRequest, context: QueryContext): Promise<QueryReply>;
+  /** The query stops when `gone` aborts. */
+  execute(request: QueryRequest, context: QueryContext, gone?: AbortSignal): Promise<QueryReply>;
   cacheStatistics(): Promise<unknown>;
   cacheInvalidate(target: InvalidationTarget): Promise<unknown>;
 }

@@ -40,8 +40,8 @@ export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
     return new Response(null, { status: 404 });
   }
 
-  /** Answers a query; failures are values. */
-  execute(request: QueryRequest, context: QueryContext): Promise<QueryReply> {
+  /** Answers a query; failures are values. It stops when `gone` aborts, because whoever asked has left. */
+  execute(request: QueryRequest, context: QueryContext, gone?: AbortSignal): Promise<QueryReply> {
     const { env } = this;
     return executeQuery(
       {
@@ -57,6 +57,7 @@ export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
         initParser: () => initSqlParser(pgQueryWasm),
         initNestedColumns: () => initParquetWasm(parquetWasm),
         log: createConsoleSink(),
+        gone,
         defer: (work) => this.ctx.waitUntil(work),
       },
       request,

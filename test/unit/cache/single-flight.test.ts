@@ -42,3 +42,20 @@ test("a follower of a leader that never settles leads itself after its patience"
   await vi.advanceTimersByTimeAsync(50);
   expect(await follower).toEqual({ value: "own", shared: false });
 });
+
+test("when the one who asked first leaves, one of those who wait does the work", async () => {
+  const flights = createSingleFlight<string>();
+  let runs = 0;
+  const leave = Promise.withResolvers<string>();
+  const leader = flights.run("k", 1000, () => leave.promise);
+  const followers = [1, 2, 3].map(() =>
+    flights.run("k", 1000, () => {
+      runs += 1;
+      return Promise.resolve("answer");
+    }),
+  );
+  leave.reject(new LakeError("query_cancelled", "left"));
+  await expect(leader).rejects.toMatchObject({ code: "query_cancelled" });
+  expect((await Promise.all(followers)).map(({ value }) => value)).toEqual(["answer", "answer", "answer"]);
+  expect(runs).toBe(1);
+});

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { LakeError, errorToProblem } from "#core";
-import type { QueryReply } from "#query";
+import { LakeError, errorToProblem, sha256Hex } from "#core";
+import type { QueryReply, QueryRequest } from "#query";
 import { createFakeApp, queryReply } from "../../support/fake-services.ts";
 
 const query = (sql: string) => ({ token: "query-secret", body: JSON.stringify({ sql }) });
@@ -107,4 +107,25 @@ test("the runbook's tail pipeline sees one line for each query in wrangler's pre
   expect(grepped).toHaveLength(1);
   // `jq fromjson` of the grepped line.
   expect(JSON.parse(JSON.parse(String(grepped[0])) as string)).toMatchObject({ event: "query_latency" });
+});
+
+test("a token's limits hold whatever a query asks for", async () => {
+  const asked: unknown[] = [];
+  const token = { name: "small", sha256: await sha256Hex("small-secret"), scopes: ["query"], access: "write" } as const;
+  const { request } = await createFakeApp({
+    tokens: [{ ...token, limits: { rows: 10, timeMs: 1000 } }],
+    query: {
+      execute: (body: QueryRequest) => {
+        asked.push(body.limits);
+        return Promise.resolve(queryReply('{"rows":[]}'));
+      },
+    } as never,
+  });
+  for (const limits of [undefined, { rows: 50_000, timeMs: 500 }]) {
+    await request("POST", "/v1/query", { token: "small-secret", body: JSON.stringify({ sql: "SELECT 1", limits }) });
+  }
+  expect(asked).toMatchObject([
+    { rows: 10, timeMs: 1000 },
+    { rows: 10, timeMs: 500 },
+  ]);
 });

@@ -92,6 +92,8 @@ test.each([
   ["a misspelt limit", { namespace: ["web"] }],
   ["a limited admin", { scopes: ["admin"], namespaces: ["web"] }],
   ["a reading admin", { scopes: ["admin"], access: "read" }],
+  ["a misspelt query limit", { limits: { row: 5 } }],
+  ["a query limit of nothing", { limits: { rows: 0 } }],
 ])("C1 a token with %s is a malformed setting, never an unlimited token", async (_what, change) => {
   const entry = { name: "x", sha256: await sha256Hex("x"), scopes: ["catalog"], ...change };
   const error = await refusal(() => loadTokens({ FIRN_TOKENS: JSON.stringify([entry]) }));
@@ -105,6 +107,13 @@ test("C1 one token under two limits is a malformed setting", async () => {
   const error = await refusal(() => loadTokens({ FIRN_TOKENS: JSON.stringify([narrow, wide]) }));
   expect(error.context).toMatchObject({ setting: "FIRN_TOKENS", name: "wide" });
   await loadTokens({ FIRN_TOKENS: JSON.stringify([narrow, { ...wide, namespaces: ["web"] }]) });
+});
+
+test("a token carries the limits of its queries", async () => {
+  const limits = { rows: 10, timeMs: 1000 };
+  const entry = { name: "dashboard", sha256: await sha256Hex("dashboard"), scopes: ["query"], limits };
+  const tokens = await loadTokens({ FIRN_TOKENS: JSON.stringify([entry]) });
+  expect(await authenticate(tokens, "Bearer dashboard")).toMatchObject({ name: "dashboard", limits });
 });
 
 test.each(["{}", "nonsense", '[{"name":"x"}]', '[{"name":"x","sha256":"00","scopes":["ingest"]}]', "[null]"])(

@@ -1,8 +1,8 @@
 // POST /v1/query: SQL in, rows out, and a record of it in system.query_logs.
 
 import { problemToError, uuidv7 } from "#core";
-import { hasScope, type HttpContext } from "#http";
-import { MAX_TAGS, MAX_TAG_LENGTH, type QueryRequest } from "#query";
+import { hasScope, type HttpContext, type TokenLimits } from "#http";
+import { DEFAULT_LIMITS, MAX_TAGS, MAX_TAG_LENGTH, type QueryRequest } from "#query";
 import { LATENCY_BOUNDS_SECONDS } from "#telemetry";
 import { z } from "@hono/zod-openapi";
 import { queryErrorCode, recordQuery, runQuery } from "../query-log.ts";
@@ -121,6 +121,23 @@ function toRequest(body: z.output<typeof QuerySchema>, format: Format): QueryReq
   ) as unknown as QueryRequest;
 }
 
+/** The request with no more than the token's limits. */
+function withinLimits(request: QueryRequest, limits: TokenLimits | undefined): QueryRequest {
+  if (limits === undefined) return request;
+  const asked = request.limits ?? {};
+  const least = (name: keyof TokenLimits, otherwise: number): number =>
+    Math.min(asked[name] ?? otherwise, limits[name] ?? Number.POSITIVE_INFINITY);
+  return {
+    ...request,
+    limits: {
+      rows: least("rows", DEFAULT_LIMITS.maxRows),
+      scannedBytes: least("scannedBytes", DEFAULT_LIMITS.maxScannedBytes),
+      memoryBytes: least("memoryBytes", DEFAULT_LIMITS.memoryBytes),
+      timeMs: least("timeMs", DEFAULT_LIMITS.timeMs),
+    },
+  };
+}
+
 /** `POST /v1/query`. */
 export const queryRoutes: RouteModule = (app, services) => {
   const { clock, random, metrics } = services;
@@ -141,7 +158,7 @@ export const queryRoutes: RouteModule = (app, services) => {
       mayWrite: hasScope(principal, "write"),
       ...(namespaces === undefined ? {} : { namespaces }),
     };
-    const request = toRequest(body, chooseFormat(body.format, c.req.header("accept")));
+    const request = withinLimits(toRequest(body, chooseFormat(body.format, c.req.header("accept"))), principal.limits);
     const startedMs = clock.nowMs();
     // The clock of a Worker moves only across I/O: the call to the query Worker is that border.
     const end = await runQuery(services, request, context, c.req.raw.signal);
