@@ -27,10 +27,11 @@ export interface ExpireOptions extends CommitOptions {
   readonly keepFiles?: boolean;
 }
 
-/** Expires by {@link ExpireOptions}. See {@link ExpireSnapshots}. */
+/** Expires by {@link ExpireOptions}, schemas and specs that nothing needs any more too. See {@link ExpireSnapshots}. */
 export function expireSnapshots(table: Table, options: ExpireOptions): Promise<ExpireReport> {
   const expiry = table
     .expireSnapshots()
+    .cleanExpiredMetadata()
     .expireOlderThan(options.olderThanMs)
     .retainLast(options.retainLast ?? 1);
   if (options.maxSnapshots !== undefined) expiry.maxSnapshots(options.maxSnapshots);
@@ -143,7 +144,7 @@ async function runExpiry(
       return (
         expired.snapshots.every((snapshot) => !ids.has(snapshot["snapshot-id"])) &&
         expired.refs.every((name) => metadata.refs[name] === undefined) &&
-        unusedUpdates.length === 0
+        unusedUpdates.every((update) => isRemoved(update, metadata))
       );
     },
     discard: () => successor.discard(),
@@ -215,6 +216,17 @@ async function deleteUnneeded(
   };
 }
 
+/** Whether the schemas or specs that an update removes are gone. */
+function isRemoved(update: TableUpdate, metadata: TableMetadata): boolean {
+  if (update.action === "remove-schemas") {
+    return metadata.schemas.every((schema) => !update["schema-ids"].includes(schema["schema-id"]));
+  }
+  if (update.action === "remove-partition-specs") {
+    return metadata["partition-specs"].every((spec) => !update["spec-ids"].includes(spec["spec-id"]));
+  }
+  return true;
+}
+
 /** Removals of the schemas and specs that neither the table's future files nor a kept snapshot need. */
 async function unusedDefinitions(
   deps: TableDeps,
@@ -223,7 +235,9 @@ async function unusedDefinitions(
 ): Promise<readonly TableUpdate[]> {
   const gone = new Set(expired.snapshots);
   const kept = base.snapshots.filter((snapshot) => !gone.has(snapshot));
-  const lists = await mapConcurrent(kept, PARALLEL_READS, (snapshot) => readSnapshotManifests(deps.io, snapshot));
+  // Only manifests tell which specs are used; with one spec there is nothing to ask them.
+  const asked = base["partition-specs"].length > 1 ? kept : [];
+  const lists = await mapConcurrent(asked, PARALLEL_READS, (snapshot) => readSnapshotManifests(deps.io, snapshot));
   const usedSpecs = new Set([base["default-spec-id"], ...lists.flat().map((manifest) => manifest.specId)]);
   const usedSchemas = new Set([base["current-schema-id"], ...kept.map((snapshot) => snapshot["schema-id"])]);
   const specIds = base["partition-specs"].map((spec) => spec["spec-id"]).filter((id) => !usedSpecs.has(id));

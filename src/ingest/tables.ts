@@ -64,6 +64,14 @@ const eventsSchema = tableSchema([
 const EVENTS_HISTORY_MS = 6 * 3_600_000;
 const QUERY_LOGS_HISTORY_MS = 3_600_000;
 
+/** Snapshots go by age, and metadata files with the log that names them: else every commit leaves one for ever. */
+function boundedMetadata(historyMs: number): Readonly<Record<string, string>> {
+  return {
+    "history.expire.max-snapshot-age-ms": String(historyMs),
+    "write.metadata.delete-after-commit.enabled": "true",
+  };
+}
+
 /** `default.events`: what `POST /v1/events` fills. */
 export const EVENTS_TABLE: TableDefinition = {
   identifier: { namespace: ["default"], name: "events" },
@@ -71,7 +79,7 @@ export const EVENTS_TABLE: TableDefinition = {
   partitionSpec: partitionByDay(eventsSchema, "timestamp"),
   properties: {
     "write.parquet.compression-codec": "zstd",
-    "history.expire.max-snapshot-age-ms": String(EVENTS_HISTORY_MS),
+    ...boundedMetadata(EVENTS_HISTORY_MS),
     [JSON_OBJECT_COLUMNS_PROPERTY]: "properties",
   },
 };
@@ -122,7 +130,7 @@ export const QUERY_LOGS_TABLE: TableDefinition = {
   partitionSpec: partitionByDay(queryLogsSchema, "timestamp"),
   properties: {
     "write.parquet.compression-codec": "zstd",
-    "history.expire.max-snapshot-age-ms": String(QUERY_LOGS_HISTORY_MS),
+    ...boundedMetadata(QUERY_LOGS_HISTORY_MS),
     [ID_COLUMN_PROPERTY]: "query_id",
     [JSON_COLUMNS_PROPERTY]: "tables,predicates",
   },
@@ -155,7 +163,7 @@ export const SCAN_METRICS_TABLE: TableDefinition = {
   partitionSpec: partitionByDay(scanMetricsSchema, "timestamp"),
   properties: {
     "write.parquet.compression-codec": "zstd",
-    "history.expire.max-snapshot-age-ms": String(QUERY_LOGS_HISTORY_MS),
+    ...boundedMetadata(QUERY_LOGS_HISTORY_MS),
     [ID_COLUMN_PROPERTY]: "report_id",
     [JSON_COLUMNS_PROPERTY]: "filter,columns,metrics",
   },
