@@ -76,7 +76,8 @@ interface RunningSuite {
   close(): Promise<void>;
 }
 
-function openContext(outcome: Outcome, shared: Shared, python: string): RunningSuite {
+function openContext(outcome: Outcome, shared: Shared, python: string, limitSeconds: number): RunningSuite {
+  const endMs = Date.now() + limitSeconds * 1000;
   let isOpen = true;
   const deferred: (() => Promise<void>)[] = [];
   const { proofs, ...rest } = shared;
@@ -101,6 +102,7 @@ function openContext(outcome: Outcome, shared: Shared, python: string): RunningS
     },
     prove: (engine, claim, held) => proofs.prove(engine, claim, held),
     without: (engine, why) => outcome.without.set(engine, why),
+    secondsLeft: () => Math.round((endMs - Date.now()) / 1000),
     defer: (work) => deferred.push(work),
     note: (line) => console.log(`  ${line}`),
   };
@@ -137,8 +139,9 @@ async function runSuite(suite: InteropSuite, shared: Shared, secondsLeft: number
     const missing = await missingTool(suite);
     if (missing !== undefined) throw new NotRun(`${missing} is not on this machine`);
     const python = suite.needs.includes("python") ? await preparePython(["requirements.txt"]) : "";
-    running = openContext(outcome, shared, python);
-    await within(Math.min(suite.limitSeconds, secondsLeft), suite.run(running.context));
+    const limitSeconds = Math.min(suite.limitSeconds, secondsLeft);
+    running = openContext(outcome, shared, python, limitSeconds);
+    await within(limitSeconds, suite.run(running.context));
   } catch (error) {
     if (error instanceof NotRun) {
       outcome.notRun = error.message;

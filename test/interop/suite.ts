@@ -29,6 +29,8 @@ export interface InteropContext {
   readonly prove: (engine: EngineName, claim: Claim, held: boolean) => void;
   /** An engine cannot be had here, so that the suite goes on without it. */
   readonly without: (engine: EngineName, why: string) => void;
+  /** Until the suite's limit or the run's, whichever comes first. */
+  readonly secondsLeft: () => number;
   /** Work for the suite's end, however it ends: kill what the suite started. */
   readonly defer: (work: () => Promise<void>) => void;
   /** Prints one line below the suite's name. */
