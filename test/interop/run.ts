@@ -18,6 +18,7 @@ import { pyicebergSuite } from "./suites/pyiceberg.ts";
 import { KIT_POM, rckSuite } from "./suites/rck.ts";
 import { readsSuite } from "./suites/reads.ts";
 import { sparkSuite } from "./suites/spark.ts";
+import { tpcSuite } from "./suites/tpc.ts";
 import { trinoSuite } from "./suites/trino.ts";
 import { CACHE, fetchAhead, hasCommand, javaHome, preparePython } from "./tools.ts";
 
@@ -29,6 +30,7 @@ const SUITES: readonly InteropSuite[] = [
   pyicebergSuite,
   duckdbSuite,
   firnSuite,
+  tpcSuite,
   sparkSuite,
   trinoSuite,
   concurrentSuite,

@@ -1,7 +1,6 @@
 // A whole lake in one process: object store, catalog server, tables of real Parquet files, an ingest log in memory,
 // and queries over them. Rows are also kept as plain objects, the naive reference for answers.
 
-import { expect } from "vitest";
 import { parseJson, utf8ToString, type ProblemDetails } from "#core";
 import { batchToArrowIpc, gatherBatch, vectorFromScalars, type Batch, type ColumnSchema, type Scalar } from "#columnar";
 import { createMemoryKeyValueStore, type KeyValueStore } from "#cache";
@@ -73,6 +72,8 @@ export interface QueryLake {
   createTable(name: string, columns: readonly ColumnDefinition[], spec?: PartitionSpecRequest): Promise<Table>;
   /** Appends rows as one file a partition. */
   append(name: string, rows: readonly Row[], options?: { readonly rowGroupRows?: number }): Promise<void>;
+  /** Appends batches in schema order as one file; `rows` does not know them. */
+  appendBatches(name: string, batches: readonly Batch[]): Promise<void>;
   /** Sends metadata updates as another engine would. */
   update(name: string, updates: readonly Record<string, unknown>[]): Promise<void>;
   /** Rewrites all files of the table into one a partition. */
@@ -177,29 +178,37 @@ export async function createQueryLake(): Promise<QueryLake> {
     return created;
   };
 
+  async function storeFile(
+    table: Table,
+    bytes: Uint8Array,
+    path: string,
+    partition: DataFile["partition"],
+  ): Promise<DataFile> {
+    fileNumber += 1;
+    const location = newDataFileLocation(table.metadata, `${fileNumber}.parquet`, path);
+    await store.put(locationToKey(location, BUCKET), bytes);
+    const metadata = await readParquetMetadata({
+      sizeBytes: bytes.length,
+      read: (offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)),
+    });
+    const fileSizeBytes = bytes.length;
+    return dataFileFromParquet({
+      metadata,
+      location,
+      fileSizeBytes,
+      schema: table.schema(),
+      spec: table.spec(),
+      partition,
+    });
+  }
+
   async function writeFiles(table: Table, rows: readonly Row[], rowGroupRows: number): Promise<DataFile[]> {
     const schema = table.schema();
     const batch = rowsToBatch(rows, schemaToColumns(schema));
     const files: DataFile[] = [];
     for (const part of splitByPartition(batch, schema, table.spec())) {
-      fileNumber += 1;
-      const location = newDataFileLocation(table.metadata, `${fileNumber}.parquet`, part.path);
       const { bytes } = encodeParquet(schemaToParquetFields(schema), [gatherBatch(batch, part.rows)], { rowGroupRows });
-      await store.put(locationToKey(location, BUCKET), bytes);
-      const metadata = await readParquetMetadata({
-        sizeBytes: bytes.length,
-        read: (offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)),
-      });
-      files.push(
-        dataFileFromParquet({
-          metadata,
-          location,
-          fileSizeBytes: bytes.length,
-          schema,
-          spec: table.spec(),
-          partition: part.partition,
-        }),
-      );
+      files.push(await storeFile(table, bytes, part.path, part.partition));
     }
     return files;
   }
@@ -261,9 +270,15 @@ export async function createQueryLake(): Promise<QueryLake> {
     async append(name, rows, options = {}) {
       const table = await catalog.loadTable(`default.${name}`);
       const files = await writeFiles(table, rows, options.rowGroupRows ?? 1_000_000);
-      const outcome = await table.newAppend().addFiles(files).commit();
-      expect(outcome.outcome).toBe("committed");
+      requireCommitted(await table.newAppend().addFiles(files).commit());
       rowsInTable.set(name, [...(rowsInTable.get(name) ?? []), ...rows]);
+    },
+    async appendBatches(name, batches) {
+      const table = await catalog.loadTable(`default.${name}`);
+      const schema = table.schema();
+      const { bytes } = encodeParquet(schemaToParquetFields(schema), batches, { rowGroupRows: 50_000 });
+      const file = await storeFile(table, bytes, "", []);
+      requireCommitted(await table.newAppend().addFiles([file]).commit());
     },
     async update(name, updates) {
       const response = await handler(
@@ -273,7 +288,7 @@ export async function createQueryLake(): Promise<QueryLake> {
           body: JSON.stringify({ requirements: [], updates }),
         }),
       );
-      expect(response.status).toBe(200);
+      if (response.status !== 200) throw new Error(`the update was refused: ${await response.text()}`);
     },
     async compact(name) {
       const table = await catalog.loadTable(`default.${name}`);
@@ -281,7 +296,7 @@ export async function createQueryLake(): Promise<QueryLake> {
       if (live.length === 0) return;
       const files = await writeFiles(table, rowsInTable.get(name) ?? [], 1_000_000);
       const rewrite = table.newRewrite().deleteFiles(live.map(({ dataFile }) => dataFile));
-      expect((await rewrite.addFiles(files).commit()).outcome).toBe("committed");
+      requireCommitted(await rewrite.addFiles(files).commit());
     },
     ingest(name, rows, shard = 0) {
       const log = logsOf(name)[shard] as ShardLog;
@@ -296,8 +311,7 @@ export async function createQueryLake(): Promise<QueryLake> {
       const files = await writeFiles(table, rows, 1_000_000);
       const watermark = log.nextSequence - 1;
       const append = table.newAppend().addFiles(files);
-      const outcome = await append.setProperty(`firn.ingest.watermark.${shard}`, String(watermark)).commit();
-      expect(outcome.outcome).toBe("committed");
+      requireCommitted(await append.setProperty(`firn.ingest.watermark.${shard}`, String(watermark)).commit());
       rowsInTable.set(name, [...(rowsInTable.get(name) ?? []), ...rows]);
       log.rows = [];
       log.watermark = watermark;
@@ -342,6 +356,10 @@ export async function createQueryLake(): Promise<QueryLake> {
     },
   };
   return lake;
+}
+
+function requireCommitted({ outcome }: { readonly outcome: string }): void {
+  if (outcome !== "committed") throw new Error(`the commit ended as ${outcome}`);
 }
 
 function rowsToBatch(rows: readonly Row[], columns: readonly ColumnSchema[]): Batch {

@@ -40,6 +40,10 @@ export function orderJoins(plan: PlanNode): PlanNode {
   return build(own, ordered, plan);
 }
 
+function shift(by: number): (index: number) => number {
+  return (index) => index + by;
+}
+
 /** The inputs and conditions of directly nested inner joins. */
 function gather(plan: PlanNode): Group {
   const group: Group = { inputs: [], conditions: [] };
@@ -53,7 +57,6 @@ function gather(plan: PlanNode): Group {
     const width = node.left.columns.length;
     visit(node.left, first);
     visit(node.right, first + width);
-    const shift = (by: number) => (index: number) => index + by;
     for (const { left, right } of node.equalKeys) {
       const args = [remapColumns(left, shift(first)), remapColumns(right, shift(first + width))];
       group.conditions.push({ kind: "call", function: "=", args, type: { kind: "boolean" } });
