@@ -1,4 +1,4 @@
-// Encodes result batches as they arrive, in one of four formats, with the payload's size bounded.
+// Encodes result batches as they arrive, in one of five formats, with the payload's size bounded.
 //
 // JSON payloads are the members `"columns":[…],"rows":[…],"row_count":n` without the surrounding braces, so that a
 // cached payload can be put into any envelope.
@@ -6,11 +6,12 @@
 import { LakeError, concatBytes, stringToUtf8 } from "#core";
 import { batchToArrowIpc, batchByteSize, scalarAt, type Batch, type ColumnSchema, type Vector } from "#columnar";
 import { dataTypeToName } from "#sql";
+import { encodeParquetResult } from "./encode-parquet-result.ts";
 import { distinctColumns } from "./result-columns.ts";
 import { jsonWriter, plainWriter } from "./value-text.ts";
 
 /** The formats of a result. */
-export const RESULT_FORMATS = ["json", "ndjson", "csv", "arrow"] as const;
+export const RESULT_FORMATS = ["json", "ndjson", "csv", "arrow", "parquet"] as const;
 
 /** A format of a result. */
 export type ResultFormat = (typeof RESULT_FORMATS)[number];
@@ -21,6 +22,7 @@ export const CONTENT_TYPES: Readonly<Record<ResultFormat, string>> = {
   ndjson: "application/x-ndjson",
   csv: "text/csv; charset=utf-8; header=present",
   arrow: "application/vnd.apache.arrow.stream",
+  parquet: "application/vnd.apache.parquet",
 };
 
 /** Collects a result. */
@@ -29,14 +31,15 @@ export interface ResultEncoder {
   add(batch: Batch): void;
   /** The payload; call once. */
   finish(): Uint8Array<ArrayBuffer>;
-  /** Bytes held so far; for arrow an estimate. */
+  /** Bytes held so far; for arrow and parquet an estimate. */
   readonly sizeBytes: number;
 }
 
 /**
  * Creates an encoder for batches of `columns` whose payload stays within `maxBytes`.
  *
- * Cost: json, ndjson and csv hold only the encoded bytes; arrow holds the batches until the end.
+ * Cost: json, ndjson and csv hold only the encoded bytes; arrow and parquet hold the batches until the end. Parquet needs
+ * parquet-wasm to be ready.
  */
 export function createResultEncoder(
   format: ResultFormat,
@@ -54,7 +57,9 @@ export function createResultEncoder(
         csvRows(named, batch),
       );
     case "arrow":
-      return arrowEncoder(named, maxBytes);
+      return batchEncoder(maxBytes, (batches) => batchToArrowIpc(named, batches));
+    case "parquet":
+      return batchEncoder(maxBytes, (batches) => encodeParquetResult(named, batches));
   }
 }
 
@@ -106,7 +111,8 @@ function jsonEncoder(columns: readonly ColumnSchema[], maxBytes: number): Result
   };
 }
 
-function arrowEncoder(columns: readonly ColumnSchema[], maxBytes: number): ResultEncoder {
+/** Holds the batches and encodes them all at the end. */
+function batchEncoder(maxBytes: number, encode: (batches: readonly Batch[]) => Uint8Array<ArrayBuffer>): ResultEncoder {
   const batches: Batch[] = [];
   let sizeBytes = 0;
   return {
@@ -117,7 +123,7 @@ function arrowEncoder(columns: readonly ColumnSchema[], maxBytes: number): Resul
       batches.push(batch);
     },
     finish() {
-      const bytes = batchToArrowIpc(columns, batches);
+      const bytes = encode(batches);
       if (bytes.length > maxBytes) throw tooLarge(maxBytes);
       return bytes;
     },

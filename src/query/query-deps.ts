@@ -67,7 +67,7 @@ export interface QueryDeps extends IsolateState {
   readonly fresh: FreshSource | undefined;
   /** Makes the SQL parser ready; called before every query. */
   readonly initParser: () => Promise<void>;
-  /** Makes the reader of lists, structs and maps ready; called before a query that reads one. */
+  /** Makes parquet-wasm ready, which reads lists, structs and maps and writes Parquet; called before it is needed. */
   readonly initNestedColumns: () => void;
   readonly log: LogSink;
   /** Aborts when whoever asked has left. */

@@ -229,6 +229,7 @@ async function collect(
 ): Promise<Answer> {
   const { clock } = deps;
   const { limits } = query;
+  if (query.format === "parquet") deps.initNestedColumns();
   const encoder = createResultEncoder(query.format, prepared.columns, limits.maxResultBytes);
   const executeStartMs = clock.nowMs();
   let encodeMs = 0;

@@ -1,8 +1,12 @@
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { LakeError, utf8ToString } from "#core";
 import { arrowIpcToBatches, rowAt, vectorFromScalars, type Batch, type DataType, type Scalar } from "#columnar";
+import { withDuckDb } from "../../support/parquet-files.ts";
+import { loadParquetWasm } from "../../support/parquet-wasm.ts";
 import { createResultEncoder, type ResultFormat } from "../../../src/query/encode-result.ts";
 import { distinctColumns } from "../../../src/query/result-columns.ts";
+
+beforeAll(loadParquetWasm);
 
 interface Column {
   readonly name: string;
@@ -153,6 +157,59 @@ test("ndjson: one object a line; arrow: the same values", () => {
   expect(rowAt(batch as Batch, 1)).toEqual([9_007_199_254_740_994n, 'a "b"\n', null]);
 });
 
+test("parquet: DuckDB reads every type, what Parquet cannot say as text", async () => {
+  const list: DataType = { kind: "list", element: { kind: "int64" } };
+  const pairs: DataType = { kind: "list", element: { kind: "interval" } };
+  const columns: Column[] = [
+    ...SAMPLE,
+    {
+      name: "d",
+      type: { kind: "decimal", precision: 12, scale: 2 },
+      values: [{ unscaled: 1250n, scale: 2 }, null, null],
+    },
+    { name: "numeric", type: { kind: "decimal" }, values: [{ unscaled: 10n ** 50n, scale: 1 }, null, null] },
+    { name: "gap", type: { kind: "interval" }, values: [{ months: 14, days: 3, micros: 4_500_000 }, null, null] },
+    { name: "l", type: list, values: [[1, null, 3], [], null] },
+    { name: "gaps", type: pairs, values: [[{ months: 1, days: 0, micros: 0 }, null], null, []] },
+    { name: "nothing", type: { kind: "null" }, values: [null, null, null] },
+    { name: "j", type: { kind: "json" }, values: ['{"k": 1}', null, null] },
+    { name: "u", type: { kind: "uuid" }, values: ["0190a5a0-0000-7000-8000-00000000000a", null, null] },
+  ];
+  const file = new Uint8Array(encode("parquet", columns));
+  await withDuckDb(async (duckdb) => {
+    const names = (await duckdb.query("SELECT column_name FROM (DESCRIBE SELECT * FROM FILE)", file)).flat();
+    expect(names).toEqual(columns.map(({ name }) => name));
+    const rows = await duckdb.query(
+      'SELECT id::VARCHAR, "te,xt", epoch_us("at")::VARCHAR, d::VARCHAR, "numeric", gap, l::VARCHAR, gaps::VARCHAR, nothing, j::VARCHAR, u::VARCHAR FROM FILE',
+      file,
+    );
+    const longNumber = `1${"0".repeat(49)}.0`;
+    expect(rows[0]).toEqual([
+      "1",
+      "",
+      "0",
+      "12.50",
+      longNumber,
+      "P1Y2M3DT4.5S",
+      "[1, NULL, 3]",
+      '["P1M",null]',
+      null,
+      '{"k": 1}',
+      "0190a5a0-0000-7000-8000-00000000000a",
+    ]);
+    expect(rows[2]?.slice(0, 3)).toEqual([null, null, "1500000"]);
+  });
+  const empty = new Uint8Array(
+    encode(
+      "parquet",
+      SAMPLE.map((column) => ({ ...column, values: [] })),
+    ),
+  );
+  await withDuckDb(async (duckdb) => {
+    expect(await duckdb.query("SELECT count(*)::INTEGER FROM FILE", empty)).toEqual([[0]]);
+  });
+});
+
 test("an empty result still names its columns", () => {
   const empty = [{ name: "n", type: { kind: "int64" } as DataType, values: [] }];
   expect(utf8ToString(encode("json", empty))).toBe('"columns":[{"name":"n","type":"bigint"}],"rows":[],"row_count":0');
@@ -160,9 +217,12 @@ test("an empty result still names its columns", () => {
   expect(utf8ToString(encode("ndjson", empty))).toBe("");
 });
 
-test.each(["json", "ndjson", "csv", "arrow"] as const)("a %s payload over its bound is refused", (format) => {
-  const values = Array.from({ length: 1000 }, (_, i) => `value ${i}`);
-  const attempt = (): Uint8Array => encode(format, [{ name: "v", type: { kind: "string" }, values }], 5000);
-  expect(attempt).toThrow(LakeError);
-  expect(attempt).toThrow(/larger than 5000 bytes/);
-});
+test.each(["json", "ndjson", "csv", "arrow", "parquet"] as const)(
+  "a %s payload over its bound is refused",
+  (format) => {
+    const values = Array.from({ length: 1000 }, (_, i) => `value ${i}`);
+    const attempt = (): Uint8Array => encode(format, [{ name: "v", type: { kind: "string" }, values }], 5000);
+    expect(attempt).toThrow(LakeError);
+    expect(attempt).toThrow(/larger than 5000 bytes/);
+  },
+);

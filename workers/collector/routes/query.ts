@@ -2,7 +2,7 @@
 
 import { problemToError, uuidv7 } from "#core";
 import { hasScope, type HttpContext, type TokenLimits } from "#http";
-import { DEFAULT_LIMITS, MAX_TAGS, MAX_TAG_LENGTH, type QueryRequest } from "#query";
+import { DEFAULT_LIMITS, MAX_TAGS, RESULT_FORMATS, type ResultFormat, MAX_TAG_LENGTH, type QueryRequest } from "#query";
 import { LATENCY_BOUNDS_SECONDS } from "#telemetry";
 import { z } from "@hono/zod-openapi";
 import { queryErrorCode, recordQuery, runQuery } from "../query-log.ts";
@@ -11,13 +11,14 @@ import type { RouteModule } from "../services.ts";
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_AGE_SECONDS = 86_400;
 
-const FORMATS = ["json", "ndjson", "csv", "arrow"] as const;
-type Format = (typeof FORMATS)[number];
+const FORMATS = RESULT_FORMATS;
+type Format = ResultFormat;
 
 const FORMAT_BY_MEDIA_TYPE: ReadonlyMap<string, Format> = new Map([
   ["application/x-ndjson", "ndjson"],
   ["text/csv", "csv"],
   ["application/vnd.apache.arrow.stream", "arrow"],
+  ["application/vnd.apache.parquet", "parquet"],
 ]);
 
 const LimitSchema = z.number().min(1).optional();

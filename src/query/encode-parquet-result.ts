@@ -1,0 +1,72 @@
+// A result as a Parquet file. What Parquet has no type for is written as the text that the CSV and JSON formats show.
+
+import { scalarAt, vectorFromScalars, type Batch, type ColumnSchema, type DataType, type Vector } from "#columnar";
+import { encodeParquet, type ParquetField } from "#parquet";
+import { jsonWriter, plainWriter } from "./value-text.ts";
+
+const TEXT: DataType = { kind: "string" };
+/** The widest decimal that other readers take. */
+const MAX_PRECISION = 38;
+
+/** How a column is stored. */
+interface StoredColumn {
+  readonly type: DataType;
+  readonly convert: (vector: Vector) => Vector;
+}
+
+/**
+ * Encodes a whole result, zstd compressed, columns in order with field ids from 1.
+ *
+ * Intervals and numerics without precision become text; lists, structs and maps that hold them become JSON.
+ */
+export function encodeParquetResult(
+  columns: readonly ColumnSchema[],
+  batches: readonly Batch[],
+): Uint8Array<ArrayBuffer> {
+  const stored = columns.map(({ type }) => storedColumn(type));
+  const fields = columns.map(({ name }, index): ParquetField => ({
+    name,
+    fieldId: index + 1,
+    type: stored[index]?.type ?? TEXT,
+    nullable: true,
+  }));
+  const converted = batches.map(({ rowCount, columns: vectors }) => ({
+    rowCount,
+    columns: vectors.map((vector, index) => stored[index]?.convert(vector) ?? vector),
+  }));
+  return encodeParquet(fields, converted).bytes;
+}
+
+function storedColumn(type: DataType): StoredColumn {
+  if (isStorable(type)) return { type, convert: (vector) => vector };
+  const isNested = type.kind === "list" || type.kind === "struct" || type.kind === "map";
+  const write = isNested ? jsonWriter(type) : plainWriter(type);
+  return {
+    type: isNested ? { kind: "json" } : TEXT,
+    convert(vector) {
+      const texts = Array.from({ length: vector.length }, (_, row) => {
+        const value = scalarAt(vector, row);
+        return value === null ? null : write(value);
+      });
+      return vectorFromScalars(isNested ? { kind: "json" } : TEXT, texts);
+    },
+  };
+}
+
+function isStorable(type: DataType): boolean {
+  switch (type.kind) {
+    case "null":
+    case "interval":
+      return false;
+    case "decimal":
+      return type.precision !== undefined && type.scale !== undefined && type.precision <= MAX_PRECISION;
+    case "list":
+      return isStorable(type.element);
+    case "struct":
+      return type.fields.length > 0 && type.fields.every((field) => isStorable(field.type));
+    case "map":
+      return isStorable(type.key) && isStorable(type.value);
+    default:
+      return true;
+  }
+}
