@@ -48,3 +48,4 @@ export { snappyDecompress } from "./snappy.ts";
 export { lz4Decompress } from "./lz4.ts";
 export { COMPRESSION_CODEC, decompressPage } from "./page-compression.ts";
 export { multiplyHigh, xxHash64 } from "./xxhash64.ts";
+export { zstdCompress, zstdDecompress, type ZstdOutput } from "./zstd.ts";

@@ -1,10 +1,11 @@
 // Decompression of Parquet pages by Parquet's codec numbers. node:zlib is native in workerd, too.
 
-import { brotliDecompressSync, unzipSync, zstdDecompressSync } from "node:zlib";
+import { brotliDecompressSync, unzipSync } from "node:zlib";
 import { LakeError } from "#core";
 import { corruptData } from "./byte-cursor.ts";
 import { lz4Decompress, lz4HadoopDecompress } from "./lz4.ts";
 import { snappyDecompress } from "./snappy.ts";
+import { zstdDecompress } from "./zstd.ts";
 
 /** parquet.thrift's CompressionCodec numbers. */
 export const COMPRESSION_CODEC = {
@@ -62,7 +63,7 @@ function decompressBytes(codec: number, bytes: Uint8Array, uncompressedBytes: nu
       case COMPRESSION_CODEC.brotli:
         return plainView(brotliDecompressSync(bytes, options));
       case COMPRESSION_CODEC.zstd:
-        return plainView(zstdDecompressSync(bytes, options));
+        return plainView(zstdDecompress(bytes, options));
       case COMPRESSION_CODEC.lz4:
         return lz4HadoopDecompress(bytes, uncompressedBytes);
       case COMPRESSION_CODEC.lz4Raw:

@@ -1,7 +1,7 @@
 // Finishing a row group's pages: compressing natively (zstd inside parquet-wasm takes about three times as long) and
 // checksums.
 
-import { brotliCompressSync, constants, crc32, gzipSync, zstdCompressSync } from "node:zlib";
+import { brotliCompressSync, constants, crc32, gzipSync } from "node:zlib";
 import { concatBytes, invariant } from "#core";
 import {
   ByteCursor,
@@ -10,6 +10,7 @@ import {
   readThriftStruct,
   thriftInteger,
   thriftStructToBytes,
+  zstdCompress,
   type ThriftStruct,
 } from "#codec";
 import { PAGE_TYPE } from "./encodings.ts";
@@ -40,8 +41,8 @@ const HIGHEST_LEVELS = { zstd: 22, gzip: 9, brotli: 11 } as const;
 export function createPageCodec(compression: ParquetCompression, level: number | undefined): PageCodec | undefined {
   switch (compression) {
     case "zstd": {
-      const options = { params: { [constants.ZSTD_c_compressionLevel]: levelOf("zstd", level) } };
-      return { number: COMPRESSION_CODEC.zstd, compress: (bytes) => zstdCompressSync(bytes, options) };
+      const zstdLevel = levelOf("zstd", level);
+      return { number: COMPRESSION_CODEC.zstd, compress: (bytes) => zstdCompress(bytes, zstdLevel) };
     }
     case "gzip": {
       const options = { level: levelOf("gzip", level) };
