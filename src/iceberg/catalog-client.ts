@@ -15,7 +15,8 @@ import { catalogError, createExactFetch, createPatientFetch, toExactJson } from 
 import { commitChanges } from "./catalog-commit.ts";
 import { runCommits } from "./commit-loop.ts";
 import type { FileIO } from "./file-io.ts";
-import { parseTableMetadata } from "./metadata-json.ts";
+import { HISTORY_HEADER, NO_HISTORY } from "./history-header.ts";
+import { decodeTableMetadata, parseTableMetadata } from "./metadata-json.ts";
 import type { TableMemory } from "./table-memory.ts";
 import type { TableDeps } from "./table-deps.ts";
 import type {
@@ -55,7 +56,9 @@ export interface CatalogClientOptions {
 export function createCatalogClient(options: CatalogClientOptions): CatalogClient {
   const rest = new IcebergRestCatalog({
     baseUrl: options.uri,
-    fetch: createExactFetch(createPatientFetch(options.fetch, options)),
+    fetch: createExactFetch(
+      createPatientFetch(options.snapshots === "refs" ? withoutHistory(options.fetch) : options.fetch, options),
+    ),
     ...(options.warehouse === undefined ? {} : { warehouse: options.warehouse }),
     ...(options.token === undefined ? {} : { auth: { type: "bearer", token: options.token } }),
   });
@@ -69,6 +72,7 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
       sleep: options.sleep,
       reload: (identifier) => loadTable(identifier),
       reloadWhole: (identifier) => loadTable(identifier, "all"),
+      readMetadata: async (location) => decodeTableMetadata(await options.io.read(location)),
       send: (changes) =>
         commitChanges(
           {
@@ -197,6 +201,15 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
     }
     return runCommits(deps.commit, targets, limits?.attempts);
   }
+}
+
+/** Tells our catalog that replies need no history, also those to commits; others ignore it. */
+function withoutHistory(inner: typeof fetch): typeof fetch {
+  return (input, init) => {
+    const headers = new Headers(init?.headers);
+    headers.set(HISTORY_HEADER, NO_HISTORY);
+    return inner(input, { ...init, headers });
+  };
 }
 
 async function guard<T>(call: Promise<T>): Promise<T> {

@@ -24,6 +24,7 @@ async function newWorld(): Promise<CatalogWorld> {
   const lake = await createIcebergLake();
   const { client } = lake;
   const ingestClient = lake.newClient({
+    snapshots: "refs",
     wrap: (send) => async (request) => {
       const fate = context.fate(request);
       if (fate === "lost") return new Response("unavailable", { status: 503 });

@@ -1,7 +1,7 @@
 // What the ingest Durable Objects build from their bindings.
 
 import type { TableIdentifier } from "#core";
-import type { FileIO, Table } from "#iceberg";
+import { createTableMemory, type FileIO, type Table } from "#iceberg";
 import { ensureTable, type AlarmClock, type SqlDatabase, type SqlRow, type SqlValue } from "#ingest";
 import { openCatalog, openFiles, readCommitsPerMinute } from "../lake.ts";
 
@@ -14,10 +14,14 @@ export interface LakeAccess {
   readonly commitsPerMinute: () => Promise<number | undefined>;
 }
 
+/** Tables that this isolate has loaded; one that has not changed is not sent again. */
+const MAX_TABLES = 32;
+const tables = createTableMemory(MAX_TABLES);
+
 /** Builds table access; cheap, nothing is called yet. */
 export function createLakeAccess(env: CollectorEnv): LakeAccess {
   const io = openFiles(env);
-  const catalog = openCatalog(env, io);
+  const catalog = openCatalog(env, io, { tables, snapshots: "refs" });
   return {
     io,
     loadTable: (table) => ensureTable(catalog, table),

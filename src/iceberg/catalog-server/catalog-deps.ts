@@ -23,9 +23,9 @@ export interface CatalogMemory {
   /** Metadata by the location of its file. */
   metadata(location: string): TableMetadata | undefined;
   keepMetadata(location: string, metadata: TableMetadata, sizeBytes: number): void;
-  /** The JSON of a file's metadata with the snapshots alone that branches and tags name. */
-  referencedJson(location: string): Uint8Array | undefined;
-  keepReferencedJson(location: string, json: Uint8Array): void;
+  /** The JSON of a file's metadata without parts of its history. */
+  shortened(location: string, mode: ShortenedMode): Uint8Array | undefined;
+  keepShortened(location: string, mode: ShortenedMode, json: Uint8Array): void;
   /** A moment, later than all before: for {@link KeptPointer.asOf}. */
   now(): number;
   /** The last pointer seen for a table's name. */
@@ -34,6 +34,9 @@ export interface CatalogMemory {
   keepPointer(table: string, location: string, asOf: number): void;
   dropPointer(table: string): void;
 }
+
+/** `refs`: without snapshots that no branch or tag names; `heads`: without their entries in the log either. */
+export type ShortenedMode = "refs" | "heads";
 
 /** A pointer that the store had at some time after the moment `asOf`. */
 export interface KeptPointer {

@@ -1,6 +1,6 @@
 // What the catalog's isolates remember between requests.
 
-import type { CatalogMemory, KeptPointer } from "./catalog-deps.ts";
+import type { CatalogMemory, KeptPointer, ShortenedMode } from "./catalog-deps.ts";
 import type { TableMetadata } from "../table-metadata.ts";
 
 /** Pointers kept: some hundred bytes each. */
@@ -8,7 +8,7 @@ const MAX_POINTERS = 2000;
 
 interface KeptMetadata {
   readonly metadata: TableMetadata;
-  readonly referencedJson?: Uint8Array;
+  readonly shortened?: Readonly<Partial<Record<ShortenedMode, Uint8Array>>>;
   readonly sizeBytes: number;
 }
 
@@ -45,11 +45,15 @@ export function createCatalogMemory(maxBytes: number): CatalogMemory {
   return {
     metadata: (location) => find(location)?.metadata,
     keepMetadata: (location, metadata, sizeBytes) => keep(location, { metadata, sizeBytes }),
-    referencedJson: (location) => find(location)?.referencedJson,
-    keepReferencedJson(location, json) {
+    shortened: (location, mode) => find(location)?.shortened?.[mode],
+    keepShortened(location, mode, json) {
       const kept = metadataByLocation.get(location);
-      if (kept === undefined || kept.referencedJson !== undefined) return;
-      keep(location, { ...kept, referencedJson: json, sizeBytes: kept.sizeBytes + json.length });
+      if (kept === undefined || kept.shortened?.[mode] !== undefined) return;
+      keep(location, {
+        ...kept,
+        shortened: { ...kept.shortened, [mode]: json },
+        sizeBytes: kept.sizeBytes + json.length,
+      });
     },
     now: () => ++moment,
     pointer: (table) => pointers.get(table),

@@ -1,18 +1,27 @@
 // Replies that hold a table. Metadata goes out as its file has it, unparsed: loading costs the same however many
 // snapshots a table has.
 
-import { concatBytes, stringifyJson, stringToUtf8, type TableIdentifier } from "#core";
+import { LakeError, concatBytes, stringifyJson, stringToUtf8, type TableIdentifier } from "#core";
+import { HISTORY_HEADER, NO_HISTORY } from "../history-header.ts";
 import type { TableMetadata } from "../table-metadata.ts";
 import { metadataToUtf8 } from "./metadata-text.ts";
 import { signsRemotely, storageConfig } from "./storage-access.ts";
 import { readMetadataBytes, readStored, type StoredMetadata } from "./stored-metadata.ts";
-import type { CatalogServerDeps } from "./catalog-deps.ts";
+import type { CatalogServerDeps, ShortenedMode } from "./catalog-deps.ts";
 import type { RequestContext } from "./request-context.ts";
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
-/** Which snapshots a reply holds. */
-export type SnapshotMode = "all" | "refs";
+/** How much of a table's history a reply holds. */
+export type SnapshotMode = "all" | ShortenedMode;
+
+/** The history that a load with `snapshots` gets. Errors: `invalid_request`. */
+export function snapshotMode({ query, headers }: RequestContext): SnapshotMode {
+  const asked = query.get("snapshots") ?? "all";
+  if (asked === "all") return asked;
+  if (asked !== "refs") throw new LakeError("invalid_request", `snapshots must be all or refs, not ${asked}.`);
+  return headers.get(HISTORY_HEADER) === NO_HISTORY ? "heads" : "refs";
+}
 
 /**
  * Identifies a reply: the file, whose name holds a random UUID and which never changes, the snapshots in it and the
@@ -43,21 +52,27 @@ export async function loadedTable(
   const json =
     snapshots === "all"
       ? withoutMark(await readMetadataBytes(context.deps, location))
-      : await referencedJson(context.deps, location);
+      : shortenedJson(context.deps, await readStored(context.deps, location), snapshots);
   return respond(context, table, location, json, snapshots);
 }
 
-async function referencedJson(deps: CatalogServerDeps, location: string): Promise<Uint8Array> {
-  const known = deps.memory?.referencedJson(location);
+function shortenedJson(
+  deps: CatalogServerDeps,
+  { location, metadata }: StoredMetadata,
+  mode: ShortenedMode,
+): Uint8Array {
+  const known = deps.memory?.shortened(location, mode);
   if (known !== undefined) return known;
-  const { metadata } = await readStored(deps, location);
-  const json = metadataToUtf8(withReferencedSnapshots(metadata));
-  deps.memory?.keepReferencedJson(location, json);
+  const json = metadataToUtf8(withoutHistory(metadata, mode));
+  deps.memory?.keepShortened(location, mode, json);
   return json;
 }
 
-/** A table that was just written. */
+/** A table that was just written; all of it unless the client needs no history. */
 export function writtenTable(context: RequestContext, table: TableIdentifier, stored: StoredMetadata): Response {
+  if (context.headers.get(HISTORY_HEADER) === NO_HISTORY) {
+    return respond(context, table, stored.location, shortenedJson(context.deps, stored, "heads"), "heads");
+  }
   return respond(context, table, stored.location, stored.json ?? metadataToUtf8(stored.metadata), "all");
 }
 
@@ -96,7 +111,10 @@ function withoutMark(bytes: Uint8Array): Uint8Array {
   return BYTE_ORDER_MARK.every((byte, index) => bytes[index] === byte) ? bytes.subarray(3) : bytes;
 }
 
-function withReferencedSnapshots(metadata: TableMetadata): TableMetadata {
+function withoutHistory(metadata: TableMetadata, mode: ShortenedMode): TableMetadata {
   const referenced = new Set(Object.values(metadata.refs).map((ref) => ref["snapshot-id"]));
-  return { ...metadata, snapshots: metadata.snapshots.filter((snapshot) => referenced.has(snapshot["snapshot-id"])) };
+  const isReferenced = (item: { readonly "snapshot-id": bigint }): boolean => referenced.has(item["snapshot-id"]);
+  const snapshots = metadata.snapshots.filter(isReferenced);
+  if (mode === "refs") return { ...metadata, snapshots };
+  return { ...metadata, snapshots, "snapshot-log": metadata["snapshot-log"].filter(isReferenced) };
 }

@@ -19,7 +19,7 @@ import { storageCredentials } from "./storage-access.ts";
 import { deleteQuietly, readStored, tablePointer, writeMetadata, type StoredMetadata } from "./stored-metadata.ts";
 import { commitTables } from "./table-commit.ts";
 import { deleteTableFiles } from "./table-purge.ts";
-import { loadedTable, matchesEtag, stagedTable, tableEtag, writtenTable } from "./table-response.ts";
+import { loadedTable, matchesEtag, snapshotMode, stagedTable, tableEtag, writtenTable } from "./table-response.ts";
 
 const shape = createJsonShape("invalid_request", "The request");
 
@@ -102,9 +102,8 @@ async function addPointer(
 
 /** GET /v1/namespaces/{namespace}/tables/{table} */
 export async function loadTable(context: RequestContext, table: TableIdentifier): Promise<Response> {
-  const { deps, query, headers } = context;
-  const snapshots = query.get("snapshots") ?? "all";
-  if (snapshots !== "all" && snapshots !== "refs") throw shape.fail(`snapshots must be all or refs, not ${snapshots}.`);
+  const { deps, headers } = context;
+  const snapshots = snapshotMode(context);
   const location = await tablePointer(deps, table);
   const etag = tableEtag(context, location, snapshots);
   if (matchesEtag(headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers: { etag } });

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { stringifyJson, utf8ToString } from "#core";
-import { createCatalogMemory, encodeTableMetadata, type TableMetadata } from "#iceberg";
+import { createCatalogMemory, encodeTableMetadata, liveDataFiles, type TableMetadata } from "#iceberg";
 import { callCatalog as call } from "../../support/catalog-calls.ts";
 import { createIcebergLake, EVENTS, eventsFile } from "../../support/iceberg-lake.ts";
 
@@ -22,6 +22,36 @@ test("I212 metadata printed from remembered parts is what printing all of it giv
     expect(utf8ToString(await lake.io.read(metadataLocation))).toBe(utf8ToString(encodeTableMetadata(metadata)));
   }
   expect(table.metadata.snapshots).toEqual([]);
+});
+
+test("I218 a client that needs no history gets replies as short after many commits as after one, and the table grows", async () => {
+  const sizes: number[] = [];
+  const lake = await createIcebergLake({ memory: createCatalogMemory(1 << 20) });
+  await lake.client.createTable(EVENTS);
+  const client = lake.newClient({
+    snapshots: "refs",
+    wrap: (send) => async (request) => {
+      const response = await send(request);
+      const text = await response.text();
+      if (request.method === "POST") sizes.push(text.length);
+      return new Response(text === "" ? null : text, { status: response.status, headers: response.headers });
+    },
+  });
+  for (let day = 0; day < 12; day++) {
+    const table = await client.loadTable(EVENTS.identifier);
+    const outcome = await table
+      .newAppend()
+      .addFiles([eventsFile(`${day}.parquet`, day)])
+      .commit();
+    const after = outcome.outcome === "committed" ? outcome.table.metadata : undefined;
+    expect([after?.snapshots.length, after?.["snapshot-log"].length]).toEqual([1, 1]);
+  }
+  const { metadata } = await lake.client.loadTable(EVENTS.identifier);
+  expect([metadata.snapshots.length, metadata["snapshot-log"].length]).toEqual([12, 12]);
+  expect(await liveDataFiles(await lake.client.loadTable(EVENTS.identifier))).toHaveLength(12);
+  // The metadata log still grows, to its limit of 100 files.
+  const entryBytes = 200;
+  expect((sizes[11] ?? 0) - (sizes[1] ?? 0)).toBeLessThan(10 * entryBytes);
 });
 
 test("I212 snapshots=refs is the whole table without the snapshots that nothing names, also when it is remembered", async () => {
