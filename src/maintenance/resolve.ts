@@ -16,6 +16,8 @@ import {
   unreadableType,
   type IcebergField,
   type NullOrder,
+  type SortField,
+  type SortOrder,
   type TableMetadata,
 } from "#iceberg";
 import {
@@ -161,14 +163,13 @@ function isSortable(type: DataType): boolean {
 
 /** The keys of the table's own order; `void` ones order nothing. Errors: `invalid_option`, `unsupported_operation`. */
 function tableSortKeys(metadata: TableMetadata): ResolvedSortKey[] {
-  const { fields } = defaultSortOrder(metadata);
+  const fields = orderingFields(defaultSortOrder(metadata));
   if (fields.length === 0) {
     throw invalidOption("sort", "The table has no sort order: name the columns to sort by.");
   }
   const schema = currentSchema(metadata);
-  return fields.flatMap((sortField): ResolvedSortKey[] => {
+  return fields.map((sortField): ResolvedSortKey => {
     const transform = fieldTransform(sortField);
-    if (transform.kind === "void") return [];
     const field = findSingleValued(schema, sortField["source-id"]);
     if (field === undefined || !canTransform(transform, field.type)) {
       throw new LakeError(
@@ -177,15 +178,18 @@ function tableSortKeys(metadata: TableMetadata): ResolvedSortKey[] {
       );
     }
     if (transform.kind === "identity") requireSortable(field, field.name, "sort");
-    return [
-      {
-        fieldId: field.id,
-        transform: sortField.transform,
-        direction: sortField.direction,
-        nullOrder: sortField["null-order"],
-      },
-    ];
+    return {
+      fieldId: field.id,
+      transform: sortField.transform,
+      direction: sortField.direction,
+      nullOrder: sortField["null-order"],
+    };
   });
+}
+
+/** The fields of an order that order anything: `void` makes all rows equal. */
+function orderingFields({ fields }: SortOrder): readonly SortField[] {
+  return fields.filter((field) => fieldTransform(field).kind !== "void");
 }
 
 /**
@@ -193,7 +197,8 @@ function tableSortKeys(metadata: TableMetadata): ResolvedSortKey[] {
  * preferred, then the longest.
  */
 function matchingSortOrder(keys: readonly ResolvedSortKey[], metadata: TableMetadata): number | undefined {
-  const matching = metadata["sort-orders"].filter(
+  const orders = metadata["sort-orders"].map((order) => ({ ...order, fields: orderingFields(order) }));
+  const matching = orders.filter(
     ({ fields }) =>
       fields.length > 0 &&
       fields.length <= keys.length &&

@@ -108,39 +108,43 @@ describe("I200 erasure as documented", () => {
   test.each([
     ["files are written anew", "default.events"],
     ["rows are marked", "default.marked"],
-  ])("%s: nothing stored holds the person, and the others are whole", async (_how, table) => {
-    if (table === "default.marked") await createMarkedTable("marked");
-    await ingestRounds(table);
-    // Answers that hold the rows, from every tier; texts that hold the id.
-    for (const user of [ERASED, KEPT]) {
-      const literal = `SELECT event_id, user_id, properties FROM ${table} WHERE user_id = '${user}'`;
-      for (let again = 0; again < 2; again++) await firn.client.query(literal, { maxAge: 300 });
-      await firn.client.query(`SELECT user_id, count(*) AS n FROM ${table} WHERE user_id <> $1 GROUP BY 1`, {
-        params: ["none"],
-      });
-    }
-    await firn.client.flush("system.query_logs");
-    await firn.client.query(`SELECT query_text FROM system.query_logs WHERE success AND latency > ${Math.random()}`);
-    const before = await holdersOf(ERASED);
-    expect(before.filter((name) => name.startsWith("R2 "))).not.toEqual([]);
-    expect(before.filter((name) => name.startsWith("KV "))).not.toEqual([]);
-    expect(before.filter((name) => name.startsWith("IngestShard row_chunks"))).not.toEqual([]);
+  ])(
+    "%s: nothing stored holds the person, and the others are whole",
+    async (_how, table) => {
+      if (table === "default.marked") await createMarkedTable("marked");
+      await ingestRounds(table);
+      // Answers that hold the rows, from every tier; texts that hold the id.
+      for (const user of [ERASED, KEPT]) {
+        const literal = `SELECT event_id, user_id, properties FROM ${table} WHERE user_id = '${user}'`;
+        for (let again = 0; again < 2; again++) await firn.client.query(literal, { maxAge: 300 });
+        await firn.client.query(`SELECT user_id, count(*) AS n FROM ${table} WHERE user_id <> $1 GROUP BY 1`, {
+          params: ["none"],
+        });
+      }
+      await firn.client.flush("system.query_logs");
+      await firn.client.query(`SELECT query_text FROM system.query_logs WHERE success AND latency > ${Math.random()}`);
+      const before = await holdersOf(ERASED);
+      expect(before.filter((name) => name.startsWith("R2 "))).not.toEqual([]);
+      expect(before.filter((name) => name.startsWith("KV "))).not.toEqual([]);
+      expect(before.filter((name) => name.startsWith("IngestShard row_chunks"))).not.toEqual([]);
 
-    const { status, stdout, stderr } = await runShell(commands(), { TABLE: table, ERASED });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout).toContain('"rows_deleted":60');
-    expect(stdout).toContain('"rows":[{"rows":0}]');
-    expect(stdout).toContain('"rows":[{"texts":0}]');
-    expect(stdout).toContain('"rows":[{"snapshots":1}]');
-    expect(stdout.match(/^[a-z-]+ succeeded$/gm)).toHaveLength(7);
+      const { status, stdout, stderr } = await runShell(commands(), { TABLE: table, ERASED });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(stdout).toContain('"rows_deleted":60');
+      expect(stdout).toContain('"rows":[{"rows":0}]');
+      expect(stdout).toContain('"rows":[{"texts":0}]');
+      expect(stdout).toContain('"rows":[{"snapshots":1}]');
+      expect(stdout.match(/^[a-z-]+ succeeded$/gm)).toHaveLength(7);
 
-    expect(await holdersOf(ERASED)).toEqual([]);
-    expect(await holdersOf(KEPT)).not.toEqual([]);
-    const { rows } = await firn.client.query(`SELECT user_id, count(*) AS n FROM ${table} GROUP BY 1 ORDER BY 1`);
-    expect(rows).toEqual([
-      { user_id: KEPT, n: 60 },
-      { user_id: "user-a", n: 60 },
-      { user_id: "user-b", n: 60 },
-    ]);
-  }, 300_000);
+      expect(await holdersOf(ERASED)).toEqual([]);
+      expect(await holdersOf(KEPT)).not.toEqual([]);
+      const { rows } = await firn.client.query(`SELECT user_id, count(*) AS n FROM ${table} GROUP BY 1 ORDER BY 1`);
+      expect(rows).toEqual([
+        { user_id: KEPT, n: 60 },
+        { user_id: "user-a", n: 60 },
+        { user_id: "user-b", n: 60 },
+      ]);
+    },
+    300_000,
+  );
 });

@@ -201,9 +201,9 @@ export function scanFile(
   table: Table,
   file: ScanFile,
   columns: readonly ProjectedColumn[] = schemaToParquetFields(table.schema()),
+  bucket = BUCKET,
 ): AsyncIterable<Batch> {
-  const open = (location: string, sizeBytes: number): RangeReader =>
-    openStored({ store, bucket: BUCKET }, location, sizeBytes);
+  const open = (location: string, sizeBytes: number): RangeReader => openStored({ store, bucket }, location, sizeBytes);
   async function* scan(): AsyncGenerator<Batch> {
     const { metadata } = table;
     const deletes = await loadRowDeletes({ open }, metadata, file);
