@@ -14,6 +14,7 @@ import { changeTarget, type StatementTarget } from "#sql";
 import { errorToLogFields, logEvent } from "#telemetry";
 import { entryToAnswer, type Answer } from "./answer.ts";
 import { runChange, type ChangeReport } from "./change/run-change.ts";
+import { runDefinition, type DefinitionReport } from "./definition/run-definition.ts";
 import { CONTENT_TYPES } from "./encode-result.ts";
 import { jsonBody, type QueryTimings } from "./json-body.ts";
 import { mayRead } from "./lake-catalog.ts";
@@ -123,13 +124,17 @@ async function replyToChange(
   const caller = { queryId: context.queryId, namespaces: context.namespaces };
   const lease = await deps.admission.acquire("exclusive");
   stats.queue_ms += lease.waitedMs;
-  let report: ChangeReport;
+  let report: ChangeReport | DefinitionReport;
   try {
-    report = await runChange(deps, query, target, caller, stats);
+    report =
+      target.kind === "definition"
+        ? await runDefinition(deps, query, target, caller, stats)
+        : await runChange(deps, query, target, caller, stats);
   } finally {
     lease.release();
   }
-  if (report.snapshot_id !== null && target.operation !== "insert") forget(deps, report.table, context);
+  const changesAnswers = "outcome" in report ? report.outcome !== "created" : report.snapshot_id !== null;
+  if (changesAnswers && target.operation !== "insert") forget(deps, report.table, context);
   stats.success = true;
   const body = new Uint8Array(stringToUtf8(stringifyJson({ query_id: context.queryId, ...report })));
   return { ok: true, contentType: CONTENT_TYPES.json, body, stats: finishStats(stats) };

@@ -2,7 +2,7 @@
 
 import type { CacheStatistics } from "#cache";
 import type { ErrorCode } from "#core";
-import type { ChangeOperation, ScanStatistics } from "#sql";
+import type { ChangeOperation, DefinitionOperation, ScanStatistics } from "#sql";
 
 /**
  * Where an answer came from. `stale` tiers answered within the client's `maxAge` without looking at the tables; `partial`:
@@ -19,7 +19,7 @@ export interface QueryPredicate {
 }
 
 /** What a statement does, for the log. */
-export type StatementKind = "query" | ChangeOperation;
+export type StatementKind = "query" | ChangeOperation | DefinitionOperation;
 
 /** Every column of system.query_logs that the query Worker knows; times in milliseconds. */
 export interface QueryStats {

@@ -3,7 +3,7 @@
 import type { Batch, ColumnSchema } from "#columnar";
 import { LakeError, type Clock } from "#core";
 import type { Node, SelectStmt } from "libpg-query";
-import { bindStatement, type BoundQuery } from "./bind/bind.ts";
+import { bindStatement, startBinding, type BoundQuery } from "./bind/bind.ts";
 import { viewRewrites } from "./bind/views.ts";
 import { nodeKind } from "./bind/ast.ts";
 import type { PreparedSubquery, StatementParams } from "./bind/context.ts";
@@ -14,6 +14,8 @@ import { changeNodeOf, targetOf } from "./change/bind-change.ts";
 import type { ChangeOperation } from "./change/bound-change.ts";
 import { explainableChange } from "./change/explain-change.ts";
 import { prepareChange, type PreparedChange } from "./change/prepare-change.ts";
+import { definitionNodeOf, definitionTarget, fillingInsert, readDefinition } from "./definition/bind-definition.ts";
+import type { Definition, DefinitionOperation } from "./definition/definition.ts";
 import type { PlanDescription } from "./explain/describe.ts";
 import {
   createContext,
@@ -102,26 +104,58 @@ export type PreparedStatement =
 
 /**
  * Parses, binds and optimizes one statement: SELECT, VALUES, EXPLAIN of any, SHOW TABLES; INSERT, UPDATE, DELETE, MERGE
- * and TRUNCATE of one table.
+ * and TRUNCATE of one table. Of CREATE TABLE AS the INSERT that fills the table, which has to be there.
  *
  * Errors: the SQL codes, with `position`, `start`, `end` and `nearest` in the details.
  */
 export async function prepareStatement(sql: string, options: PrepareOptions): Promise<PreparedStatement> {
   return withDepthCheck(async () => {
     const statement = parseStatement(sql);
-    const node = changeNodeOf(statement.statement);
+    const defining = definitionNodeOf(statement.statement);
+    const node = defining === undefined ? changeNodeOf(statement.statement) : fillingInsert(defining);
     if (node !== undefined) return { kind: "change", change: await prepareChange(statement, node, options) };
     return { kind: "query", query: await prepareNode(statement, statement.statement, options) };
   });
 }
 
+/** What a statement changes or defines. */
+export type StatementTarget = ChangeTargetName | DefinitionTargetName;
+
 /** What a statement changes. */
-export interface StatementTarget {
+export interface ChangeTargetName {
+  readonly kind: "change";
   readonly operation: ChangeOperation;
   /** The table's name as written, one to three parts. */
   readonly path: readonly string[];
   /** Normalized text: constants as $n. */
   readonly pattern: string;
+}
+
+/** What a statement creates, alters or drops. */
+export interface DefinitionTargetName {
+  readonly kind: "definition";
+  readonly operation: DefinitionOperation;
+  /** The name as written. */
+  readonly path: readonly string[];
+  /** Normalized text: constants as $n. */
+  readonly pattern: string;
+}
+
+/** Reads a statement that defines tables or views. Errors: the SQL codes; `sql_unsupported` for any other statement. */
+export async function prepareDefinition(sql: string, options: PrepareOptions): Promise<Definition> {
+  return withDepthCheck(async () => {
+    const statement = parseStatement(sql);
+    const node = definitionNodeOf(statement.statement);
+    if (node === undefined) throw new LakeError("sql_unsupported", "The statement defines no table or view.");
+    const { context } = await startBinding({ ...statement, timeTravel: [] }, [], {
+      catalog: options.catalog,
+      registry: functionRegistry,
+      // What is defined is the same whatever values are given now.
+      params: [],
+      statementTimeMicros: 0,
+    });
+    return readDefinition(node, context, (query) => prepareNode(statement, query, { ...options, params: [] }));
+  });
 }
 
 /**
@@ -131,8 +165,11 @@ export interface StatementTarget {
 export function changeTarget(sql: string): StatementTarget | undefined {
   try {
     const statement = parseStatement(sql);
-    const node = changeNodeOf(statement.statement);
-    return node === undefined ? undefined : { ...targetOf(node), pattern: statement.pattern };
+    const { statement: tree, pattern } = statement;
+    const defining = definitionNodeOf(tree);
+    if (defining !== undefined) return { kind: "definition", ...definitionTarget(defining), pattern };
+    const node = changeNodeOf(tree);
+    return node === undefined ? undefined : { kind: "change", ...targetOf(node), pattern };
   } catch {
     return undefined;
   }

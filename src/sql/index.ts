@@ -3,6 +3,9 @@
 export { initSqlParser } from "./parser/parse.ts";
 export {
   changeTarget,
+  prepareDefinition,
+  type ChangeTargetName,
+  type DefinitionTargetName,
   prepareQuery,
   prepareStatement,
   type ExecuteOptions,
@@ -38,3 +41,11 @@ export type {
 } from "./table-source.ts";
 export { dataTypeToName, scalarToText } from "./values/index.ts";
 export { functionRegistry } from "./functions/index.ts";
+export {
+  type DefinedColumn,
+  type Definition,
+  type DefinitionOperation,
+  type OptionText,
+  type TableAlteration,
+  type TableOptions,
+} from "./definition/definition.ts";

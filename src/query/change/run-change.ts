@@ -7,7 +7,7 @@ import {
   type ChangeOperation,
   type PreparedChange,
   type RowCounts,
-  type StatementTarget,
+  type ChangeTargetName,
 } from "#sql";
 import { createCountingStore, type ObjectStore } from "#storage";
 import { createDataReader, type DataReader } from "../data-reader.ts";
@@ -65,7 +65,7 @@ export const QUERY_ID_SUMMARY = "firn.query-id";
 export async function runChange(
   deps: QueryDeps,
   query: ValidQuery,
-  target: StatementTarget,
+  target: ChangeTargetName,
   caller: ChangeCaller,
   stats: MutableStats,
 ): Promise<ChangeReport> {
@@ -115,7 +115,7 @@ export async function runChange(
 interface ChangeRun {
   readonly deps: QueryDeps;
   readonly query: ValidQuery;
-  readonly target: StatementTarget;
+  readonly target: ChangeTargetName;
   readonly caller: ChangeCaller;
   readonly stats: MutableStats;
   readonly store: ObjectStore;

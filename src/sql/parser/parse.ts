@@ -3,6 +3,7 @@
 import type { Node } from "libpg-query";
 import { InvariantViolation, LakeError } from "#core";
 import { sqlError } from "../bind/errors.ts";
+import { joinOptionArrays } from "../definition/option-arrays.ts";
 import { instantiatePgQuery, type PgQueryInstance, type RawParse } from "./pg-query-wasm.ts";
 import { quoteDefaultNamespace } from "./default-namespace.ts";
 import { numberParameters } from "./named-parameters.ts";
@@ -83,7 +84,7 @@ export function parseStatement(sql: string): ParsedStatement {
   }
   const nul = sql.indexOf("\0");
   if (nul !== -1) throw sqlError("sql_syntax_error", "The query holds a NUL character.", { start: nul, end: nul + 1 });
-  const travel = extractTimeTravel(sql);
+  const travel = extractTimeTravel(joinOptionArrays(sql));
   const numbered = numberParameters(travel.text);
   const qualified = chain(numbered, markQualify(numbered.text));
   const { text, toOriginal } = chain(qualified, quoteDefaultNamespace(qualified.text));
