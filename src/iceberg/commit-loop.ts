@@ -46,6 +46,8 @@ export interface CommitDeps {
   readonly reload: (table: TableIdentifier) => Promise<Table>;
   /** As `reload`, with all snapshots: a commit is looked for among those that others committed on top of, too. */
   readonly reloadWhole: (table: TableIdentifier) => Promise<Table>;
+  /** The metadata file at a location. */
+  readonly readMetadata: (location: string) => Promise<TableMetadata>;
 }
 
 /** A table to change and how. */
@@ -100,8 +102,7 @@ export async function runCommits(
   const plans = targets.map(({ plan }) => plan);
   let tables: readonly Table[] = targets.map(({ table }) => table);
   let lastReason = "the table kept changing";
-  /** An attempt without an answer: it may still get in while every branch is where it required it to be. */
-  let unanswered: { readonly error: LakeError; readonly heads: readonly (bigint | undefined)[] } | undefined;
+  let unanswered: Unanswered | undefined;
 
   for (let attempt = 1; attempt <= attempts; attempt++) {
     const prepared = await prepareAll(plans, tables);
@@ -134,7 +135,8 @@ export async function runCommits(
         }
         lastReason = error.message;
         isRace = error.code === "commit_conflict";
-        if (meaning === "unknown") unanswered = { error, heads: headsOf(plans, tables) };
+        if (meaning === "unknown")
+          unanswered = { error, heads: headsOf(plans, tables), first: unanswered?.first ?? tables };
       }
       const ceilingMs = isRace ? RACE_DELAY_MS * 3 ** (attempt - 1) : BASE_DELAY_MS * 2 ** (attempt - 1);
       await deps.sleep(deps.random.nextUnit() * Math.min(MAX_DELAY_MS, ceilingMs));
@@ -146,14 +148,51 @@ export async function runCommits(
         return endUnprepared(plans, error, unanswered?.error);
       }
     }
-    if (plans.every((plan, index) => plan.isApplied((tables[index] as Table).metadata))) {
-      return committed(plans, tables);
-    }
+    const isIn = await Promise.all(
+      plans.map((plan, index) => isApplied(deps, plan, unanswered?.first[index], tables[index] as Table)),
+    );
+    if (isIn.every((told) => told === true)) return committed(plans, tables);
+    if (unanswered !== undefined && isIn.includes(undefined)) return { outcome: "unknown", error: unanswered.error };
     if (unanswered !== undefined && hasMoved(plans, unanswered.heads, headsOf(plans, tables))) unanswered = undefined;
   }
   if (unanswered !== undefined) return { outcome: "unknown", error: unanswered.error };
   await discardAll(plans);
   return { outcome: "conflict", reason: lastReason };
+}
+
+/** An attempt without an answer: it may still get in while every branch is where it required it to be. */
+interface Unanswered {
+  readonly error: LakeError;
+  readonly heads: readonly (bigint | undefined)[];
+  /** What the first such attempt was prepared on. */
+  readonly first: readonly Table[];
+}
+
+/**
+ * Whether a change is in the table, perhaps under what others committed since it was sent on the base `from`: a snapshot
+ * is seen among all snapshots; a change of metadata alone is looked for in each metadata file since, because the next
+ * commit may have undone it. Undefined when those files are gone.
+ */
+async function isApplied(
+  deps: CommitDeps,
+  plan: CommitPlan,
+  from: Table | undefined,
+  now: Table,
+): Promise<boolean | undefined> {
+  if (plan.isApplied(now.metadata)) return true;
+  if (from === undefined || plan.snapshotId !== undefined || from.metadataLocation === now.metadataLocation)
+    return false;
+  const log = now.metadata["metadata-log"].map((entry) => entry["metadata-file"]);
+  const start = log.indexOf(from.metadataLocation);
+  if (start < 0) return undefined;
+  try {
+    for (const location of log.slice(start + 1)) {
+      if (plan.isApplied(await deps.readMetadata(location))) return true;
+    }
+  } catch {
+    return undefined;
+  }
+  return false;
 }
 
 /** The end of a commit that cannot go on: its files stay as long as an attempt without an answer may be using them. */

@@ -20,7 +20,7 @@ import { EVENTS, LAKE_BUCKET, type IcebergLake } from "./iceberg-lake.ts";
 /** A table of events of that format version with the properties. */
 export function createEvents(
   lake: IcebergLake,
-  version: 2 | 3,
+  version: 1 | 2 | 3,
   properties: Readonly<Record<string, string>> = {},
   name = "events",
 ): Promise<Table> {
