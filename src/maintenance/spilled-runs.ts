@@ -1,7 +1,7 @@
 // Sorted runs as objects among a job's working files. They live for minutes and are read only by the job that wrote
 // them, so the format is chosen for speed: blocks of rows, each a zstd-compressed Arrow IPC stream, back to back.
 
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { zstdCompress, zstdDecompress } from "#codec";
 import { LakeError } from "#core";
 import {
   arrowIpcToBatches,
@@ -21,12 +21,17 @@ const MIN_BLOCK_ROWS = 512;
 const MAX_BLOCK_ROWS = 65_536;
 
 /** Runs are read once: speed counts, not size. */
-const FASTEST = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+const FASTEST_LEVEL = 1;
+
+/** workerd counts the capacity that its buffer grows to, up to twice the bytes in it, against the allowed length. */
+const SPARE_BYTES = 64 * 1024;
 
 /** Where a block lies in its run's object. */
 interface BlockRange {
   readonly offset: number;
   readonly length: number;
+  /** Bytes before compression. */
+  readonly decodedLength: number;
 }
 
 /**
@@ -42,10 +47,13 @@ export function createSpilledRuns(
 ): RunStore {
   const blocks = new Map<number, readonly BlockRange[]>();
 
-  async function readBlock(runId: number, { offset, length }: BlockRange): Promise<readonly Batch[]> {
+  async function readBlock(runId: number, block: BlockRange): Promise<readonly Batch[]> {
+    const { offset, length, decodedLength } = block;
     const bytes = await store.getRange(keyOf(runId), offset, length);
     if (bytes?.length !== length) throw new LakeError("storage_unavailable", "A sorted run could not be read.");
-    return arrowIpcToBatches(zstdDecompressSync(bytes), { keepText: true });
+    const decoded = zstdDecompress(bytes, { maxOutputLength: decodedLength * 2 + SPARE_BYTES });
+    if (decoded.length !== decodedLength) throw new LakeError("internal", "A block of a sorted run is cut short.");
+    return arrowIpcToBatches(decoded, { keepText: true });
   }
 
   return {
@@ -58,8 +66,9 @@ export function createSpilledRuns(
         for await (const batch of batches) {
           for (let start = 0; start < batch.rowCount; start += blockRows) {
             const block = sliceBatch(batch, start, Math.min(start + blockRows, batch.rowCount));
-            const bytes = encodeBlock(columns, block);
-            ranges.push({ offset, length: bytes.length });
+            const decoded = encodeBlock(columns, block);
+            const bytes = zstdCompress(decoded, FASTEST_LEVEL);
+            ranges.push({ offset, length: bytes.length, decodedLength: decoded.length });
             offset += bytes.length;
             await object.write(bytes);
           }
@@ -93,7 +102,7 @@ export function createSpilledRuns(
 
 function encodeBlock(columns: readonly ColumnSchema[], block: Batch): Uint8Array {
   const compact = { rowCount: block.rowCount, columns: block.columns.map(withoutLargeDictionary) };
-  return zstdCompressSync(batchToArrowIpc(columns, [compact], { keepDictionaries: true }), FASTEST);
+  return batchToArrowIpc(columns, [compact], { keepDictionaries: true });
 }
 
 /** A dictionary belongs to a whole column chunk: written with every block it would outweigh the rows. */

@@ -17,8 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sql: ["core", "columnar"],
   query: ["core", "columnar", "sql", "iceberg", "parquet", "cache", "storage", "telemetry"],
   cache: ["core", "columnar", "telemetry"],
-  ingest: ["core", "columnar", "iceberg", "parquet", "telemetry"],
-  maintenance: ["core", "columnar", "parquet", "iceberg", "storage", "telemetry"],
+  ingest: ["core", "codec", "columnar", "iceberg", "parquet", "telemetry"],
+  maintenance: ["core", "codec", "columnar", "parquet", "iceberg", "storage", "telemetry"],
   optimizer: ["core", "query", "maintenance", "iceberg", "telemetry"],
   http: ["core", "telemetry"],
 };
