@@ -34,8 +34,12 @@ export interface TurnDeps {
 const MAX_WAIT_MS = 5000;
 /** Lost races held back for a table; more are answered at once. */
 const MAX_HELD = 256;
-/** A commit that is not done by then is taken for gone: its client may have left. */
+/** A commit that is not done by then no longer keeps others waiting. */
 const COMMIT_LIMIT_MS = 5000;
+/** Requests show that they are alive this often; a request ends in the middle when its client leaves. */
+const BEAT_MS = 100;
+/** One not seen for this long is gone. Taking a slow one for gone lets commits race, nothing else. */
+const GONE_MS = 500;
 /** How long others wait for the writer whose turn it is: at first, and at most. */
 const FIRST_TURN_MS = 60;
 const MAX_TURN_MS = 200;
@@ -50,12 +54,19 @@ const MAX_RELEASED = 64;
 interface Waiter {
   readonly ids: readonly bigint[];
   isReleased: boolean;
+  seenMs: number;
   wake: () => void;
 }
 
+interface Running {
+  readonly sinceMs: number;
+  seenMs: number;
+  /** Whether it was its writer's turn. */
+  readonly hadTurn: boolean;
+}
+
 interface Line {
-  /** Since when a commit has been running. */
-  runningMs: number | undefined;
+  running: Running | undefined;
   readonly waiting: Set<Waiter>;
   readonly held: Waiter[];
   turn: { readonly id: bigint; readonly untilMs: number } | undefined;
@@ -72,7 +83,7 @@ export function createCommitTurns({ clock, sleep }: TurnDeps): CommitTurns {
     const known = lines.get(table);
     if (known !== undefined) return known;
     const line: Line = {
-      runningMs: undefined,
+      running: undefined,
       waiting: new Set(),
       held: [],
       turn: undefined,
@@ -83,8 +94,10 @@ export function createCommitTurns({ clock, sleep }: TurnDeps): CommitTurns {
     return line;
   };
 
-  const isRunning = ({ runningMs }: Line): boolean =>
-    runningMs !== undefined && clock.nowMs() - runningMs < COMMIT_LIMIT_MS;
+  const isGone = ({ seenMs }: { readonly seenMs: number }): boolean => clock.nowMs() - seenMs > GONE_MS;
+
+  const isRunning = ({ running }: Line): boolean =>
+    running !== undefined && !isGone(running) && clock.nowMs() - running.sinceMs < COMMIT_LIMIT_MS;
 
   /** The turn as it stands; one that nobody took in time is over. */
   const turnOf = (line: Line): Line["turn"] => {
@@ -103,7 +116,8 @@ export function createCommitTurns({ clock, sleep }: TurnDeps): CommitTurns {
   /** Gives the turn to the writer that has waited longest. */
   const advance = (line: Line): void => {
     if (isRunning(line) || turnOf(line) !== undefined) return;
-    const next = line.held.shift();
+    let next = line.held.shift();
+    while (next !== undefined && isGone(next)) next = line.held.shift();
     const id = next?.ids[0];
     if (next === undefined || id === undefined) return;
     const nowMs = clock.nowMs();
@@ -116,7 +130,10 @@ export function createCommitTurns({ clock, sleep }: TurnDeps): CommitTurns {
   };
 
   const wakeAll = (line: Line): void => {
-    for (const waiter of line.waiting) waiter.wake();
+    for (const waiter of line.waiting) {
+      if (isGone(waiter)) line.waiting.delete(waiter);
+      else waiter.wake();
+    }
   };
 
   const noteReturn = (line: Line, ids: readonly bigint[]): void => {
@@ -137,53 +154,76 @@ export function createCommitTurns({ clock, sleep }: TurnDeps): CommitTurns {
         waiter.wake = () => resolve("woken");
       });
       const turnMs = line.turn === undefined ? COMMIT_LIMIT_MS : line.turn.untilMs - clock.nowMs();
-      const ms = Math.max(1, Math.min(MAX_WAIT_MS - waitedMs, turnMs));
+      const ms = Math.max(1, Math.min(MAX_WAIT_MS - waitedMs, turnMs, BEAT_MS));
       const beganMs = clock.nowMs();
       const outcome = await Promise.race([woken, sleep(ms)]);
       waitedMs += outcome === "woken" ? clock.nowMs() - beganMs : ms;
+      waiter.seenMs = clock.nowMs();
     } while (!isOver() && waitedMs < MAX_WAIT_MS);
   };
 
-  /** Waits for the line to be free; whether it was the writer's turn. */
-  const enter = async (line: Line, ids: readonly bigint[]): Promise<boolean> => {
-    const waiter: Waiter = { ids, isReleased: false, wake: () => {} };
+  const newWaiter = (ids: readonly bigint[]): Waiter => ({
+    ids,
+    isReleased: false,
+    seenMs: clock.nowMs(),
+    wake: () => {},
+  });
+
+  /** Shows others that the commit is under way for as long as it is, and its request too. */
+  const alive = async <T>(running: Running, commit: Promise<T>): Promise<T> => {
+    const isOver = commit.then(
+      () => true,
+      () => true,
+    );
+    while (!(await Promise.race([isOver, sleep(BEAT_MS).then(() => false)]))) running.seenMs = clock.nowMs();
+    return commit;
+  };
+
+  /** Waits for the line to be free, or long enough. */
+  const enter = async (line: Line, ids: readonly bigint[]): Promise<Running> => {
+    const waiter = newWaiter(ids);
     noteReturn(line, ids);
-    // Taken in the same step as it is found free: others are woken at the same time.
-    let hadTurn = false;
-    const hasTurn = (): boolean => line.turn !== undefined && ids.includes(line.turn.id);
-    const take = (): boolean => {
-      if (!mayRun(line, waiter)) return false;
-      line.runningMs = clock.nowMs();
-      hadTurn = hasTurn();
-      if (hadTurn) line.turn = undefined;
-      return true;
+    const start = (): Running => {
+      const nowMs = clock.nowMs();
+      const running = { sinceMs: nowMs, seenMs: nowMs, hadTurn: hasTurn() };
+      if (running.hadTurn) line.turn = undefined;
+      line.running = running;
+      return running;
     };
-    if ((hasTurn() || line.waiting.size === 0) && take()) return hadTurn;
+    let running: Running | undefined;
+    const hasTurn = (): boolean => line.turn !== undefined && ids.includes(line.turn.id);
+    // Taken in the same step as it is found free: others are woken at the same time.
+    const take = (): boolean => {
+      if (mayRun(line, waiter)) running = start();
+      return running !== undefined;
+    };
+    if (hasTurn() || line.waiting.size === 0) take();
+    if (running !== undefined) return running;
     line.waiting.add(waiter);
     const waited = waitUntil(line, waiter, take);
     // Those before it go first; one whose client left will not.
     if (!isRunning(line)) wakeAll(line);
     await waited;
     line.waiting.delete(waiter);
-    line.runningMs ??= clock.nowMs();
-    return hadTurn;
+    return running ?? start();
   };
 
-  const leave = (line: Line): void => {
-    line.runningMs = undefined;
+  const leave = (line: Line, running: Running): void => {
+    // One that waited too long may have started beside it.
+    if (line.running === running) line.running = undefined;
     advance(line);
     wakeAll(line);
   };
 
   const hold = async (line: Line, ids: readonly bigint[], hadTurn: boolean): Promise<void> => {
     if (line.held.length >= MAX_HELD) return;
-    const waiter: Waiter = { ids, isReleased: false, wake: () => {} };
+    const waiter = newWaiter(ids);
     // Who lost in its own turn has waited already.
     if (hadTurn) line.held.unshift(waiter);
     else line.held.push(waiter);
     const isOver = (): boolean => {
       advance(line);
-      return waiter.isReleased;
+      return waiter.isReleased || !line.held.includes(waiter);
     };
     if (!isOver()) await waitUntil(line, waiter, isOver);
     const at = line.held.indexOf(waiter);
@@ -193,24 +233,24 @@ export function createCommitTurns({ clock, sleep }: TurnDeps): CommitTurns {
   return {
     async run({ table, snapshotIds }, commit) {
       const line = lineOf(table);
-      const hadTurn = await enter(line, snapshotIds);
+      const running = await enter(line, snapshotIds);
       try {
-        const result = await commit();
-        leave(line);
+        const result = await alive(running, commit());
+        leave(line, running);
         return result;
       } catch (error) {
         if (!isLostRace(error) || snapshotIds.length === 0) {
-          leave(line);
+          leave(line, running);
           throw error;
         }
-        line.runningMs = undefined;
-        const held = hold(line, snapshotIds, hadTurn);
+        if (line.running === running) line.running = undefined;
+        const held = hold(line, snapshotIds, running.hadTurn);
         wakeAll(line);
         await held;
         throw error;
       } finally {
         const isIdle = line.waiting.size === 0 && line.held.length === 0;
-        if (isIdle && line.runningMs === undefined && line.turn === undefined) lines.delete(table);
+        if (isIdle && line.running === undefined && line.turn === undefined) lines.delete(table);
       }
     },
   };

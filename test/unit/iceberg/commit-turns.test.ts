@@ -1,5 +1,6 @@
 // Turns of commits to one table, in virtual time.
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { expect, test } from "vitest";
 import { LakeError } from "#core";
 import { createCommitTurns, type CommitTurns } from "#iceberg";
@@ -164,4 +165,26 @@ test("I211 other tables, other errors and commits without a snapshot are not hel
   expect(await time.run(refused("invalid_request", [3n]))).toMatchObject({ code: "invalid_request" });
   expect(await time.run(refused("commit_conflict", []))).toMatchObject({ code: "commit_conflict" });
   expect(time.clock.nowMs()).toBe(beganMs);
+});
+
+test("L210 a request that ended in the middle, running, waiting or held, keeps others half a second", async () => {
+  const time = createVirtualTime();
+  /** Within, timers never fire: as in a request whose client has left. */
+  const gone = new AsyncLocalStorage<boolean>();
+  const never = new Promise<void>(() => {});
+  const sleep = (ms: number): Promise<void> => (gone.getStore() === true ? never : time.sleep(ms));
+  const turns = createCommitTurns({ clock: time.clock, sleep });
+  const lose = (id: bigint): Promise<unknown> =>
+    turns.run({ table: "t", snapshotIds: [id] }, () => Promise.reject(conflict())).catch(() => "told");
+  gone.run(true, () => void turns.run({ table: "t", snapshotIds: [1n] }, () => never));
+  gone.run(true, () => void turns.run({ table: "t", snapshotIds: [2n] }, async () => {}));
+  const beganMs = time.clock.nowMs();
+  expect(await time.run(turns.run({ table: "t", snapshotIds: [3n] }, async () => "in"))).toBe("in");
+  expect(time.clock.nowMs() - beganMs).toBeLessThanOrEqual(700);
+  const held = time.run(lose(4n));
+  gone.run(true, () => [5n, 6n, 7n, 8n, 9n].forEach((id) => void lose(id)));
+  expect(await held).toBe("told");
+  const laterMs = time.clock.nowMs();
+  expect(await time.run(lose(10n))).toBe("told");
+  expect(time.clock.nowMs() - laterMs).toBeLessThanOrEqual(700);
 });
