@@ -16,6 +16,7 @@ import {
 import type { ChangeableTable, TableCatalog, TableSource, TableVersion, ViewSource } from "#sql";
 import type { DataReader } from "./data-reader.ts";
 import type { FreshSource } from "./fresh-rows.ts";
+import { informationSchemaTable } from "./information-schema.ts";
 import { currentTable, snapshotTable } from "./lake-table.ts";
 import { metadataTable } from "./metadata-tables/metadata-table.ts";
 import { metadataTableName } from "./metadata-tables/names.ts";
@@ -75,6 +76,14 @@ export function createLakeCatalog(deps: LakeCatalogDeps): TableCatalog {
   }
 
   async function find(path: readonly string[], version: TableVersion | undefined): Promise<TableSource | undefined> {
+    const described = informationSchemaTable(path, {
+      catalog: deps.catalog,
+      mayRead: (namespace) => mayRead(namespace, deps.namespaces),
+    });
+    if (described !== undefined) {
+      if (version !== undefined) throw new LakeError("sql_unsupported", `${described.name} has no versions.`);
+      return described;
+    }
     const meta = metadataTableName(path);
     // Only `$` says which is meant; with a dot a table of that name comes first.
     const ref = refName(path);

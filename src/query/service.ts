@@ -16,6 +16,7 @@ import { entryToAnswer, type Answer } from "./answer.ts";
 import { runChange, type ChangeReport } from "./change/run-change.ts";
 import { runDefinition, type DefinitionReport } from "./definition/run-definition.ts";
 import { CONTENT_TYPES } from "./encode-result.ts";
+import { INFORMATION_SCHEMA } from "./information-schema.ts";
 import { jsonBody, type QueryTimings } from "./json-body.ts";
 import { mayRead } from "./lake-catalog.ts";
 import type { QueryDeps } from "./query-deps.ts";
@@ -177,6 +178,8 @@ async function answerWithinAge(
   );
   const answer = hit === undefined ? undefined : entryToAnswer(hit.entry);
   if (hit === undefined || answer === undefined) return undefined;
+  // Names that are listed are those that the caller reaches.
+  if (answer.tables.some((table) => table.startsWith(`${INFORMATION_SCHEMA}.`))) return undefined;
   // Whoever asked first may have reached more namespaces.
   if (!answer.tables.every((table) => mayRead(parseTableName(table).namespace, namespaces))) return undefined;
   stats.cache = `stale-${hit.tier}`;

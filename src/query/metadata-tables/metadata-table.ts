@@ -1,9 +1,9 @@
 // A table of another table's metadata as the SQL engine sees it.
 
 import { LakeError, required, tableNameToString, unreachable } from "#core";
-import { BATCH_ROWS, vectorFromScalars, type Batch, type Scalar } from "#columnar";
+import { BATCH_ROWS, vectorFromScalars, type Batch, type ColumnSchema, type Scalar } from "#columnar";
 import { currentSchema, type FileIO, type Snapshot, type Table } from "#iceberg";
-import type { ScanStatistics, TableSource, TableVersion } from "#sql";
+import type { ScanRequest, ScanStatistics, TableSource, TableVersion } from "#sql";
 import { resolveVersion } from "../table-version.ts";
 import { entriesTable, filesTable, type FileSelection } from "./files.ts";
 import { manifestsTable, partitionsTable } from "./manifests.ts";
@@ -39,10 +39,25 @@ export function metadataTable(
     kind,
     String(current?.["snapshot-id"]),
   ]);
+  return rowsTable(name, columns, () => Promise.resolve({ identity, rows: content.rows() }));
+}
+
+/** Rows of one scan; equal identities mean equal rows. */
+export interface PlannedRows {
+  readonly identity: string;
+  readonly rows: AsyncIterable<readonly Scalar[]>;
+}
+
+/** A table whose rows are made, not read from data files. They have all columns, in order. */
+export function rowsTable(
+  name: string,
+  columns: readonly ColumnSchema[],
+  plan: (request: ScanRequest) => Promise<PlannedRows>,
+): TableSource {
   return {
     name,
     columns,
-    planScan(request) {
+    async planScan(request) {
       const statistics = emptyStatistics(name);
       const wanted = request.columns.map((index) => required(columns[index], `column ${index} of ${name}`));
       const toBatch = (rows: readonly (readonly Scalar[])[]): Batch => {
@@ -57,12 +72,13 @@ export function metadataTable(
           ),
         };
       };
-      return Promise.resolve({
-        identity,
+      const planned = await plan(request);
+      return {
+        identity: planned.identity,
         statistics,
         async *open(signal): AsyncGenerator<Batch, void, undefined> {
           let rows: (readonly Scalar[])[] = [];
-          for await (const row of content.rows()) {
+          for await (const row of planned.rows) {
             signal.throwIfAborted();
             rows.push(row);
             if (rows.length < BATCH_ROWS) continue;
@@ -71,7 +87,7 @@ export function metadataTable(
           }
           if (rows.length > 0) yield toBatch(rows);
         },
-      });
+      };
     },
   };
 }

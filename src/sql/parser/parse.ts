@@ -10,6 +10,7 @@ import { numberParameters } from "./named-parameters.ts";
 import { normalizeWhitespace } from "./pattern.ts";
 import { chain, type MappedText } from "./pieces.ts";
 import { markQualify, showQualify } from "./qualify.ts";
+import { rewriteShow } from "./show.ts";
 import { extractTimeTravel, type TimeTravelClause } from "./time-travel.ts";
 
 /** A parsed statement. Tree locations are converted from UTF-8 bytes to UTF-16 units by `offsetAt`. */
@@ -79,6 +80,27 @@ interface RawTree {
  * Errors: `sql_syntax_error` with the position; `sql_unsupported` for several statements or a query too deep or long.
  */
 export function parseStatement(sql: string): ParsedStatement {
+  const shown = rewriteShow(sql);
+  return shown === undefined ? parseText(sql) : parseRewritten(sql, shown);
+}
+
+/** A statement that is parsed as another text, with its positions in its own. */
+function parseRewritten(sql: string, { text, toOriginal }: MappedText): ParsedStatement {
+  let parsed: ParsedStatement;
+  try {
+    parsed = parseText(text);
+  } catch (error) {
+    if (!(error instanceof LakeError) || typeof error.details["start"] !== "number") throw error;
+    const start = toOriginal(error.details["start"]);
+    const details = { ...error.details, position: start + 1, start, end: toOriginal(Number(error.details["end"])) };
+    throw new LakeError(error.code, error.message, { details, context: error.context, cause: error });
+  }
+  // A clause's own text is found by its place in the text that was parsed.
+  if (parsed.timeTravel.length > 0) return parsed;
+  return { ...parsed, sql, offsetAt: (location) => toOriginal(parsed.offsetAt(location)) };
+}
+
+function parseText(sql: string): ParsedStatement {
   if (sql.length > MAX_SQL_CHARACTERS) {
     throw new LakeError("sql_unsupported", `The query has more than ${MAX_SQL_CHARACTERS} characters.`);
   }
