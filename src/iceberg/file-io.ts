@@ -2,6 +2,8 @@
 
 import { LakeError } from "#core";
 import { isInBucket, keyToLocation, locationToKey, type ObjectStore } from "#storage";
+import type { WalkedManifest } from "./manifest-walk.ts";
+import type { ManifestFile } from "./manifest.ts";
 
 /** A file found by listing. */
 export interface ListedFile {
@@ -10,8 +12,25 @@ export interface ListedFile {
   readonly modifiedMs: number;
 }
 
+/** What reading a metadata file came to, kept for the next reader. */
+export type DecodedFile =
+  | { readonly kind: "list"; readonly manifests: readonly ManifestFile[] }
+  /** `tuple` names the partition types the manifest was read with. */
+  | { readonly kind: "manifest"; readonly tuple: string; readonly manifest: WalkedManifest };
+
+/** Decoded files that never change, in the memory of their cache. */
+export interface DecodedFiles {
+  get(location: string): DecodedFile | undefined;
+  /** Keeps a value that takes at most half of the memory for all. */
+  put(location: string, value: DecodedFile, sizeBytes: number): void;
+  /** Whether a reader finds the file here, decoded or as bytes. */
+  holds(location: string): boolean;
+}
+
 /** Files by absolute location. */
 export interface FileIO {
+  /** Absent: nothing is kept decoded. */
+  readonly decoded?: DecodedFiles;
   /**
    * The whole file. Ownership: shared, may not be mutated. Errors: `metadata_invalid` when there is no such file or
    * it lies outside the bucket; `storage_unavailable`.
@@ -33,46 +52,116 @@ const IMMUTABLE = /\.(?:avro|metadata\.json)$/;
 /** Bytes of manifests and metadata a FileIO keeps; an isolate has 128 MB for everything. */
 const DEFAULT_CACHE_BYTES = 8 * 1024 * 1024;
 
-/** Bytes by location, least recently used dropped first. */
+/** What a cache of metadata holds and was asked. */
+export interface ByteCacheStatistics {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly maxBytes: number;
+  /** Files that readers found, and those they had to fetch. */
+  readonly hits: number;
+  readonly misses: number;
+}
+
+/** Metadata files by location, as bytes or decoded, least recently used dropped first. */
 export interface ByteCache {
+  /** The file's bytes; counted. */
   get(location: string): Uint8Array | undefined;
   put(location: string, bytes: Uint8Array): void;
   drop(location: string): void;
   clear(): void;
+  readonly decoded: DecodedFiles;
+  statistics(): ByteCacheStatistics;
 }
 
-/** A cache of at most `maxBytes`; a file larger than a quarter of it is not kept. */
-export function createByteCache(maxBytes: number): ByteCache {
-  const entries = new Map<string, Uint8Array>();
-  let heldBytes = 0;
-  const drop = (location: string): void => {
-    heldBytes -= entries.get(location)?.length ?? 0;
-    entries.delete(location);
+/** Values by key of at most `maxBytes`, least recently used dropped first; larger ones than `maxEntryBytes` are not kept. */
+interface Lru<V> {
+  readonly sizes: { entries: number; bytes: number };
+  has(key: string): boolean;
+  get(key: string): V | undefined;
+  set(key: string, value: V, sizeBytes: number): void;
+  drop(key: string): void;
+  clear(): void;
+}
+
+function createLru<V>(maxBytes: number, maxEntryBytes: number): Lru<V> {
+  const entries = new Map<string, { readonly value: V; readonly sizeBytes: number }>();
+  const sizes = { entries: 0, bytes: 0 };
+  const drop = (key: string): void => {
+    sizes.bytes -= entries.get(key)?.sizeBytes ?? 0;
+    entries.delete(key);
+    sizes.entries = entries.size;
   };
   return {
+    sizes,
+    has: (key) => entries.has(key),
     drop,
     clear() {
       entries.clear();
-      heldBytes = 0;
+      sizes.bytes = 0;
+      sizes.entries = 0;
     },
-    get(location) {
-      const bytes = entries.get(location);
-      if (bytes !== undefined) {
-        entries.delete(location);
-        entries.set(location, bytes);
-      }
-      return bytes;
+    get(key) {
+      const entry = entries.get(key);
+      if (entry === undefined) return undefined;
+      entries.delete(key);
+      entries.set(key, entry);
+      return entry.value;
     },
-    put(location, bytes) {
-      if (bytes.length * 4 > maxBytes) return;
-      drop(location);
-      entries.set(location, bytes);
-      heldBytes += bytes.length;
+    set(key, value, sizeBytes) {
+      if (sizeBytes > maxEntryBytes) return;
+      drop(key);
+      entries.set(key, { value, sizeBytes });
+      sizes.bytes += sizeBytes;
       for (const oldest of entries.keys()) {
-        if (heldBytes <= maxBytes) break;
+        if (sizes.bytes <= maxBytes) break;
         drop(oldest);
       }
+      sizes.entries = entries.size;
     },
+  };
+}
+
+/**
+ * A cache of at most `maxBytes` of files, of which one larger than a quarter is not kept, and `maxDecodedBytes` of what
+ * they decode to. The two do not displace each other: a file that is decoded again costs less than one fetched again.
+ */
+export function createByteCache(maxBytes: number, maxDecodedBytes: number = maxBytes / 2): ByteCache {
+  const files = createLru<Uint8Array>(maxBytes, maxBytes / 4);
+  const decoded = createLru<DecodedFile>(maxDecodedBytes, maxDecodedBytes / 2);
+  let hits = 0;
+  let misses = 0;
+  return {
+    drop(location) {
+      files.drop(location);
+      decoded.drop(location);
+    },
+    clear() {
+      files.clear();
+      decoded.clear();
+    },
+    get(location) {
+      const bytes = files.get(location);
+      if (bytes === undefined) misses += 1;
+      else hits += 1;
+      return bytes;
+    },
+    put: (location, bytes) => files.set(location, bytes, bytes.length),
+    decoded: {
+      get(location) {
+        const value = decoded.get(location);
+        if (value !== undefined) hits += 1;
+        return value;
+      },
+      put: (location, value, sizeBytes) => decoded.set(location, value, sizeBytes),
+      holds: (location) => decoded.has(location) || files.has(location),
+    },
+    statistics: () => ({
+      entries: files.sizes.entries + decoded.sizes.entries,
+      bytes: files.sizes.bytes + decoded.sizes.bytes,
+      maxBytes: maxBytes + maxDecodedBytes,
+      hits,
+      misses,
+    }),
   };
 }
 
@@ -83,6 +172,7 @@ export function createFileIO(
   cache: ByteCache = createByteCache(DEFAULT_CACHE_BYTES),
 ): FileIO {
   return {
+    decoded: cache.decoded,
     async read(location) {
       const cached = cache.get(location);
       if (cached !== undefined) return cached;

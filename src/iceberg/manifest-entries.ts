@@ -10,6 +10,8 @@ import {
   describeManifest,
   withCounts,
 } from "./manifest-read.ts";
+import type { PartitionTupleField } from "./manifest-schema.ts";
+import { walkManifest, type ManifestSource } from "./manifest-walk.ts";
 import type { ManifestEntry, ManifestFile } from "./manifest.ts";
 import { specTuple } from "./spec-tuple.ts";
 import type { Snapshot, TableMetadata } from "./table-metadata.ts";
@@ -26,11 +28,49 @@ export async function readSnapshotManifests(io: FileIO, snapshot: Snapshot): Pro
       describeManifest(path, await io.read(path)),
     );
   }
-  const listed = decodeManifestList(await io.read(snapshot["manifest-list"]));
-  if (listed.every((manifest) => manifest.countsUnknown !== true)) return listed;
-  return mapConcurrent(listed, PARALLEL_READS, async (manifest) =>
-    manifest.countsUnknown === true ? withCounts(manifest, await io.read(manifest.path)) : manifest,
+  const location = snapshot["manifest-list"];
+  const known = io.decoded?.get(location);
+  if (known?.kind === "list") return known.manifests;
+  const listed = decodeManifestList(await io.read(location));
+  const counted = listed.every((manifest) => manifest.countsUnknown !== true)
+    ? listed
+    : await mapConcurrent(listed, PARALLEL_READS, async (manifest) =>
+        manifest.countsUnknown === true ? withCounts(manifest, await io.read(manifest.path)) : manifest,
+      );
+  io.decoded?.put(location, { kind: "list", manifests: counted }, listBytes(counted));
+  return counted;
+}
+
+/** Memory of a list's line and of one bound's object, bytes: estimates. */
+const LINE_BYTES = 400;
+const SUMMARY_BYTES = 240;
+
+function listBytes(manifests: readonly ManifestFile[]): number {
+  return manifests.reduce(
+    (sum, { path, partitions }) => sum + LINE_BYTES + path.length + partitions.length * SUMMARY_BYTES,
+    LINE_BYTES,
   );
+}
+
+/**
+ * A manifest as its decoders take it. With `keep`, one whose bytes are cached already is walked once and kept so: a file
+ * read a single time costs no memory beyond its bytes. Errors: as FileIO.read; `metadata_invalid`.
+ */
+export async function openManifest(
+  io: FileIO,
+  path: string,
+  tuple: readonly PartitionTupleField[],
+  keep = false,
+): Promise<ManifestSource> {
+  const types = tuple.map(({ fieldId, type }) => `${fieldId} ${typeof type === "string" ? type : type.type}`).join();
+  const known = io.decoded?.get(path);
+  if (known?.kind === "manifest" && known.tuple === types) return known.manifest;
+  const wasCached = io.decoded?.holds(path) === true;
+  const bytes = await io.read(path);
+  if (!keep || !wasCached) return bytes;
+  const manifest = walkManifest(bytes, tuple, path);
+  io.decoded?.put(path, { kind: "manifest", tuple: types, manifest }, manifest.sizeBytes);
+  return manifest;
 }
 
 /** The entries of a data manifest with all numbers filled in. Errors: as decodeManifest and FileIO.read. */
@@ -40,7 +80,7 @@ export async function readManifestEntries(
   manifest: ManifestFile,
 ): Promise<ManifestEntry[]> {
   const { spec, tuple } = specTuple(metadata, manifest.specId);
-  return decodeManifest(await io.read(manifest.path), manifest, spec, tuple);
+  return decodeManifest(await openManifest(io, manifest.path, tuple), manifest, spec, tuple);
 }
 
 /** The entries of a manifest of delete files. Errors: as decodeDeleteManifest and FileIO.read. */
@@ -50,5 +90,5 @@ export async function readDeleteManifestEntries(
   manifest: ManifestFile,
 ): Promise<ManifestEntry<DeleteFile>[]> {
   const { spec, tuple } = specTuple(metadata, manifest.specId);
-  return decodeDeleteManifest(await io.read(manifest.path), manifest, spec, tuple);
+  return decodeDeleteManifest(await openManifest(io, manifest.path, tuple), manifest, spec, tuple);
 }

@@ -2,18 +2,17 @@
 
 import { LakeError, stringToUtf8, utf8ToString } from "#core";
 import {
-  avroError,
   compileAvroDecoder,
   createAvroCursor,
   readAvroBlocks,
   readAvroBytes,
   readAvroFile,
-  type AvroBlocks,
   type AvroCursor,
 } from "#codec";
 import type { Scalar } from "#columnar";
 import type { ContentFile, DataFile, DeleteFile } from "./data-file.ts";
-import { compileEntryReader, createEntrySlots, type EntrySlots } from "./manifest-layout.ts";
+import { createEntrySlots, type EntrySlots } from "./manifest-layout.ts";
+import { forEachEntry, type ManifestSource } from "./manifest-walk.ts";
 import {
   STATUS_ADDED,
   STATUS_DELETED,
@@ -49,7 +48,7 @@ export function describeManifest(path: string, bytes: Uint8Array): ManifestFile 
   const specId = Number(utf8ToString(file.metadata.get("partition-spec-id") ?? new Uint8Array(0)) || "0");
   if (!Number.isSafeInteger(specId)) throw new LakeError("metadata_invalid", `The manifest ${path} names no spec.`);
   const described = { ...UNLISTED_MANIFEST, path, lengthBytes: bytes.length, specId };
-  return { ...described, ...countEntries(file, described) };
+  return { ...described, ...countEntries(bytes, described) };
 }
 
 const UNLISTED_MANIFEST = {
@@ -69,29 +68,22 @@ const UNLISTED_MANIFEST = {
 /** The manifest with its counts taken from its entries. Errors: `metadata_invalid`. */
 export function withCounts(manifest: ManifestFile, bytes: Uint8Array): ManifestFile {
   const { countsUnknown: _unknown, ...known } = manifest;
-  return { ...known, ...countEntries(readAvroBlocks(bytes), known) };
+  return { ...known, ...countEntries(bytes, known) };
 }
 
 function countEntries(
-  file: AvroBlocks,
+  bytes: Uint8Array,
   manifest: ManifestFile,
 ): ManifestCounts & Partial<Pick<ManifestFile, "addedSnapshotId">> {
-  const readEntry = compileEntryReader(file.schema, []);
-  const slots = createEntrySlots();
   const files = [0, 0, 0];
   const rows = [0, 0, 0];
   // Without a list only the entries tell which snapshot made the manifest.
   let { addedSnapshotId } = manifest;
-  for (const block of file.blocks()) {
-    const cursor = createAvroCursor(block.bytes);
-    for (let i = 0; i < block.count; i++) {
-      readEntry(cursor, slots);
-      checkEntry(slots, manifest);
-      if (addedSnapshotId === 0n) addedSnapshotId = wide(slots.snapshotId) ?? 0n;
-      files[slots.status] = (files[slots.status] as number) + 1;
-      rows[slots.status] = (rows[slots.status] as number) + slots.recordCount;
-    }
-  }
+  forEachEntry(bytes, [], manifest.path, (slots) => {
+    if (addedSnapshotId === 0n) addedSnapshotId = wide(slots.snapshotId) ?? 0n;
+    files[slots.status] = (files[slots.status] as number) + 1;
+    rows[slots.status] = (rows[slots.status] as number) + slots.recordCount;
+  });
   return {
     addedSnapshotId,
     addedFiles: files[STATUS_ADDED] as number,
@@ -204,25 +196,29 @@ export type EntryTest = (view: EntryView) => boolean;
  * Errors: `metadata_invalid`; `unsupported_operation` for a manifest of delete files.
  */
 export function decodeManifest(
-  bytes: Uint8Array,
+  source: ManifestSource,
   manifest: ManifestFile,
   spec: PartitionSpec,
   tuple: readonly PartitionTupleField[],
 ): ManifestEntry[] {
   expectContent(manifest, "data");
-  return readEntries(bytes, manifest, tuple, undefined, (slots, block) => dataFileOf(slots, block, manifest, spec));
+  return readEntries(source, manifest, tuple, undefined, (slots, block, rowId) =>
+    dataFileOf(slots, block, manifest, spec, rowId),
+  );
 }
 
 /** The live entries of a manifest of data files that pass the test. Errors: as {@link decodeManifest}. */
 export function decodeLiveEntries(
-  bytes: Uint8Array,
+  source: ManifestSource,
   manifest: ManifestFile,
   spec: PartitionSpec,
   tuple: readonly PartitionTupleField[],
   test: EntryTest,
 ): ManifestEntry[] {
   expectContent(manifest, "data");
-  return readEntries(bytes, manifest, tuple, test, (slots, block) => dataFileOf(slots, block, manifest, spec));
+  return readEntries(source, manifest, tuple, test, (slots, block, rowId) =>
+    dataFileOf(slots, block, manifest, spec, rowId),
+  );
 }
 
 /**
@@ -231,25 +227,25 @@ export function decodeLiveEntries(
  * Errors: `metadata_invalid`; `unsupported_operation` for a manifest of data files.
  */
 export function decodeDeleteManifest(
-  bytes: Uint8Array,
+  source: ManifestSource,
   manifest: ManifestFile,
   spec: PartitionSpec,
   tuple: readonly PartitionTupleField[],
 ): ManifestEntry<DeleteFile>[] {
   expectContent(manifest, "deletes");
-  return readEntries(bytes, manifest, tuple, undefined, (slots, block) => deleteFileOf(slots, block, manifest, spec));
+  return readEntries(source, manifest, tuple, undefined, (slots, block) => deleteFileOf(slots, block, manifest, spec));
 }
 
 /** The live entries of a manifest of delete files that pass the test. Errors: as {@link decodeDeleteManifest}. */
 export function decodeLiveDeletes(
-  bytes: Uint8Array,
+  source: ManifestSource,
   manifest: ManifestFile,
   spec: PartitionSpec,
   tuple: readonly PartitionTupleField[],
   test: EntryTest,
 ): ManifestEntry<DeleteFile>[] {
   expectContent(manifest, "deletes");
-  return readEntries(bytes, manifest, tuple, test, (slots, block) => deleteFileOf(slots, block, manifest, spec));
+  return readEntries(source, manifest, tuple, test, (slots, block) => deleteFileOf(slots, block, manifest, spec));
 }
 
 function expectContent(manifest: ManifestFile, content: ManifestFile["content"]): void {
@@ -259,67 +255,62 @@ function expectContent(manifest: ManifestFile, content: ManifestFile["content"])
 
 /** All entries, or the live ones that pass the test. */
 function readEntries<F extends ContentFile>(
-  bytes: Uint8Array,
+  source: ManifestSource,
   manifest: ManifestFile,
   tuple: readonly PartitionTupleField[],
   test: EntryTest | undefined,
-  toFile: (slots: EntrySlots, block: Uint8Array) => F,
+  toFile: (slots: Readonly<EntrySlots>, block: Uint8Array, rowId: bigint | undefined) => F,
 ): ManifestEntry<F>[] {
-  const file = readAvroBlocks(bytes);
-  const readEntry = compileEntryReader(file.schema, tuple);
-  const slots = createEntrySlots();
   const entries: ManifestEntry<F>[] = [];
+  const place: EntryPlace = { slots: createEntrySlots(), cursor: createAvroCursor(new Uint8Array(0)) };
+  const view = createEntryView(place);
   let nextRowId = manifest.firstRowId;
-  for (const block of file.blocks()) {
-    const cursor = createAvroCursor(block.bytes);
-    const view = createEntryView(slots, createAvroCursor(block.bytes));
-    for (let i = 0; i < block.count; i++) {
-      readEntry(cursor, slots);
-      checkEntry(slots, manifest);
-      const isLive = slots.status !== STATUS_DELETED;
-      // Live files without a row id get the manifest's plus the rows of those before them.
-      if (nextRowId !== undefined && isLive && slots.firstRowId === null) {
-        slots.firstRowId = nextRowId;
-        nextRowId += BigInt(slots.recordCount);
-      }
-      if (test !== undefined && (!isLive || !test(view))) continue;
-      entries.push(toEntry(slots, manifest, toFile(slots, block.bytes)));
+  forEachEntry(source, tuple, manifest.path, (slots, cursor) => {
+    place.slots = slots;
+    place.cursor = cursor;
+    const isLive = slots.status !== STATUS_DELETED;
+    let rowId = wide(slots.firstRowId);
+    // Live files without a row id get the manifest's plus the rows of those before them.
+    if (nextRowId !== undefined && isLive && rowId === undefined) {
+      rowId = nextRowId;
+      nextRowId += BigInt(slots.recordCount);
     }
-    if (cursor.offset !== block.bytes.length) throw avroError("a block is longer than its records.");
-  }
+    if (test !== undefined && (!isLive || !test(view))) return;
+    entries.push(toEntry(slots, manifest, toFile(slots, cursor.bytes, rowId)));
+  });
   return entries;
 }
 
-function createEntryView(slots: EntrySlots, cursor: AvroCursor): EntryView {
+/** Where the entry lies that is looked at. */
+interface EntryPlace {
+  slots: Readonly<EntrySlots>;
+  cursor: AvroCursor;
+}
+
+function createEntryView(place: EntryPlace): EntryView {
   return {
     get partition() {
-      return slots.partition;
+      return place.slots.partition;
     },
     get recordCount() {
-      return slots.recordCount;
+      return place.slots.recordCount;
     },
     get fileSizeBytes() {
-      return slots.fileSizeBytes;
+      return place.slots.fileSizeBytes;
     },
-    valueCounts: { get: (fieldId) => seekCount(cursor, slots.valueCountsAt, fieldId) },
-    nullValueCounts: { get: (fieldId) => seekCount(cursor, slots.nullValueCountsAt, fieldId) },
-    nanValueCounts: { get: (fieldId) => seekCount(cursor, slots.nanValueCountsAt, fieldId) },
-    lowerBounds: { get: (fieldId) => seekBound(cursor, slots.lowerBoundsAt, fieldId) },
-    upperBounds: { get: (fieldId) => seekBound(cursor, slots.upperBoundsAt, fieldId) },
+    valueCounts: { get: (fieldId) => seekCount(place.cursor, place.slots.valueCountsAt, fieldId) },
+    nullValueCounts: { get: (fieldId) => seekCount(place.cursor, place.slots.nullValueCountsAt, fieldId) },
+    nanValueCounts: { get: (fieldId) => seekCount(place.cursor, place.slots.nanValueCountsAt, fieldId) },
+    lowerBounds: { get: (fieldId) => seekBound(place.cursor, place.slots.lowerBoundsAt, fieldId) },
+    upperBounds: { get: (fieldId) => seekBound(place.cursor, place.slots.upperBoundsAt, fieldId) },
   };
 }
 
-function checkEntry(slots: EntrySlots, manifest: ManifestFile): void {
-  const { status } = slots;
-  if (status !== STATUS_EXISTING && status !== STATUS_ADDED && status !== STATUS_DELETED) {
-    throw new LakeError("metadata_invalid", `The manifest ${manifest.path} has an entry of unknown status.`);
-  }
-  if (slots.recordCount < 0 || slots.fileSizeBytes < 0 || slots.filePathAt < 0 || slots.fileFormatAt < 0) {
-    throw new LakeError("metadata_invalid", `The manifest ${manifest.path} has an entry that describes no file.`);
-  }
-}
-
-function toEntry<F extends ContentFile>(slots: EntrySlots, manifest: ManifestFile, dataFile: F): ManifestEntry<F> {
+function toEntry<F extends ContentFile>(
+  slots: Readonly<EntrySlots>,
+  manifest: ManifestFile,
+  dataFile: F,
+): ManifestEntry<F> {
   const status = slots.status as EntryStatus;
   const inherited = inheritedSequenceNumber(status, manifest);
   return {
@@ -338,15 +329,25 @@ function inheritedSequenceNumber(status: EntryStatus, manifest: ManifestFile): b
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function dataFileOf(slots: EntrySlots, block: Uint8Array, manifest: ManifestFile, spec: PartitionSpec): DataFile {
+function dataFileOf(
+  slots: Readonly<EntrySlots>,
+  block: Uint8Array,
+  manifest: ManifestFile,
+  spec: PartitionSpec,
+  rowId: bigint | undefined,
+): DataFile {
   if (slots.content !== 0) throw wrongContent(manifest);
   const file: Mutable<DataFile> = contentFileOf(slots, block, spec, 0);
-  const firstRowId = wide(slots.firstRowId);
-  if (firstRowId !== undefined) file.firstRowId = firstRowId;
+  if (rowId !== undefined) file.firstRowId = rowId;
   return file;
 }
 
-function deleteFileOf(slots: EntrySlots, block: Uint8Array, manifest: ManifestFile, spec: PartitionSpec): DeleteFile {
+function deleteFileOf(
+  slots: Readonly<EntrySlots>,
+  block: Uint8Array,
+  manifest: ManifestFile,
+  spec: PartitionSpec,
+): DeleteFile {
   const { content, contentOffset, contentSizeBytes } = slots;
   if (content !== 1 && content !== 2) throw wrongContent(manifest);
   const file: Mutable<DeleteFile> = contentFileOf(slots, block, spec, content);
@@ -364,7 +365,7 @@ function wrongContent(manifest: ManifestFile): LakeError {
 
 /** The file holds a copy of its entry's bytes, so that a few files do not keep whole blocks in memory. */
 function contentFileOf<C extends ContentFile["content"]>(
-  slots: EntrySlots,
+  slots: Readonly<EntrySlots>,
   block: Uint8Array,
   spec: PartitionSpec,
   content: C,

@@ -102,7 +102,11 @@ export function parseTableMetadata(value: unknown): TableMetadata {
   if (formatVersion > 2) requireFields(json, ["next-row-id"], formatVersion);
   const specs = readSpecs(json);
   const currentId = readCurrentSnapshotId(json);
-  const snapshots = list(json, "snapshots").map((item, index) => readSnapshot(shape, item, `snapshots[${index}]`));
+  const snapshots = list(json, "snapshots").map((item, index) => {
+    const snapshot = readSnapshot(shape, item, `snapshots[${index}]`);
+    // Format version 1 has no sequence numbers, whatever a file says.
+    return formatVersion === 1 ? { ...snapshot, "sequence-number": 0n } : snapshot;
+  });
   const defaultSpecId = optionalInteger(json, "default-spec-id") ?? specs[0]?.["spec-id"] ?? 0;
   if (!specs.some((spec) => spec["spec-id"] === defaultSpecId)) {
     throw shape.fail(`the default spec ${defaultSpecId} is not among the partition-specs.`);
@@ -112,9 +116,10 @@ export function parseTableMetadata(value: unknown): TableMetadata {
     "table-uuid":
       formatVersion === 1 && isAbsent(json["table-uuid"]) ? NO_UUID : shape.string(json["table-uuid"], "table-uuid"),
     location: shape.string(json["location"], "location"),
-    "last-sequence-number": isAbsent(json["last-sequence-number"])
-      ? 0n
-      : shape.long(json["last-sequence-number"], "last-sequence-number"),
+    "last-sequence-number":
+      formatVersion === 1 || isAbsent(json["last-sequence-number"])
+        ? 0n
+        : shape.long(json["last-sequence-number"], "last-sequence-number"),
     "last-updated-ms": shape.integer(json["last-updated-ms"], "last-updated-ms"),
     "last-column-id": shape.integer(json["last-column-id"], "last-column-id"),
     schemas,

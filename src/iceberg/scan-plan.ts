@@ -5,7 +5,7 @@ import type { Scalar } from "#columnar";
 import { PARALLEL_READS, mapConcurrent } from "./concurrency.ts";
 import { createDeleteIndex, type DeleteIndex } from "./delete-index.ts";
 import type { FileIO } from "./file-io.ts";
-import { readSnapshotManifests } from "./manifest-entries.ts";
+import { openManifest, readSnapshotManifests } from "./manifest-entries.ts";
 import { decodeLiveDeletes, decodeLiveEntries, type EntryView } from "./manifest-read.ts";
 import { partitionTuple, type PartitionTupleField } from "./manifest-schema.ts";
 import { liveFileCount, type ManifestEntry, type ManifestFile } from "./manifest.ts";
@@ -29,6 +29,9 @@ import {
 } from "./table-metadata.ts";
 import type { IcebergPredicate, LiveDeleteFile, ScanFile, ScanOptions, ScanPlan } from "./table.ts";
 
+/** Manifests a scan reads at most for their walks to be kept. */
+const MAX_KEPT_WALKS = 8;
+
 const EMPTY_REASON = "empty file";
 
 /**
@@ -41,6 +44,7 @@ const EMPTY_REASON = "empty file";
 export async function planTableScan(io: FileIO, metadata: TableMetadata, options: ScanOptions = {}): Promise<ScanPlan> {
   const snapshot = chooseSnapshot(metadata, options);
   if (snapshot === undefined) return EMPTY_PLAN;
+  const wasListed = io.decoded?.holds(snapshot["manifest-list"]) === true;
   const listed = await readSnapshotManifests(io, snapshot);
   const live = listed.filter((manifest) => liveFileCount(manifest) > 0);
   const manifests = live.filter((manifest) => manifest.content === "data");
@@ -54,11 +58,14 @@ export async function planTableScan(io: FileIO, metadata: TableMetadata, options
     skip(`manifest partition summary ${field}`, liveFileCount(manifest));
     return false;
   });
+  const cached = surviving.filter(({ path }) => io.decoded?.holds(path) === true).length + (wasListed ? 1 : 0);
+  // Walking many manifests for one scan would only push out what others come back to.
+  const keep = surviving.length <= MAX_KEPT_WALKS;
   let liveBytes = 0;
   const read = await mapConcurrent(surviving, PARALLEL_READS, async (manifest) => {
     const { spec, tuple } = scope.specOf(manifest);
     const reasonToSkip = scope.fileTest(manifest);
-    return decodeLiveEntries(await io.read(manifest.path), manifest, spec, tuple, (view) => {
+    return decodeLiveEntries(await openManifest(io, manifest.path, tuple, keep), manifest, spec, tuple, (view) => {
       liveBytes += view.fileSizeBytes;
       const reason = reasonToSkip(view);
       if (reason !== undefined) skip(reason, 1);
@@ -76,6 +83,7 @@ export async function planTableScan(io: FileIO, metadata: TableMetadata, options
     recordsTotal: manifests.reduce((sum, manifest) => sum + manifest.addedRows + manifest.existingRows, 0),
     manifestsTotal: manifests.length,
     manifestsScanned: surviving.length,
+    metadataCached: cached,
     skipped: [...skipped].map(([reason, files]) => ({ reason, files })),
   };
 }
@@ -88,6 +96,7 @@ const EMPTY_PLAN: ScanPlan = {
   recordsTotal: 0,
   manifestsTotal: 0,
   manifestsScanned: 0,
+  metadataCached: 0,
   skipped: [],
 };
 
@@ -180,7 +189,13 @@ async function readDeletes(
     const { spec, tuple } = scope.specOf(manifest);
     const reasonToSkip = scope.fileTest(manifest);
     const isWanted = (view: EntryView): boolean => reasonToSkip(view) === undefined;
-    return decodeLiveDeletes(await io.read(manifest.path), manifest, spec, tuple, isWanted);
+    return decodeLiveDeletes(
+      await openManifest(io, manifest.path, tuple, wanted.length <= MAX_KEPT_WALKS),
+      manifest,
+      spec,
+      tuple,
+      isWanted,
+    );
   });
   const deletes = entries.flat().map((entry): LiveDeleteFile => {
     return { deleteFile: entry.dataFile, sequenceNumber: entry.sequenceNumber ?? 0n };

@@ -63,6 +63,8 @@ export interface ScanPlan {
   readonly recordsTotal: number;
   readonly manifestsTotal: number;
   readonly manifestsScanned: number;
+  /** Of the manifest list and the scanned manifests of data files, those that were in memory. */
+  readonly metadataCached: number;
   readonly skipped: readonly { readonly reason: string; readonly files: number }[];
 }
 

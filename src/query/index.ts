@@ -4,7 +4,7 @@ export { RESULT_FORMATS, type ResultFormat } from "./encode-result.ts";
 export { type FreshPage, type FreshShard, type FreshSource } from "./fresh-rows.ts";
 export { createLakeCatalog, type LakeCatalogDeps } from "./lake-catalog.ts";
 export { createDataReader, type DataReader, type DataReaderDeps } from "./data-reader.ts";
-export { createIsolateState, type IsolateState, type QueryDeps } from "./query-deps.ts";
+export { createIsolateState, queryCacheStatistics, type IsolateState, type QueryDeps } from "./query-deps.ts";
 export {
   DEFAULT_LIMITS,
   MAX_LIMITS,

@@ -207,6 +207,9 @@ export function initialStatistics(table: string, plan: ScanPlan, freshRows: numb
     rowsSkipped: 0,
     pagesSkipped: 0,
     freshRows,
+    ...(plan.manifestsTotal === 0
+      ? {}
+      : { metadata: { files: plan.manifestsScanned + 1, cached: plan.metadataCached } }),
     pruning: plan.skipped.map(({ reason, files }) => ({ reason, files, rowGroups: 0 })),
   };
 }

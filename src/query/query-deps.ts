@@ -18,12 +18,15 @@ import { createAdmission, type Admission } from "./admission.ts";
 import type { Answer } from "./answer.ts";
 import type { FreshSource } from "./fresh-rows.ts";
 import { MAX_LIMITS } from "./request.ts";
+import type { QueryCacheStatistics } from "./stats.ts";
 
 // Shares of the isolate's 128 MB: queries get 96 MiB in all, so what is kept between them is small.
 const RESULT_BYTES = 8 * 1024 * 1024;
 const RESULT_ENTRY_BYTES = 2 * 1024 * 1024;
 const FOOTER_BYTES = 4 * 1024 * 1024;
 const MANIFEST_BYTES = 4 * 1024 * 1024;
+/** Lists and manifests that queries come back to, ready to be looked through. */
+const DECODED_MANIFEST_BYTES = 2 * 1024 * 1024;
 
 /** Aggregations of smaller tables are computed anew, bytes. */
 const PARTIAL_MIN_BYTES = 1024 * 1024;
@@ -83,7 +86,7 @@ export function createIsolateState(
   sharedMemoryBytes: number = SHARED_MEMORY_BYTES,
 ): IsolateState {
   const footers: ByteLru<ParquetMetadata> = createByteLru(FOOTER_BYTES);
-  const manifests = createByteCache(MANIFEST_BYTES);
+  const manifests = createByteCache(MANIFEST_BYTES, DECODED_MANIFEST_BYTES);
   return {
     cache: createResultCache({
       clock,
@@ -109,5 +112,16 @@ export function createIsolateState(
     sharedMemoryBytes,
     heavy: createByteLru(HEAVY_TEXT_BYTES),
     partialMinBytes: PARTIAL_MIN_BYTES,
+  };
+}
+
+/** What the caches of an isolate hold and did. */
+export function queryCacheStatistics({ cache, footers, manifests }: IsolateState): QueryCacheStatistics {
+  const { entries, bytes, maxBytes } = footers.statistics();
+  const { maxBytes: maxManifestBytes, ...held } = manifests.statistics();
+  return {
+    ...cache.statistics(),
+    footers: { entries, bytes, max_bytes: maxBytes },
+    manifests: { ...held, max_bytes: maxManifestBytes },
   };
 }

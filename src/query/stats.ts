@@ -128,4 +128,12 @@ export function finishStats(stats: MutableStats): QueryStats {
 /** What `/admin/cache/statistics` shows of one isolate. */
 export interface QueryCacheStatistics extends CacheStatistics {
   readonly footers: { readonly entries: number; readonly bytes: number; readonly max_bytes: number };
+  /** Manifests, their lists and table metadata, with how often they were found and had to be fetched. */
+  readonly manifests: {
+    readonly entries: number;
+    readonly bytes: number;
+    readonly max_bytes: number;
+    readonly hits: number;
+    readonly misses: number;
+  };
 }

@@ -43,6 +43,8 @@ export interface ScanStatistics {
   pagesSkipped: number;
   /** Rows that came from the ingest log, acknowledged but not yet in a snapshot. */
   freshRows: number;
+  /** Files of metadata that planning needed, and those of them that were in memory; absent where there are none. */
+  readonly metadata?: { readonly files: number; readonly cached: number };
   /** One line for each reason files or row groups were skipped, for EXPLAIN. */
   pruning: { readonly reason: string; readonly files: number; readonly rowGroups: number }[];
 }

@@ -9,6 +9,7 @@ import { createTableMemory } from "#iceberg";
 import {
   createIsolateState,
   executeQuery,
+  queryCacheStatistics,
   type IsolateState,
   type QueryCacheStatistics,
   type QueryContext,
@@ -68,9 +69,7 @@ export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
   /** What this isolate's caches did. */
   cacheStatistics(): Promise<RpcResult<QueryCacheStatistics>> {
     return toRpcResult(() => {
-      const { cache, footers } = isolateState(this.env);
-      const { entries, bytes, maxBytes } = footers.statistics();
-      return Promise.resolve({ ...cache.statistics(), footers: { entries, bytes, max_bytes: maxBytes } });
+      return Promise.resolve(queryCacheStatistics(isolateState(this.env)));
     });
   }
 

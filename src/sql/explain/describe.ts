@@ -71,6 +71,8 @@ function scanDetails(node: ScanNode, statistics: ScanStatistics | undefined): st
   if (statistics === undefined) return details;
   const { filesTotal, filesScanned, rowGroupsTotal, rowGroupsScanned, bytesScanned, bytesTotal, freshRows } =
     statistics;
+  const { metadata } = statistics;
+  if (metadata !== undefined) details.push(`Metadata: ${metadata.files} files, ${metadata.cached} of them in memory`);
   const skipped = statistics.pruning.reduce((sum, item) => sum + item.files, 0);
   details.push(`Files: ${filesTotal - skipped} of ${filesTotal} to read`);
   for (const { reason, files, rowGroups } of statistics.pruning) {
