@@ -55,3 +55,31 @@ test("I157 I158 the past and the metadata are there to be read", async () => {
   const files = await firn.client.query("SELECT count(*) AS n FROM events.files");
   expect(Number(files.rows[0]?.["n"])).toBeGreaterThan(0);
 });
+
+test("I223 I225 I226 I227 tables and views are made, described, read and dropped in SQL", async () => {
+  const run = (sql: string): Promise<Record<string, unknown>> =>
+    firn.client.request<Record<string, unknown>>("POST", "/v1/query", "WRITE_TOKEN", { sql });
+  const rows = async (sql: string): Promise<readonly unknown[]> => (await firn.client.query(sql)).rows;
+  expect(
+    await run(
+      "CREATE TABLE totals WITH (partitioning = ARRAY['truncate(kind, 3)'], format_version = 3) AS " +
+        "SELECT i AS id, 'kind ' || i % 2 AS kind FROM generate_series(1, 10) g(i)",
+    ),
+  ).toMatchObject({ outcome: "created", table: "default.totals", rows_inserted: 10 });
+  await run("CREATE VIEW odd (number) AS SELECT id FROM totals WHERE kind = 'kind 1'");
+  expect(await rows("SELECT sum(number) AS s FROM odd")).toEqual([{ s: 25 }]);
+  expect(await rows("DESCRIBE odd")).toEqual([{ column_name: "number", data_type: "integer", is_nullable: "YES" }]);
+  expect(
+    await rows("SELECT table_type FROM information_schema.tables WHERE table_name IN ('odd', 'totals') ORDER BY 1"),
+  ).toEqual([{ table_type: "BASE TABLE" }, { table_type: "VIEW" }]);
+  await run("ALTER TABLE totals ADD COLUMN note text, ALTER COLUMN id TYPE bigint");
+  await run("UPDATE totals t SET note = (SELECT max(o.kind) FROM totals o WHERE o.id < t.id) WHERE id > 8");
+  expect(await rows("SELECT id, note FROM totals WHERE id IN (1, 9) ORDER BY id")).toEqual([
+    { id: 1, note: null },
+    { id: 9, note: "kind 1" },
+  ]);
+  await run("DROP VIEW odd");
+  await run("DROP TABLE totals");
+  const gone = await firn.client.query("SELECT * FROM totals").catch((error: unknown) => error);
+  expect((gone as FirnHttpError).status).toBe(400);
+});

@@ -205,7 +205,8 @@ export const queryRoutes: RouteModule = (app, services) => {
       description:
         "Acknowledged events are seen by the next query. Every query is one row of system.query_logs and one " +
         "`query_latency` log line under the reply's x-query-id. A statement that changes rows needs the scope write, " +
-        "covers every event acknowledged before it, is one atomic commit, and is answered in JSON with what it did.",
+        "covers every event acknowledged before it, is one atomic commit, and is answered in JSON with what it did; so does " +
+        "one that creates, alters or drops a table or view.",
       scope: "query",
       body: { schema: QuerySchema, maxBytes: MAX_BODY_BYTES },
       replies: {
@@ -220,6 +221,12 @@ export const queryRoutes: RouteModule = (app, services) => {
         "sql_unsupported",
         "undefined_table",
         "undefined_snapshot",
+        "snapshot_expired",
+        "table_not_found",
+        "view_not_found",
+        "namespace_not_found",
+        "already_exists",
+        "invalid_option",
         "undefined_column",
         "undefined_function",
         "ambiguous_column",
