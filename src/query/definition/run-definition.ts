@@ -58,6 +58,7 @@ export async function runDefinition(
   const identifier = ownIdentifier(target.path, caller);
   const name = tableNameToString(identifier);
   stats.tables = [name];
+  stats.query_pattern = target.pattern;
   const io = createFileIO(deps.store, deps.bucket, deps.manifests);
   const catalog = deps.createCatalog(io, "all");
   const tables = queryCatalog(deps, query, catalog, caller);
@@ -66,6 +67,8 @@ export async function runDefinition(
     const done = await run(definition, identifier, { deps, query, caller, stats, catalog, tables });
     return { operation: definition.operation, table: name, rows_inserted: 0, snapshot_id: null, ...done };
   } finally {
+    // Rows of a CREATE TABLE AS are inserted by a change of its own.
+    stats.operation = target.operation;
     stats.exec_ms = deps.clock.nowMs() - startMs;
   }
 }

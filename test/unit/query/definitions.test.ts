@@ -73,6 +73,17 @@ describe("I225 CREATE TABLE", () => {
     ]);
   });
 
+  test("the row of the query log says what was done", async () => {
+    const { stats } = await lake.change("CREATE TABLE logged AS SELECT 5 AS five");
+    expect(stats).toMatchObject({
+      operation: "create table as",
+      success: true,
+      tables: ["default.logged"],
+      query_pattern: "CREATE TABLE logged AS SELECT 5 AS five",
+      rows_inserted: 1,
+    });
+  });
+
   test("IF NOT EXISTS leaves what is there", async () => {
     await run("CREATE TABLE t (id int)");
     expect(await run("CREATE TABLE IF NOT EXISTS t (other text)")).toMatchObject({ outcome: "unchanged" });
