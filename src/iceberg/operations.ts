@@ -148,7 +148,7 @@ export interface RewriteManifests extends SnapshotUpdate<RewriteManifests> {
   rewriteIf(
     predicate: (manifest: { readonly path: string; readonly lengthBytes: number }) => boolean,
   ): RewriteManifests;
-  /** Bytes a manifest aims for; default the table's `commit.manifest.target-size-bytes`. */
+  /** Bytes a manifest aims for; default the table's `commit.manifest.target-size-bytes`. It gets 8,192 files at most. */
   targetSizeBytes(bytes: number): RewriteManifests;
 }
 

@@ -2,12 +2,11 @@
 // summaries. No file and no row changes. Source: Java's BaseRewriteManifests.
 
 import { readSnapshotManifests } from "./manifest-entries.ts";
-import { PARALLEL_READS, mapConcurrent } from "./concurrency.ts";
 import type { CommitPlan } from "./commit-loop.ts";
-import { compareScalars } from "./compare.ts";
-import type { ContentFile, DataFile, DeleteFile } from "./data-file.ts";
-import { manifestTargetBytes, readLiveEntries, toExisting, type NextManifest } from "./manifest-merge.ts";
-import type { ManifestEntry, ManifestFile } from "./manifest.ts";
+import type { ContentFile } from "./data-file.ts";
+import { orderEntries } from "./manifest-clustering.ts";
+import { manifestTargetBytes, type NextManifest } from "./manifest-merge.ts";
+import { liveFileCount, type ManifestFile } from "./manifest.ts";
 import {
   baseRequirements,
   branchHead,
@@ -18,12 +17,12 @@ import {
 } from "./snapshot-commit.ts";
 import { createSnapshotFiles, type SnapshotFiles } from "./snapshot-files.ts";
 import { createSnapshotOptions, snapshotOptionMethods, type SnapshotOptions } from "./snapshot-options.ts";
-import { partitionKey } from "./snapshot-summary.ts";
 import type { OperationContext, TableDeps } from "./table-deps.ts";
 import { findSnapshot, type TableMetadata } from "./table-metadata.ts";
 import type { RewriteManifests } from "./table.ts";
 
-type Entry = ManifestEntry<DataFile | DeleteFile>;
+/** Entries a manifest is given at most: well compressed, many more may fit its size than fit in memory. */
+const MAX_ENTRIES = 8192;
 
 interface RewriteChoice {
   readonly clusterBy: ((file: ContentFile) => string) | undefined;
@@ -68,7 +67,7 @@ interface Rewritten {
 
 /**
  * A rewrite that would make scans no cheaper makes no snapshot, unless manifests still name removed files: their bounds
- * are values of rows that are gone. Cost: holds the entries of one spec and kind.
+ * are values of rows that are gone. Cost: as {@link orderEntries}; memory does not grow with the files but by four bytes each.
  */
 function rewritePlan(
   deps: TableDeps,
@@ -147,58 +146,17 @@ async function rewriteAll(
     const namesRemoved = group.some((manifest) => manifest.deletedFiles > 0);
     if (first === undefined) continue;
     if (!namesRemoved && group.length === 1 && first.lengthBytes <= targetBytes) continue;
-    const read = await mapConcurrent(group, PARALLEL_READS, (manifest) => readLiveEntries(deps.io, base, manifest));
-    const clustered = cluster(read.flat(), choice.clusterBy);
     const bytes = group.reduce((sum, manifest) => sum + manifest.lengthBytes, 0);
-    const parts = Math.max(1, Math.round(bytes / targetBytes));
-    const next = splitEvenly(clustered, parts);
+    const live = group.reduce((sum, manifest) => sum + liveFileCount(manifest), 0);
+    const parts = Math.max(1, Math.round(bytes / targetBytes), Math.ceil(live / MAX_ENTRIES));
+    const order = await orderEntries(deps.io, base, group, choice.clusterBy, parts);
     // A clustering that was asked for is made; the default one only where it pays.
-    if (!namesRemoved && choice.clusterBy === undefined && scanCost(next) >= scanCost(read)) continue;
+    if (!namesRemoved && choice.clusterBy === undefined && order.costAfter >= order.costBefore) continue;
     chosen.push(...group);
-    entries += clustered.length;
-    for (const part of next) {
-      const written = await files.writeManifest(base, first.content, first.specId, part.map(toExisting));
-      made.push({ kind: "made", ...written });
+    entries += order.entries;
+    for await (const part of order.parts()) {
+      made.push({ kind: "made", ...(await files.writeManifest(base, first.content, first.specId, part)) });
     }
   }
   return { chosen, made, entries };
-}
-
-/** Entries in the order of their keys, or of their partition values. */
-function cluster(entries: readonly Entry[], clusterBy: RewriteChoice["clusterBy"]): Entry[] {
-  if (clusterBy === undefined) return entries.toSorted(comparePartitions);
-  const keyed = entries.map((entry) => ({ entry, key: clusterBy(entry.dataFile) }));
-  return keyed.toSorted((a, b) => (a.key < b.key ? -1 : Number(a.key > b.key))).map(({ entry }) => entry);
-}
-
-/** By partition values, nulls first, then oldest first. */
-function comparePartitions(a: Entry, b: Entry): number {
-  for (const [index, left] of a.dataFile.partition.entries()) {
-    const right = b.dataFile.partition[index] ?? null;
-    if (left === null || right === null) {
-      if (left !== right) return left === null ? -1 : 1;
-      continue;
-    }
-    const order = compareScalars(left, right);
-    if (order !== 0) return order;
-  }
-  return Number((a.sequenceNumber ?? 0n) - (b.sequenceNumber ?? 0n));
-}
-
-function splitEvenly(entries: readonly Entry[], parts: number): Entry[][] {
-  const size = Math.ceil(entries.length / parts);
-  return Array.from({ length: Math.ceil(entries.length / Math.max(1, size)) }, (_, index) =>
-    entries.slice(index * size, (index + 1) * size),
-  );
-}
-
-/** Entries whose reading costs as much as opening a manifest does. */
-const OPENING_ENTRIES = 64;
-
-/** What one scan of every partition reads: the manifests that hold it, each whole. */
-function scanCost(manifests: readonly (readonly Entry[])[]): number {
-  return manifests.reduce((sum, entries) => {
-    const keys = new Set(entries.map((entry) => partitionKey(entry.dataFile))).size;
-    return sum + keys * (entries.length + OPENING_ENTRIES);
-  }, 0);
 }

@@ -113,3 +113,28 @@ describe("I128 rewritten manifests", () => {
     expect(await facts(lake, after)).toEqual(await facts(lake, cut));
   });
 });
+
+test(
+  "I196 a table of more files than are held at once gets manifests of 8,192 at most",
+  { timeout: 120_000 },
+  async () => {
+    const lake = await createIcebergLake();
+    let table = await createEvents(lake, 3, { "commit.manifest-merge.enabled": "false" });
+    for (let index = 0; index < 20; index++) {
+      const files = Array.from({ length: 1000 }, (_, at) => eventsFile(`${index}-${at}.parquet`, DAY + (at % 10)));
+      table = await committed(table.newAppend().addFiles(files).commit());
+    }
+    const after = await committed(table.rewriteManifests().commit());
+    const manifests = await manifestsOf(lake.store, after.currentSnapshot());
+    expect(manifests).toHaveLength(3);
+    expect(Math.max(...manifests.map(({ existingFiles }) => existingFiles))).toBeLessThanOrEqual(8192);
+    const days = new Map<number, Set<string>>();
+    for (const { manifest, entry } of await entriesOf(lake.store, after)) {
+      const day = Number(entry.dataFile.partition[0]);
+      days.set(day, (days.get(day) ?? new Set()).add(manifest.path));
+    }
+    // Ten days in three manifests: two of them are cut.
+    expect([...days.values()].reduce((sum, paths) => sum + paths.size, 0)).toBe(12);
+    expect(await facts(lake, after)).toEqual(await facts(lake, table));
+  },
+);
