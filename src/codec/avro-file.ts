@@ -8,7 +8,7 @@
 // | block, repeated | record count (long), byte count (long), records as the codec leaves them, sync |
 // Source: Apache Avro 1.12 specification, "Object Container Files".
 
-import { crc32, deflateRawSync, inflateRawSync, zstdDecompressSync } from "node:zlib";
+import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
 import { compareBytes, parseJson, stringToUtf8, stringifyJson, utf8ToString } from "#core";
 import {
   compileAvroDecoder,
@@ -30,6 +30,7 @@ import {
 import { avroError, checkAvroSchema, type AvroSchema } from "./avro-schema.ts";
 import { ByteCursor } from "./byte-cursor.ts";
 import { snappyDecompress } from "./snappy.ts";
+import { zstdDecompress } from "./zstd.ts";
 
 /** Codecs of block data that are written. Read as well: zstandard and snappy. */
 export type AvroCodec = "null" | "deflate";
@@ -149,7 +150,7 @@ function decompressBlock(codec: string, data: Uint8Array): Uint8Array {
       case "deflate":
         return plainBytes(inflateRawSync(data, { maxOutputLength }));
       case "zstandard":
-        return plainBytes(zstdDecompressSync(data, { maxOutputLength }));
+        return plainBytes(zstdDecompress(data, { maxOutputLength }));
       case "snappy":
         return decompressSnappy(data);
       default:

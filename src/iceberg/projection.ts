@@ -2,6 +2,7 @@
 // fulfils the condition has a partition value that fulfils the projection; the converse need not hold.
 
 import type { Scalar } from "#columnar";
+import { compareScalars } from "./compare.ts";
 import type { IcebergType } from "./schema.ts";
 import { isDecimal, narrowInteger } from "./single-value.ts";
 import type { IcebergPredicate } from "./table.ts";
@@ -80,15 +81,18 @@ function projectRange(
   transform: Transform,
   sourceType: string,
   apply: (value: Scalar) => Scalar,
-): Condition {
+): Condition | undefined {
   const { operator } = condition;
   const value = condition.values[0] ?? null;
   const isUpper = operator === "<" || operator === "<=";
   // A strict bound on integers is an inclusive one on the neighbour; elsewhere equality is let in.
   const isStrictInteger = INTEGER_TYPES.has(sourceType) && (operator === "<" || operator === ">");
-  const projected = apply(
-    isStrictInteger && value !== null ? neighbour(value as number | bigint, isUpper ? -1n : 1n) : value,
-  );
+  const bound = isStrictInteger && value !== null ? neighbour(value as number | bigint, isUpper ? -1n : 1n) : value;
+  const projected = apply(bound);
+  // Truncation goes down; a result above its value has wrapped around, and bounds nothing.
+  if (transform.kind === "truncate" && bound !== null && projected !== null && compareScalars(projected, bound) > 0) {
+    return undefined;
+  }
   const limit =
     isUpper && TIME_KINDS.has(transform.kind) && typeof projected === "number" && projected < 0
       ? projected + 1

@@ -10,9 +10,8 @@
 // | flags; bit 0 of the first byte: payload is one LZ4 frame | 4 |
 // | magic PFA1 | 4 |
 
-import { zstdDecompressSync } from "node:zlib";
 import { LakeError, concatBytes, parseJson, stringToUtf8, stringifyJson, utf8ToStringStrict } from "#core";
-import { corruptData } from "#codec";
+import { corruptData, zstdDecompress } from "#codec";
 import type { RangeReader } from "#parquet";
 
 const MAGIC = stringToUtf8("PFA1");
@@ -203,7 +202,7 @@ export async function readPuffinBlob(reader: RangeReader, blob: PuffinBlob): Pro
       return bytes;
     case "zstd":
       try {
-        return new Uint8Array(zstdDecompressSync(bytes, { maxOutputLength: MAX_BLOB_BYTES }));
+        return new Uint8Array(zstdDecompress(bytes, { maxOutputLength: MAX_BLOB_BYTES }));
       } catch (cause) {
         throw new LakeError("data_invalid", "Corrupt data: a Puffin blob does not decompress.", { cause });
       }
