@@ -92,6 +92,19 @@ describe("I223 views that other engines stored", () => {
     });
   });
 
+  test("a change may read views, and change none", async () => {
+    await create("default.v", "firn", "SELECT id FROM t WHERE grp = 'a'", ["id"]);
+    const merged = await lake.change(
+      "MERGE INTO t USING v ON t.id = v.id WHEN MATCHED THEN UPDATE SET grp = 'z' WHEN NOT MATCHED BY SOURCE THEN DELETE",
+    );
+    expect(merged.body).toMatchObject({ rows_updated: 1, rows_deleted: 1 });
+    expect((await lake.query("SELECT * FROM t")).body?.rows).toEqual([{ id: 1, grp: "z" }]);
+    expect((await lake.change("INSERT INTO v VALUES (3)")).problem).toMatchObject({
+      code: "sql_unsupported",
+      start: 12,
+    });
+  });
+
   test("a view is read with the rows that were not flushed yet", async () => {
     await create("default.v", "firn", "SELECT id FROM t", ["id"]);
     lake.ingest("t", [{ id: 9, grp: "c" }]);
