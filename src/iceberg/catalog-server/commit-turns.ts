@@ -42,7 +42,7 @@ const BEAT_MS = 100;
 const GONE_MS = 500;
 /** How long others wait for the writer whose turn it is: at first, and at most. */
 const FIRST_TURN_MS = 60;
-const MAX_TURN_MS = 200;
+const MAX_TURN_MS = 400;
 /** A turn that was not taken makes the following ones shorter, by this; one that was, as long as this many returns. */
 const UNUSED_TURN_FACTOR = 0.5;
 const TURN_MARGIN = 2;
