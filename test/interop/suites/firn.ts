@@ -213,6 +213,18 @@ async function ingested(context: InteropContext): Promise<void> {
   await client.ingest(TIME_ROWS, { table });
   await client.flush(table);
   await everyoneReads(context, table, "times", await readers(context, ["spark"]));
+  await expectRefusal(context, "spark", table, /time/i);
+}
+
+/** An exception of docs/interop.md: the engine refuses the table, and says why. */
+async function expectRefusal(context: InteropContext, name: EngineName, table: string, why: RegExp): Promise<void> {
+  const engine = await engineIfAny(context, name);
+  if (engine === undefined) return;
+  const message = await readAll(engine, table).then(
+    () => "an answer",
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+  context.check(`${name} refuses ${table}`, why.test(message) ? String(why) : message, String(why));
 }
 
 const CHANGES = [
@@ -263,7 +275,10 @@ async function changedBySql(
     }
     await everyoneReads(context, table, `after ${what}`, engines);
   }
-  if (table === VECTORS) context.check(`${table}: holds deletion vectors`, (await vectorsOf(context, table)) > 0, true);
+  if (table === VECTORS) {
+    context.check(`${table}: holds deletion vectors`, (await vectorsOf(context, table)) > 0, true);
+    await expectRefusal(context, "trino", table, /PUFFIN/);
+  }
   await layoutJobs(context, table, ["id"], engines);
 }
 
