@@ -112,7 +112,8 @@ function quantified(
   const stopAt = quantifier === "any";
   return {
     signature: "any, any[] -> bool",
-    options: { safe: true },
+    // No element at all decides, even for NULL.
+    options: { safe: true, strict: false },
     resolve([left, right, ...rest]) {
       if (left === undefined || right === undefined || rest.length > 0) return undefined;
       const element = right.kind === "null" ? left : right.kind === "list" ? right.element : undefined;
@@ -124,7 +125,9 @@ function quantified(
     },
     implement(argTypes) {
       const test = testOf(firstType(argTypes));
-      return (value: Scalar, list: readonly Scalar[]) => {
+      return (value: Scalar, list: readonly Scalar[] | null) => {
+        if (list === null) return null;
+        if (list.length > 0 && value === null) return null;
         let sawNull = false;
         for (const item of list) {
           if (item === null) sawNull = true;
