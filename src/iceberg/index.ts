@@ -4,13 +4,7 @@ export { listAllTables } from "./all-tables.ts";
 export { createCatalogClient, liveDataFiles, type CatalogClientOptions } from "./catalog-client.ts";
 export { expireSnapshots, type ExpireOptions } from "./expire-snapshots.ts";
 export { ORPHAN_LEAST_AGE_MS } from "./remove-orphan-files.ts";
-export {
-  listAllViews,
-  viewColumnNames,
-  type View,
-  type ViewClient,
-  type ViewDefinition,
-} from "./catalog-views.ts";
+export { listAllViews, viewColumnNames, type View, type ViewClient, type ViewDefinition } from "./catalog-views.ts";
 export { CALLER_HEADER, encodeCaller, type CatalogCaller } from "./catalog-server/caller.ts";
 export type { CatalogMemory, CatalogServerDeps, S3Access } from "./catalog-server/catalog-deps.ts";
 export { createCatalogMemory } from "./catalog-server/catalog-memory.ts";
