@@ -86,6 +86,8 @@ export interface QueryLake {
   drop(name: string): Promise<void>;
   /** Every row a query must see. */
   rows(name: string): readonly Row[];
+  /** Takes requests to the catalog; a test may put another in its place. */
+  readonly network: { send: (request: Request) => Promise<Response> };
   /** Called before the ingest log is read; lets a test interleave a flush. */
   beforeFreshRead: () => Promise<void>;
   newIsolate(sharedMemoryBytes?: number): IsolateState;
@@ -150,12 +152,13 @@ export async function createQueryLake(): Promise<QueryLake> {
       throw error;
     },
   });
+  const network = { send: handler };
   const createCatalog = (io: FileIO): CatalogClient =>
     createCatalogClient({
       uri: "http://catalog.test",
       fetch: (input, init) => {
         calls.catalog += 1;
-        return handler(new Request(input, init));
+        return network.send(new Request(input, init));
       },
       io,
       clock,
@@ -249,6 +252,7 @@ export async function createQueryLake(): Promise<QueryLake> {
     clock,
     store,
     catalog,
+    network,
     kv,
     calls,
     dataReads,
