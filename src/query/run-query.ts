@@ -3,7 +3,7 @@
 import { LakeError, stringifyJson } from "#core";
 import { exactCacheKey, looseCacheKey, type CacheEntry, type CacheTier } from "#cache";
 import { createFileIO } from "#iceberg";
-import { prepareQuery, type PartialCache, type PreparedQuery, type ScanStatistics } from "#sql";
+import { prepareQuery, type PartialCache, type PreparedQuery, type ScanStatistics, type SpillStore } from "#sql";
 import { createCountingStore } from "#storage";
 import { entryToAnswer, type Answer } from "./answer.ts";
 import { createChangeSession } from "./change/change-session.ts";
@@ -15,6 +15,7 @@ import { createLakeCatalog } from "./lake-catalog.ts";
 import { createQueryPartials } from "./partial-cache.ts";
 import type { QueryDeps } from "./query-deps.ts";
 import { MIN_SHARED_AGE_SECONDS, tooManyRows, type ValidQuery } from "./request.ts";
+import { createSpillStore } from "./spill-store.ts";
 import { applyScans, type MutableStats } from "./stats.ts";
 import { createTableReads } from "./table-reads.ts";
 
@@ -104,7 +105,8 @@ export async function runQuery(
       ? createQueryPartials({ cache: deps.cache, tables: prepared.tables, startMs })
       : undefined;
     const execute = async (): Promise<Answer> => {
-      const run = { startMs, scans, timings, signal: deadline.signal, partials };
+      const spill = createSpillStore(store, uuidv7(deps.clock, deps.random));
+      const run = { startMs, scans, timings, signal: deadline.signal, partials, spill };
       const answer = await collect(deps, query, prepared, run);
       keep(deps, query, policy, answer);
       if (partials !== undefined) deps.defer(partials.save());
@@ -219,6 +221,7 @@ interface Collection {
   readonly timings: { execute_ms?: number; encode_ms?: number };
   readonly signal: AbortSignal;
   readonly partials: PartialCache | undefined;
+  readonly spill: SpillStore;
 }
 
 async function collect(
@@ -240,6 +243,7 @@ async function collect(
     timeLimitMs: Math.max(1, limits.timeMs - (executeStartMs - collection.startMs)),
     clock,
     profile: query.profile || query.explainAnalyze,
+    spill: collection.spill,
     ...(collection.partials === undefined ? {} : { partials: collection.partials }),
   });
   for await (const batch of batches) {

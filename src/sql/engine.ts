@@ -8,7 +8,8 @@ import { viewRewrites } from "./bind/views.ts";
 import { nodeKind } from "./bind/ast.ts";
 import type { PreparedSubquery, StatementParams } from "./bind/context.ts";
 import { executePlan } from "./execute/index.ts";
-import type { ScanNode } from "./execute/context.ts";
+import type { ExecutionContext, ScanNode } from "./execute/context.ts";
+import { createSpillSpace, type SpillStore } from "./execute/spill/store.ts";
 import { planToCacheText } from "./explain/cache-text.ts";
 import { changeNodeOf, targetOf } from "./change/bind-change.ts";
 import type { ChangeOperation } from "./change/bound-change.ts";
@@ -56,6 +57,8 @@ export interface ExecuteOptions {
   readonly clock: Clock;
   /** Counts rows and time for each operator. */
   readonly profile?: boolean;
+  /** Where operators put rows that do not fit the memory; absent: such queries end with memory_limit_exceeded. */
+  readonly spill?: SpillStore;
   /** Where aggregations of immutable pieces of tables are kept; absent: everything is computed. */
   readonly partials?: PartialCache;
 }
@@ -306,21 +309,32 @@ function createPreparedQuery(preparation: Preparation): PreparedQuery {
     },
     async *execute(options) {
       await planAll();
-      const context = createContext(options, planned, statementTimeMicros, execution);
-      const values: SubqueryValue[] = [];
-      for (const [i, subquery] of subqueries.entries()) {
-        const ready = foldPlan(substituteSubqueries(subquery.plan, values), context);
-        execution.subqueries[i] = ready;
-        values.push(await readSubquery(subquery, executePlan(ready, context)));
+      const spill = options.spill === undefined ? undefined : createSpillSpace(options.spill);
+      try {
+        yield* executePrepared(createContext(options, planned, statementTimeMicros, execution, spill), options);
+      } finally {
+        await spill?.close();
       }
-      execution.plan = values.length === 0 ? plan : foldPlan(substituteSubqueries(plan, values), context);
-      if (options.partials === undefined) {
-        yield* executePlan(execution.plan, context);
-        return;
-      }
-      const piecewise = await runPieces(execution.plan, context, options.partials);
-      execution.plan = piecewise.plan;
-      yield* executePlan(piecewise.plan, piecewise.context);
     },
   };
+
+  async function* executePrepared(
+    context: ExecutionContext,
+    { partials }: Pick<ExecuteOptions, "partials">,
+  ): AsyncGenerator<Batch> {
+    const values: SubqueryValue[] = [];
+    for (const [i, subquery] of subqueries.entries()) {
+      const ready = foldPlan(substituteSubqueries(subquery.plan, values), context);
+      execution.subqueries[i] = ready;
+      values.push(await readSubquery(subquery, executePlan(ready, context)));
+    }
+    execution.plan = values.length === 0 ? plan : foldPlan(substituteSubqueries(plan, values), context);
+    if (partials === undefined) {
+      yield* executePlan(execution.plan, context);
+      return;
+    }
+    const piecewise = await runPieces(execution.plan, context, partials);
+    execution.plan = piecewise.plan;
+    yield* executePlan(piecewise.plan, piecewise.context);
+  }
 }

@@ -7,6 +7,7 @@ import { describePlan, planToLines, type OperatorDescription, type PlanDescripti
 import { someExpr } from "./expressions.ts";
 import { mapExpressions, visitPlan, type RewriteLog } from "./optimize/index.ts";
 import type { ExecuteOptions, OperatorTiming } from "./engine.ts";
+import type { SpillSpace } from "./execute/spill/store.ts";
 import type { Expr, PlanNode } from "./plan.ts";
 import type { PlannedScan } from "./table-source.ts";
 
@@ -54,6 +55,7 @@ export function createContext(
   planned: ReadonlyMap<ScanNode, PlannedScan>,
   statementTimeMicros: number,
   execution: Execution,
+  spill?: SpillSpace,
 ): ExecutionContext {
   const memory = createMemoryBudget(options.memoryLimitBytes);
   execution.memory = memory;
@@ -71,6 +73,7 @@ export function createContext(
     },
     signal: options.signal,
     memory,
+    ...(spill === undefined ? {} : { spill }),
     ...(timeLimitMs === undefined
       ? {}
       : { deadline: { clock: options.clock, atMs: options.clock.nowMs() + timeLimitMs, limitMs: timeLimitMs } }),

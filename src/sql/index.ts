@@ -18,6 +18,7 @@ export {
 export type { StatementParams } from "./bind/context.ts";
 export type { OperatorDescription, PlanDescription } from "./explain/describe.ts";
 export type { Rewrite } from "./optimize/index.ts";
+export type { SpillStore } from "./execute/spill/store.ts";
 export type { PartialCache, PartialEntry } from "./partial/run-pieces.ts";
 export type { PreparedChange } from "./change/prepare-change.ts";
 export type { ChangeOperation } from "./change/bound-change.ts";

@@ -5,6 +5,7 @@ import type { EvaluationEnvironment } from "../functions/index.ts";
 import type { PlanNode } from "../plan.ts";
 import type { Batch } from "#columnar";
 import type { PlannedScan } from "../table-source.ts";
+import type { SpillSpace } from "./spill/store.ts";
 
 /** A scan node of a plan. */
 export type ScanNode = Extract<PlanNode, { kind: "scan" }>;
@@ -13,8 +14,20 @@ export type ScanNode = Extract<PlanNode, { kind: "scan" }>;
 export interface MemoryAccount {
   /** States the bytes now held. Errors: memory_limit_exceeded naming the operator. */
   resize(bytes: number): void;
+  /**
+   * Whether an operator that can put rows aside shall do so rather than hold these bytes: they are no trifle, and
+   * with what others hold more than {@link SPILL_SHARE} of the budget, or nearly all of it.
+   */
+  crowds(bytes: number): boolean;
   close(): void;
 }
+
+/** The part of the budget that operators which can spill fill: tables double, and moving rows takes memory too. */
+const SPILL_SHARE = 0.4;
+/** An operator that holds less than this part of the budget gains too little by spilling. */
+const TRIFLE_SHARE = 1 / 32;
+/** Beyond this part of the budget every operator that can spill does. */
+const FULL_SHARE = 0.8;
 
 /** The memory all operators of a query share. */
 export interface MemoryBudget {
@@ -49,6 +62,10 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
             details: { operator, limit_bytes: limitBytes, used_bytes: used },
           });
         },
+        crowds(bytes) {
+          const after = used + bytes - held;
+          return after > limitBytes * (bytes > limitBytes * TRIFLE_SHARE ? SPILL_SHARE : FULL_SHARE);
+        },
         close() {
           used -= held;
           held = 0;
@@ -64,6 +81,8 @@ export interface OperatorProfile {
   batches: number;
   /** Wall time spent in this operator and its inputs, milliseconds. */
   elapsedMs: number;
+  /** Bytes of rows put aside because they did not fit the memory. */
+  spilledBytes: number;
 }
 
 /** Where operators report. */
@@ -80,7 +99,7 @@ export function createProfileSink(clock: Clock): ProfileSink {
     clock,
     operator(node) {
       let record = records.get(node);
-      if (record === undefined) records.set(node, (record = { rows: 0, batches: 0, elapsedMs: 0 }));
+      if (record === undefined) records.set(node, (record = { rows: 0, batches: 0, elapsedMs: 0, spilledBytes: 0 }));
       return record;
     },
   };
@@ -92,6 +111,8 @@ export interface ExecutionContext extends EvaluationEnvironment {
   planScan(node: ScanNode): PlannedScan;
   readonly signal: AbortSignal;
   readonly memory: MemoryBudget;
+  /** Where operators put rows that do not fit their memory; absent: they end with memory_limit_exceeded. */
+  readonly spill?: SpillSpace;
   /** When the query must end, on the given clock. */
   readonly deadline?: { readonly clock: Clock; readonly atMs: number; readonly limitMs: number };
   readonly profile?: ProfileSink;
@@ -99,6 +120,11 @@ export interface ExecutionContext extends EvaluationEnvironment {
   readonly workingTables?: ReadonlyMap<number, readonly Batch[]>;
   /** Rows of operators that run once although what is above them runs again. */
   readonly held?: ReadonlyMap<PlanNode, readonly Batch[]>;
+}
+
+/** Notes rows that an operator put aside. */
+export function noteSpilled({ profile }: ExecutionContext, node: PlanNode, bytes: number): void {
+  if (profile !== undefined) profile.operator(node).spilledBytes += bytes;
 }
 
 /** Ends the query when it was cancelled or ran out of time; called between batches. */

@@ -2,9 +2,10 @@
 
 import { gatherBatch, type Batch } from "#columnar";
 import type { PlanNode } from "../plan.ts";
-import { checkpoint, type ExecutionContext } from "./context.ts";
+import { checkpoint, noteSpilled, type ExecutionContext } from "./context.ts";
 import { doubled } from "./hash-table.ts";
 import { firstAppearances, RowEncoder } from "./row-encoder.ts";
+import { MAX_DIVISIONS, PartitionSpiller, splitKnown } from "./spill/partitions.ts";
 
 type SetOperationNode = Extract<PlanNode, { kind: "set_operation" }>;
 
@@ -12,14 +13,29 @@ function encoderFor(node: PlanNode): RowEncoder {
   return new RowEncoder(node.columns.map((column) => column.type));
 }
 
-/** Streams the rows that did not appear before. */
+/**
+ * Streams the rows that did not appear before. Where those met crowd the memory, rows that are not among them are put
+ * aside and looked at afterwards, part by part.
+ */
 export async function* executeDistinct(
   node: PlanNode,
   inputs: readonly AsyncIterable<Batch>[],
   context: ExecutionContext,
 ): AsyncGenerator<Batch> {
+  yield* distinctRows(node, inputs, 0, context);
+}
+
+async function* distinctRows(
+  node: PlanNode,
+  inputs: readonly AsyncIterable<Batch>[],
+  division: number,
+  context: ExecutionContext,
+): AsyncGenerator<Batch> {
+  const { spill } = context;
   const encoder = encoderFor(node);
   const account = context.memory.open("distinct");
+  const types = node.columns.map(({ type }) => type);
+  let aside: PartitionSpiller | undefined;
   let rowSeen = false;
   try {
     for (const input of inputs) {
@@ -32,8 +48,16 @@ export async function* executeDistinct(
           rowSeen = true;
           continue;
         }
+        if (aside !== undefined) {
+          const { unknown } = splitKnown(encoder.encode(batch.columns, batch.rowCount, false));
+          if (unknown.length > 0) await aside.add(batch, batch.columns, unknown);
+          continue;
+        }
         const known = encoder.count;
         const ids = encoder.encode(batch.columns, batch.rowCount, true);
+        if (spill !== undefined && division < MAX_DIVISIONS && account.crowds(encoder.byteSize)) {
+          aside = new PartitionSpiller(spill, types, division, "distinct", context);
+        }
         account.resize(encoder.byteSize);
         const rows = firstAppearances(ids, known);
         if (rows === undefined) yield batch;
@@ -42,6 +66,11 @@ export async function* executeDistinct(
     }
   } finally {
     account.close();
+  }
+  for (const rows of (await aside?.finish()) ?? []) {
+    if (rows.rowCount === 0) continue;
+    noteSpilled(context, node, rows.bytes);
+    yield* distinctRows(node, [rows.read()], division + 1, context);
   }
 }
 

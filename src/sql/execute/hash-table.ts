@@ -124,6 +124,10 @@ export class NumberTable {
 
 /** Cells of the direct map of a pair table before it becomes a hash table: 8 MiB. */
 const MAX_DIRECT_CELLS = 1 << 21;
+/** A map up to this size, 256 KiB, may be mostly empty. */
+const SMALL_DIRECT_CELLS = 1 << 16;
+/** A larger one has at least one pair in so many cells when it grows. */
+const CELLS_A_PAIR = 64;
 const MIN_STRIDE = 8;
 /** Ids stay below this, so that a pair packs exactly into a double. */
 const PAIR_BASE = 2 ** 26;
@@ -214,7 +218,8 @@ export class PairTable {
     while (leftCapacity < leftLimit) leftCapacity *= 2;
     this.stride = stride;
     this.leftCapacity = leftCapacity;
-    if (stride * leftCapacity <= MAX_DIRECT_CELLS) {
+    const cells = stride * leftCapacity;
+    if (cells <= MAX_DIRECT_CELLS && cells <= Math.max(SMALL_DIRECT_CELLS, this.count * CELLS_A_PAIR)) {
       const direct = new Int32Array(stride * leftCapacity).fill(-1);
       for (let id = 0; id < this.count; id++) {
         direct[(this.lefts[id] as number) * stride + (this.rights[id] as number)] = id;

@@ -3,11 +3,14 @@
 
 import { BATCH_ROWS, gather, nullVector, type Batch, type Vector } from "#columnar";
 import type { PlanNode } from "../plan.ts";
-import { collectInput } from "./buffered-input.ts";
-import { checkpoint, type ExecutionContext } from "./context.ts";
+import { invariant } from "#core";
+import { holdInput, joinHeld } from "./buffered-input.ts";
+import { checkpoint, noteSpilled, type ExecutionContext } from "./context.ts";
 import { compileExpr, type CompiledExpr } from "./expression.ts";
 import { RowEncoder } from "./row-encoder.ts";
 import { compileSelection, type CompiledSelection } from "./selection.ts";
+import { MAX_DIVISIONS, PartitionSpiller } from "./spill/partitions.ts";
+import type { SpilledRows } from "./spill/rows.ts";
 
 type JoinNode = Extract<PlanNode, { kind: "join" }>;
 
@@ -165,7 +168,8 @@ function pick(values: Int32Array, rows: Int32Array): Int32Array {
 }
 
 /**
- * Runs a join. Memory: the right input and its index. Order: left rows in order, then, for right and full joins,
+ * Runs a join. Memory: the right input and its index; where they crowd it and there are keys, both inputs are put
+ * aside by their keys and joined part by part. Order: left rows in order within a part, then, for right and full joins,
  * the unmatched right rows. NULL keys match nothing unless `nullsEqual`.
  */
 export async function* executeJoin(
@@ -174,45 +178,124 @@ export async function* executeJoin(
   rightInput: AsyncIterable<Batch>,
   context: ExecutionContext,
 ): AsyncGenerator<Batch> {
-  const account = context.memory.open(`${node.joinType} join`);
-  const indexAccount = context.memory.open(`${node.joinType} join`);
+  yield* joinRows({ node, division: 0 }, leftInput, rightInput, context);
+}
+
+/** What is joined: all rows, or a part of them. */
+interface Joined {
+  readonly node: JoinNode;
+  /** How often the rows were divided. */
+  readonly division: number;
+}
+
+/** Bytes of a right row in the index: its place in a chain, and for each key its id, entry and slots. */
+const CHAIN_BYTES = 16;
+const KEY_BYTES = 48;
+
+async function* joinRows(
+  joined: Joined,
+  leftInput: AsyncIterable<Batch>,
+  rightInput: AsyncIterable<Batch>,
+  context: ExecutionContext,
+): AsyncGenerator<Batch> {
+  const { node, division } = joined;
+  const { joinType } = node;
+  const account = context.memory.open(`${joinType} join`);
+  const indexAccount = context.memory.open(`${joinType} join`);
+  let aside: readonly SpilledRows[] | undefined;
   try {
-    const right = await collectInput(rightInput, node.right.columns, account, context);
-    const { joinType } = node;
-    if (
-      right.rowCount === 0 &&
-      (joinType === "inner" || joinType === "semi" || joinType === "cross" || joinType === "right")
-    ) {
+    const held = await holdInput(rightInput, account, context, (bytes, rowCount) => {
+      const canDivide = context.spill !== undefined && node.equalKeys.length > 0 && division < MAX_DIVISIONS;
+      // While they are joined to one batch, the rows are there twice.
+      return canDivide && account.crowds(bytes * 2 + rowCount * (CHAIN_BYTES + node.equalKeys.length * KEY_BYTES));
+    });
+    if (held.rest !== undefined) {
+      aside = await divide(joined, "right", held.batches, held.rest, context, () => account.resize(0));
+    } else {
+      const right = joinHeld(held.batches, node.right.columns, account);
+      if (
+        right.rowCount === 0 &&
+        (joinType === "inner" || joinType === "semi" || joinType === "cross" || joinType === "right")
+      ) {
+        return;
+      }
+      const index = node.equalKeys.length === 0 ? undefined : indexRight(node, right, context);
+      if (index !== undefined) {
+        indexAccount.resize(index.encoder.byteSize + index.first.byteLength + index.next.byteLength);
+      }
+      yield* probeAll(node, leftInput, right, index, context);
       return;
     }
-    const index = node.equalKeys.length === 0 ? undefined : indexRight(node, right, context);
-    if (index !== undefined) {
-      indexAccount.resize(index.encoder.byteSize + index.first.byteLength + index.next.byteLength);
-    }
-    const keepsRight = joinType === "right" || joinType === "full";
-    const state: Probe = {
-      node,
-      right,
-      index,
-      leftKeys: node.equalKeys.map((pair) => compileExpr(pair.left, context)),
-      residual: node.residual === undefined ? undefined : compileSelection(node.residual, context),
-      rightMatched: keepsRight ? new Uint8Array(right.rowCount) : undefined,
-    };
-    for await (const left of leftInput) {
-      if (left.rowCount === 0) continue;
-      for (const batch of probe(state, left)) {
-        checkpoint(context);
-        yield batch;
-      }
-    }
-    if (state.rightMatched === undefined) return;
-    const rows = unmatchedRows(state.rightMatched, 0);
-    if (rows.length === 0) return;
-    const columns: Vector[] = node.left.columns.map((column) => nullVector(column.type, rows.length));
-    for (const column of right.columns) columns.push(gather(column, rows));
-    yield { rowCount: rows.length, columns };
   } finally {
     account.close();
     indexAccount.close();
   }
+  const left = await divide(joined, "left", [], leftInput, context);
+  for (const [part, rightRows] of aside.entries()) {
+    const leftRows = left[part];
+    if (leftRows === undefined || (leftRows.rowCount === 0 && rightRows.rowCount === 0)) continue;
+    yield* joinRows({ node, division: division + 1 }, leftRows.read(), rightRows.read(), context);
+  }
+}
+
+/** Puts one side of a join aside by its keys. `whenHeldIsOut` is called once `held` was written. */
+async function divide(
+  { node, division }: Joined,
+  side: "left" | "right",
+  held: readonly Batch[],
+  rest: AsyncIterable<Batch>,
+  context: ExecutionContext,
+  whenHeldIsOut?: () => void,
+): Promise<readonly SpilledRows[]> {
+  const { spill } = context;
+  invariant(spill !== undefined, "rows are divided where there is room for them");
+  const types = node[side].columns.map(({ type }) => type);
+  const keys = node.equalKeys.map((pair) => compileExpr(pair[side], context));
+  const spiller = new PartitionSpiller(spill, types, division, `${node.joinType} join`, context);
+  const put = (batch: Batch): Promise<void> =>
+    spiller.add(
+      batch,
+      keys.map((key) => key(batch)),
+    );
+  for (const batch of held) await put(batch);
+  whenHeldIsOut?.();
+  for await (const batch of rest) {
+    checkpoint(context);
+    if (batch.rowCount > 0) await put(batch);
+  }
+  const parts = await spiller.finish();
+  for (const { bytes } of parts) noteSpilled(context, node, bytes);
+  return parts;
+}
+
+async function* probeAll(
+  node: JoinNode,
+  leftInput: AsyncIterable<Batch>,
+  right: Batch,
+  index: RightIndex | undefined,
+  context: ExecutionContext,
+): AsyncGenerator<Batch> {
+  const { joinType } = node;
+  const keepsRight = joinType === "right" || joinType === "full";
+  const state: Probe = {
+    node,
+    right,
+    index,
+    leftKeys: node.equalKeys.map((pair) => compileExpr(pair.left, context)),
+    residual: node.residual === undefined ? undefined : compileSelection(node.residual, context),
+    rightMatched: keepsRight ? new Uint8Array(right.rowCount) : undefined,
+  };
+  for await (const left of leftInput) {
+    if (left.rowCount === 0) continue;
+    for (const batch of probe(state, left)) {
+      checkpoint(context);
+      yield batch;
+    }
+  }
+  if (state.rightMatched === undefined) return;
+  const rows = unmatchedRows(state.rightMatched, 0);
+  if (rows.length === 0) return;
+  const columns: Vector[] = node.left.columns.map((column) => nullVector(column.type, rows.length));
+  for (const column of right.columns) columns.push(gather(column, rows));
+  yield { rowCount: rows.length, columns };
 }

@@ -3,8 +3,9 @@
 import { BATCH_ROWS, concatBatches, gatherBatch, sliceBatch, type Batch } from "#columnar";
 import type { EvaluationEnvironment } from "../functions/index.ts";
 import type { PlanNode, SortKey } from "../plan.ts";
-import { collectInput, BatchSizer } from "./buffered-input.ts";
-import { checkpoint, type ExecutionContext } from "./context.ts";
+import { BatchSizer, joinHeld } from "./buffered-input.ts";
+import { checkpoint, type ExecutionContext, type MemoryAccount } from "./context.ts";
+import { RunWriter, sortingBytes } from "./external-sort.ts";
 import { compileExpr } from "./expression.ts";
 import { sortRows, type KeyColumn } from "./sort-rows.ts";
 import { createTopBound } from "./top-bound.ts";
@@ -16,10 +17,6 @@ const TOP_SLACK_FACTOR = 3;
 const TOP_SLACK_ROWS = 4096;
 /** Beyond this, a full sort with its denser memory serves as well. */
 const MAX_TOP_ROWS = 1_000_000;
-
-/** Bytes a row takes while sorting: a comparable value and its copy for each key, and two row numbers. */
-const KEY_BYTES = 16;
-const ORDER_BYTES = 8;
 
 /** Computes the sort keys of a batch. */
 export type KeyEvaluator = (batch: Batch) => KeyColumn[];
@@ -49,8 +46,14 @@ export async function* executeSort(
   const account = context.memory.open("sort");
   const keyAccount = context.memory.open("sort");
   try {
-    const all = await collectInput(input, node.input.columns, account, context);
-    keyAccount.resize(all.rowCount * (node.keys.length * KEY_BYTES + ORDER_BYTES));
+    const { runs, rest } = await collectRuns(node, keysOf, input, account, context);
+    if (runs !== undefined) {
+      account.resize(0);
+      yield* firstRows(runs.merged(), topRows);
+      return;
+    }
+    const all = joinHeld(rest, node.input.columns, account);
+    keyAccount.resize(sortingBytes(node, 0, all.rowCount));
     const rows = sortRows(keysOf(all), all.rowCount);
     const end = topRows === undefined ? rows.length : Math.min(rows.length, topRows);
     for (let start = 0; start < end; start += BATCH_ROWS) {
@@ -60,6 +63,59 @@ export async function* executeSort(
   } finally {
     account.close();
     keyAccount.close();
+  }
+}
+
+/** What was read of a sort's input. */
+interface Collected {
+  /** Present when rows had to be put aside; then it has all of them. */
+  readonly runs: RunWriter | undefined;
+  readonly rest: readonly Batch[];
+}
+
+async function collectRuns(
+  node: SortNode,
+  keysOf: KeyEvaluator,
+  input: AsyncIterable<Batch>,
+  account: MemoryAccount,
+  context: ExecutionContext,
+): Promise<Collected> {
+  const { spill } = context;
+  let runs: RunWriter | undefined;
+  let held: Batch[] = [];
+  let rowCount = 0;
+  let bytes = 0;
+  let sizer = new BatchSizer();
+  const putAside = async (): Promise<void> => {
+    if (spill === undefined || held.length === 0) return;
+    runs ??= new RunWriter(node, keysOf, spill, context);
+    account.resize(sortingBytes(node, bytes, rowCount));
+    await runs.add(concatBatches(held));
+    held = [];
+    sizer = new BatchSizer();
+    rowCount = 0;
+    bytes = 0;
+  };
+  for await (const batch of input) {
+    checkpoint(context);
+    if (batch.rowCount === 0) continue;
+    held.push(batch);
+    rowCount += batch.rowCount;
+    bytes += sizer.add(batch);
+    if (spill !== undefined && account.crowds(sortingBytes(node, bytes, rowCount))) await putAside();
+    account.resize(bytes);
+  }
+  if (runs !== undefined) await putAside();
+  return { runs, rest: held };
+}
+
+async function* firstRows(input: AsyncIterable<Batch>, count: number | undefined): AsyncGenerator<Batch> {
+  let left = count ?? Number.POSITIVE_INFINITY;
+  for await (const batch of input) {
+    const taken = Math.min(left, batch.rowCount);
+    if (taken > 0) yield sliceBatch(batch, 0, taken);
+    left -= taken;
+    if (left <= 0) return;
   }
 }
 

@@ -176,9 +176,10 @@ function describeOperator(
 export function describePlan(node: PlanNode, sources: DescribeSources): OperatorDescription {
   const [operator, details] = describeOperator(node, sources);
   const profile = sources.profileOf(node);
+  const spilledBytes = profile?.spilledBytes ?? 0;
   return {
     operator,
-    details,
+    details: spilledBytes === 0 ? details : [...details, `Spilled: ${spilledBytes} bytes`],
     estimated_rows: estimateRows(node),
     ...(profile === undefined
       ? {}

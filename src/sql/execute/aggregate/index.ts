@@ -4,11 +4,12 @@ import { BATCH_ROWS, constantVector, gather, sliceBatch, type Batch, type DataTy
 import type { EvaluationEnvironment } from "../../functions/index.ts";
 import type { AggregateCall, Expr, PlanNode } from "../../plan.ts";
 import { addColumnsUsed, columnsUsed } from "../columns-used.ts";
-import { checkpoint, type ExecutionContext } from "../context.ts";
+import { checkpoint, noteSpilled, type ExecutionContext } from "../context.ts";
 import { compileExpr, gatherColumns, type CompiledExpr } from "../expression.ts";
 import { PairTable } from "../hash-table.ts";
 import { firstAppearances, RowEncoder } from "../row-encoder.ts";
 import { compileSelection, type CompiledSelection } from "../selection.ts";
+import { MAX_DIVISIONS, PartitionSpiller, splitKnown } from "../spill/partitions.ts";
 import type { Accumulator } from "./accumulator.ts";
 import { accumulatedTypes, createAccumulator } from "./create.ts";
 import { DistinctCountAccumulator } from "./distinct-count.ts";
@@ -27,6 +28,8 @@ interface RunningAggregate {
   readonly args: readonly CompiledExpr[];
   readonly used: ReadonlySet<number>;
   readonly filter: CompiledSelection | undefined;
+  /** Columns that the filter reads. */
+  readonly filterUsed: ReadonlySet<number>;
   readonly distinct: DistinctRows | undefined;
 }
 
@@ -57,12 +60,13 @@ function startAggregate(call: AggregateCall, env: EvaluationEnvironment): Runnin
   const args = exprs.map((expr) => compileExpr(expr, env));
   const used = columnsUsed(...exprs);
   const filter = call.filter === undefined ? undefined : compileSelection(call.filter, env);
+  const filterUsed = call.filter === undefined ? new Set<number>() : columnsUsed(call.filter);
   if (call.distinct && call.function === "count" && call.args.length > 0) {
     const accumulator = new DistinctCountAccumulator(call.args.map((arg) => arg.type));
-    return { accumulator, args, used, filter, distinct: undefined };
+    return { accumulator, args, used, filter, filterUsed, distinct: undefined };
   }
   const distinct = call.distinct && !DUPLICATE_BLIND.has(call.function) ? new DistinctRows(call) : undefined;
-  return { accumulator: createAccumulator(call, env), args, used, filter, distinct };
+  return { accumulator: createAccumulator(call, env), args, used, filter, filterUsed, distinct };
 }
 
 function take(groups: Int32Array, rows: Int32Array): Int32Array {
@@ -119,19 +123,22 @@ export function aggregateColumns(node: AggregateNode): Set<number> {
   return used;
 }
 
+/** Computes the group keys of a batch. */
+type GroupKeys = (batch: Batch) => Vector[];
+
 /** The groups of the rows of a batch, once for each grouping set. */
 interface Grouping {
-  readonly keys: readonly CompiledExpr[];
+  readonly keysOf: GroupKeys;
   readonly sets: readonly (readonly number[])[] | undefined;
   /** Encodes the keys and, with sets, the number of the set after them. */
   readonly encoder: RowEncoder;
 }
 
-function* groupsOf({ keys, sets, encoder }: Grouping, batch: Batch): Generator<Int32Array | undefined> {
+function* groupsOf({ keysOf, sets, encoder }: Grouping, batch: Batch): Generator<Int32Array | undefined> {
   const { rowCount } = batch;
-  const columns = keys.map((key) => key(batch));
+  const columns = keysOf(batch);
   if (sets === undefined) {
-    yield keys.length === 0 ? undefined : encoder.encode(columns, rowCount, true);
+    yield columns.length === 0 ? undefined : encoder.encode(columns, rowCount, true);
     return;
   }
   for (const [number, set] of sets.entries()) {
@@ -158,35 +165,57 @@ function addEmptySets({ sets, encoder }: Grouping, node: AggregateNode): void {
   }
 }
 
-/** Runs an aggregate node over its input. Memory: groups and accumulators, accounted after each batch. */
+/**
+ * Runs an aggregate node over its input. Memory: groups and accumulators, accounted after each batch. Where these
+ * crowd the budget, rows of groups that are not among them are put aside and grouped afterwards, part by part.
+ */
 export async function* executeAggregate(
   node: AggregateNode,
   input: AsyncIterable<Batch>,
   context: ExecutionContext,
 ): AsyncGenerator<Batch> {
+  const keys = node.keys.map((key) => compileExpr(key, context));
+  yield* aggregateRows({ node, keysOf: (batch) => keys.map((key) => key(batch)), division: 0 }, input, context);
+}
+
+/** What is grouped: all rows of the input, or a part of them that was put aside with its keys. */
+interface Grouped {
+  readonly node: AggregateNode;
+  readonly keysOf: GroupKeys;
+  /** How often the rows were divided. */
+  readonly division: number;
+}
+
+async function* aggregateRows(
+  grouped: Grouped,
+  input: AsyncIterable<Batch>,
+  context: ExecutionContext,
+): AsyncGenerator<Batch> {
+  const { node, keysOf } = grouped;
   const sets = node.groupingSets;
-  const grouping: Grouping = {
-    keys: node.keys.map((key) => compileExpr(key, context)),
-    sets,
-    encoder: new RowEncoder([...node.keys.map((key) => key.type), ...(sets === undefined ? [] : [SET_NUMBER])]),
-  };
-  const { encoder } = grouping;
+  const keyTypes = node.keys.map((key) => key.type);
+  const encoder = new RowEncoder([...keyTypes, ...(sets === undefined ? [] : [SET_NUMBER])]);
+  const grouping: Grouping = { keysOf, sets, encoder };
   const hasKeys = node.keys.length > 0 || sets !== undefined;
   const aggregates = node.aggregates.map((call) =>
     call.function === GROUPING_SET ? undefined : startAggregate(call, context),
   );
   const running = aggregates.filter((aggregate) => aggregate !== undefined);
   const account = context.memory.open("aggregate");
+  let aside: PartitionSpiller | undefined;
   try {
     for await (const batch of input) {
       checkpoint(context);
       if (batch.rowCount === 0) continue;
-      for (const groups of groupsOf(grouping, batch)) {
-        const groupCount = hasKeys ? encoder.count : 1;
-        for (const aggregate of running) updateAggregate(aggregate, batch, groups, groupCount);
-      }
+      if (aside === undefined) {
+        for (const groups of groupsOf(grouping, batch)) {
+          const groupCount = hasKeys ? encoder.count : 1;
+          for (const aggregate of running) updateAggregate(aggregate, batch, groups, groupCount);
+        }
+      } else await updateKnown(grouping, running, batch, node.input.columns.length, aside);
       let bytes = encoder.byteSize;
       for (const { accumulator, distinct } of running) bytes += accumulator.byteSize + (distinct?.byteSize ?? 0);
+      if (aside === undefined && account.crowds(bytes)) aside = divideRest(grouped, context);
       account.resize(bytes);
     }
     addEmptySets(grouping, node);
@@ -208,4 +237,44 @@ export async function* executeAggregate(
   } finally {
     account.close();
   }
+  if (aside === undefined) return;
+  const width = node.input.columns.length;
+  for (const rows of await aside.finish()) {
+    if (rows.rowCount === 0) continue;
+    noteSpilled(context, node, rows.bytes);
+    const stored = (batch: Batch): Vector[] => batch.columns.slice(width);
+    yield* aggregateRows({ node, keysOf: stored, division: grouped.division + 1 }, rows.read(), context);
+  }
+}
+
+/** Where rows of groups not yet met go from now on; undefined when they cannot be told apart or put aside. */
+function divideRest({ node, division }: Grouped, context: ExecutionContext): PartitionSpiller | undefined {
+  const { spill } = context;
+  if (spill === undefined || node.keys.length === 0 || node.groupingSets !== undefined || division >= MAX_DIVISIONS) {
+    return undefined;
+  }
+  const types = [...node.input.columns, ...node.keys].map(({ type }) => type);
+  return new PartitionSpiller(spill, types, division, "aggregate", context);
+}
+
+/** Adds rows of the groups that are there and puts the others aside, with their keys. */
+async function updateKnown(
+  { keysOf, encoder }: Grouping,
+  running: readonly RunningAggregate[],
+  batch: Batch,
+  width: number,
+  aside: PartitionSpiller,
+): Promise<void> {
+  const { rowCount } = batch;
+  const keys = keysOf(batch);
+  const { known, unknown } = splitKnown(encoder.encode(keys, rowCount, false));
+  if (known.rows.length > 0) {
+    const used = new Set<number>();
+    for (const aggregate of running) for (const index of aggregate.used) used.add(index);
+    for (const { filterUsed } of running) for (const index of filterUsed) used.add(index);
+    const rows = unknown.length === 0 ? batch : gatherColumns(batch, known.rows, used);
+    for (const aggregate of running) updateAggregate(aggregate, rows, known.ids, encoder.count);
+  }
+  if (unknown.length === 0) return;
+  await aside.add({ rowCount, columns: [...batch.columns.slice(0, width), ...keys] }, keys, unknown);
 }

@@ -1,0 +1,47 @@
+// Queries whose rows do not fit their memory go through the bucket and leave nothing in it.
+
+import { expect, test } from "vitest";
+import { createQueryLake, type QueryLake, type Row } from "../../support/query-lake.ts";
+
+const ROWS: readonly Row[] = Array.from({ length: 40_000 }, (_, i) => ({
+  id: i,
+  name: `name-${(i * 7919) % 40_009}-and-some-more-text-to-hold`,
+}));
+
+async function lakeOfRows(): Promise<QueryLake> {
+  const lake = await createQueryLake();
+  await lake.createTable("t", [
+    ["id", "long"],
+    ["name", "string"],
+  ]);
+  await lake.append("t", ROWS);
+  return lake;
+}
+
+async function keysOf(lake: QueryLake): Promise<readonly string[]> {
+  return (await lake.store.list("spill/")).objects.map(({ key }) => key);
+}
+
+function asText(rows: readonly Record<string, unknown>[] | undefined): string[] {
+  return (rows ?? []).map((row) => JSON.stringify(row));
+}
+
+test.each([
+  ["SELECT name, id FROM t ORDER BY name", 40_000],
+  ["SELECT name, count(*) AS n FROM t GROUP BY name", 40_000],
+  ["SELECT DISTINCT name FROM t", 40_000],
+  ["SELECT a.id FROM t AS a JOIN t AS b ON a.name = b.name", 40_000],
+])("I232 %s spills and is whole", async (sql, rowCount) => {
+  const lake = await lakeOfRows();
+  const limits = { memoryBytes: 6_000_000 };
+  const spilled = await lake.query(`EXPLAIN ANALYZE ${sql}`, { limits, cache: "bypass" });
+  expect(JSON.stringify(spilled.body?.rows)).toMatch(/Spilled: \d+ bytes/);
+  const small = await lake.query(sql, { limits, cache: "bypass" });
+  expect(small.problem).toBeUndefined();
+  expect(small.body?.row_count).toBe(rowCount);
+  const ample = await lake.query(sql, { cache: "bypass" });
+  const isSorted = sql.includes("ORDER BY");
+  const [left, right] = [asText(small.body?.rows), asText(ample.body?.rows)];
+  expect(isSorted ? left : left.toSorted()).toEqual(isSorted ? right : right.toSorted());
+  expect(await keysOf(lake)).toEqual([]);
+});
