@@ -1,6 +1,6 @@
 // Plans an admitted query, takes its answer from the cache when the plan's inputs are unchanged, else executes it.
 
-import { LakeError, stringifyJson } from "#core";
+import { LakeError, stringifyJson, uuidv7 } from "#core";
 import { exactCacheKey, looseCacheKey, type CacheEntry, type CacheTier } from "#cache";
 import { createFileIO } from "#iceberg";
 import { prepareQuery, type PartialCache, type PreparedQuery, type ScanStatistics, type SpillStore } from "#sql";
