@@ -123,6 +123,13 @@ export interface JoinKey {
   readonly nullsEqual?: boolean;
 }
 
+/** One of several set-returning functions that run side by side. */
+export interface FunctionPart {
+  readonly function: string;
+  readonly argCount: number;
+  readonly columnCount: number;
+}
+
 /** A relational operator. `columns` is the output schema; expressions index the input's output columns. */
 export type PlanNode =
   | {
@@ -145,6 +152,13 @@ export type PlanNode =
       readonly input?: PlanNode;
       readonly function: string;
       readonly args: readonly Expr[];
+      /**
+       * Present: several functions side by side, the arguments of one after those of the other; where one has fewer rows
+       * its columns are NULL.
+       */
+      readonly parts?: readonly FunctionPart[];
+      /** The last column counts the rows of each call from 1. */
+      readonly ordinality?: boolean;
       readonly columns: readonly ColumnSchema[];
     }
   | {

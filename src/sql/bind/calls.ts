@@ -2,21 +2,22 @@
 
 import type { FuncCall, Node } from "libpg-query";
 import { INT32, TIMESTAMPTZ, aggregateIdentity } from "../expressions.ts";
+import { resolveTableFunction, tableFunctionNames, type ResolvedTableFunction } from "../execute/table-function.ts";
 import { isWindowFunction } from "../functions/window.ts";
 import type { AggregateCall, Expr, SourceSpan } from "../plan.ts";
 import { stringsOf } from "./ast.ts";
 import { bindCall, coerce, resolveUnknown, undefinedFunction } from "./coerce.ts";
-import { unsupported } from "./context.ts";
-import { AGGREGATE_BASE, type AggregateSink, type ExprEnvironment } from "./environment.ts";
+import { unsupported, type BindContext } from "./context.ts";
+import { AGGREGATE_BASE, SET_BASE, type AggregateSink, type ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { typeOfFunctionName } from "./type-names.ts";
+import { bindHypotheticalCounts, isHypothetical } from "./hypothetical.ts";
 import { bindWindowCall } from "./window.ts";
 import { bindAggregateCall, plainAggregate } from "./aggregate-call.ts";
 import { GROUPING, GROUPING_SET } from "./grouping.ts";
 
 /** Functions whose value is the statement's time. */
 const CLOCK_FUNCTIONS = new Set(["now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"]);
-const SET_RETURNING = new Set(["generate_series", "unnest", "regexp_split_to_table", "json_array_elements"]);
 
 /** Binds any call written `name(…)`. */
 export function bindFunction(node: FuncCall, env: ExprEnvironment, span: SourceSpan): Expr {
@@ -30,10 +31,19 @@ export function bindFunction(node: FuncCall, env: ExprEnvironment, span: SourceS
     if ("NamedArgExpr" in arg) throw unsupported(context, "Named arguments are", arg.NamedArgExpr.location);
   }
   if (node.over !== undefined) return bindWindowCall(name, node, node.over, env, span);
+  if (node.agg_within_group === true && isHypothetical(name)) return bindHypothetical(name, node, env, span);
   if (isWindowFunction(name)) {
     throw sqlError("windowing_error", `Window function ${name} requires an OVER clause.`, span);
   }
   if (context.registry.isAggregate(name)) return bindAggregate(name, node, env, span);
+  // substring(x SIMILAR p ESCAPE e) comes with PostgreSQL's own call; the name it has in the manual is substring too.
+  if (name === "substring" && node.funcformat === "COERCE_SQL_SYNTAX" && args.length === 3) {
+    const bound = args.map((arg) => env.bind(arg, env));
+    if (bound[1]?.type.kind === "null" || bound[1]?.type.kind === "string") {
+      return bindCall(context, "substring_similar", bound, span);
+    }
+    return bindCall(context, name, bound, span);
+  }
   if (
     node.agg_star === true ||
     node.agg_distinct === true ||
@@ -45,7 +55,7 @@ export function bindFunction(node: FuncCall, env: ExprEnvironment, span: SourceS
   if (CLOCK_FUNCTIONS.has(name) && args.length === 0) {
     return { kind: "literal", value: context.statementTimeMicros, type: TIMESTAMPTZ, source: "now()" };
   }
-  if (SET_RETURNING.has(name)) throw unsupported(context, `${name} outside FROM is`, node.location);
+  if (tableFunctionNames().includes(name)) return bindSetCall(name, args, env, span);
   const bound = args.map((arg) => env.bind(arg, env));
   const [only, ...others] = bound;
   const type = typeOfFunctionName(name);
@@ -58,6 +68,70 @@ export function bindFunction(node: FuncCall, env: ExprEnvironment, span: SourceS
   return bindCall(context, name, bound, span);
 }
 
+/** rank(…) WITHIN GROUP and its kin. */
+function bindHypothetical(name: string, node: FuncCall, env: ExprEnvironment, span: SourceSpan): Expr {
+  const { aggregates } = env;
+  if (aggregates === undefined) {
+    throw sqlError("grouping_error", `Aggregate functions are not allowed in ${env.clause}.`, span);
+  }
+  const inner: ExprEnvironment = {
+    ...env,
+    aggregates: undefined,
+    sets: undefined,
+    correlated: env.correlated?.below,
+    clause: "an aggregate's arguments",
+  };
+  const count = (call: AggregateCall): Expr => ({
+    kind: "column",
+    index: AGGREGATE_BASE + addAggregate(aggregates, call),
+    name,
+    type: call.type,
+  });
+  return bindHypotheticalCounts(name, node, inner, count, span);
+}
+
+/** A set-returning function outside FROM: its rows multiply those of the select list. */
+function bindSetCall(name: string, args: readonly Node[], env: ExprEnvironment, span: SourceSpan): Expr {
+  const { context, sets } = env;
+  if (sets === undefined) {
+    throw sqlError("sql_unsupported", `Set-returning functions are not allowed in ${env.clause}.`, span);
+  }
+  const inner: ExprEnvironment = { ...env, sets: undefined, clause: "a set-returning function's arguments" };
+  const { resolved, args: coerced } = resolveSetCall(
+    name,
+    args.map((arg) => env.bind(arg, inner)),
+    context,
+    span,
+  );
+  const [column, ...others] = resolved.columns;
+  if (column === undefined || others.length > 0) {
+    throw sqlError("sql_unsupported", `Function ${name} gives several columns: use it in FROM.`, span);
+  }
+  const { type } = column;
+  return {
+    kind: "column",
+    index: SET_BASE + sets.calls.push({ function: resolved.id, args: coerced, type }) - 1,
+    name,
+    type,
+  };
+}
+
+/** The set-returning function that a call means, with its arguments cast. Errors: `undefined_function`. */
+export function resolveSetCall(
+  name: string,
+  bound: readonly Expr[],
+  context: BindContext,
+  span: SourceSpan,
+): { readonly resolved: ResolvedTableFunction; readonly args: readonly Expr[] } {
+  const types = bound.map((expr) =>
+    expr.type.kind === "null" ? (context.fallbackTypes.get(expr) ?? expr.type) : expr.type,
+  );
+  const resolved = resolveTableFunction(name, types);
+  if (resolved === undefined) throw undefinedFunction(context, name, types, span);
+  const args = bound.map((expr, i) => coerce(context, expr, resolved.argTypes[i] ?? expr.type, "implicit", undefined));
+  return { resolved, args };
+}
+
 function bindAggregate(name: string, node: FuncCall, env: ExprEnvironment, span: SourceSpan): Expr {
   const { aggregates } = env;
   if (aggregates === undefined) {
@@ -66,6 +140,7 @@ function bindAggregate(name: string, node: FuncCall, env: ExprEnvironment, span:
   const inner: ExprEnvironment = {
     ...env,
     aggregates: undefined,
+    sets: undefined,
     correlated: env.correlated?.below,
     clause: "an aggregate's arguments",
   };

@@ -39,6 +39,7 @@ function guess(node: Node | undefined): Guess | undefined {
   if ("SQLValueFunction" in node) {
     return strong(/^SVFOP_(.*?)(_N)?$/.exec(node.SQLValueFunction.op ?? "")?.[1]?.toLowerCase());
   }
+  if ("JsonFuncExpr" in node) return strong(node.JsonFuncExpr.op?.replace("_OP", "").toLowerCase());
   if ("A_ArrayExpr" in node) return strong("array");
   if ("RowExpr" in node) return strong("row");
   if ("GroupingFunc" in node) return strong("grouping");

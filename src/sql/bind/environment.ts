@@ -59,6 +59,16 @@ export interface SubquerySink {
   readonly below: SubquerySink | undefined;
 }
 
+/**
+ * Set-returning functions of a select list. While it is bound, function k stands as the column `SET_BASE + k`.
+ */
+export interface SetSink {
+  readonly calls: { readonly function: string; readonly args: readonly Expr[]; readonly type: Expr["type"] }[];
+}
+
+/** Above every window call's index. */
+export const SET_BASE = 2_700_000;
+
 /** Above every window call's index: correlated subqueries of WHERE, of aggregate arguments, of the select list. */
 export const SUBQUERY_BASE = { where: 3_000_000, arguments: 3_300_000, list: 3_600_000 } as const;
 
@@ -71,6 +81,8 @@ export interface ExprEnvironment {
   readonly clause: string;
   /** Where aggregate and window calls go; undefined where they are not allowed. */
   readonly aggregates: AggregateSink | undefined;
+  /** Where set-returning functions go; absent where they are not allowed. */
+  readonly sets?: SetSink | undefined;
   /** Where subqueries that read this row go; absent where they are not allowed. */
   readonly correlated?: SubquerySink | undefined;
   /** Items of the select list that may be used by name where the row has no such column. */

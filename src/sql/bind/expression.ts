@@ -13,14 +13,15 @@ import { bindCall, bindParameter, coerce, coerceCondition, resolveUnknown, unify
 import { spanAt, unsupported, type BindContext } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
+import { bindJsonFunction } from "./json-functions.ts";
 import { bindOperator } from "./operators.ts";
 import { lookupColumn, missingColumn } from "./scope.ts";
 import { bindSubLink } from "./subquery.ts";
+import { bindFields, bindIndirection } from "./subscripts.ts";
 import { resolveTypeName } from "./type-names.ts";
 
 const INT32_MAX_DIGITS = 2_147_483_647;
 const FEATURE_NAMES: Readonly<Record<string, string>> = {
-  A_Indirection: "Subscripts and field selection are",
   CollateClause: "COLLATE is",
   RowExpr: "A row expression here is",
   SetToDefault: "DEFAULT is",
@@ -56,6 +57,13 @@ function bindNode(node: Node, env: ExprEnvironment, span: SourceSpan): Expr {
     if (boolop === "NOT_EXPR" && first !== undefined) return { kind: "not", arg: first, type: BOOLEAN };
     return { kind: boolop === "AND_EXPR" ? "and" : "or", args: bound, type: BOOLEAN };
   }
+  if ("JsonFuncExpr" in node) return bindJsonFunction(node.JsonFuncExpr, env, span);
+  if ("NullTest" in node && node.NullTest.arg !== undefined && "RowExpr" in node.NullTest.arg) {
+    // A row is null when all its fields are, and not null when none is.
+    const negated = node.NullTest.nulltesttype === "IS_NOT_NULL";
+    const args = bindRow(node.NullTest.arg, env).map((arg): Expr => ({ kind: "is_null", arg, negated, type: BOOLEAN }));
+    return args.length > 1 ? { kind: "and", args, type: BOOLEAN } : (args[0] ?? TRUE);
+  }
   if ("NullTest" in node) {
     const arg = env.bind(node.NullTest.arg, env);
     return { kind: "is_null", arg, negated: node.NullTest.nulltesttype === "IS_NOT_NULL", type: BOOLEAN };
@@ -64,7 +72,7 @@ function bindNode(node: Node, env: ExprEnvironment, span: SourceSpan): Expr {
     const arg = coerceCondition(context, env.bind(node.BooleanTest.arg, env), "IS TRUE");
     return bindBooleanTest(arg, node.BooleanTest.booltesttype ?? "IS_TRUE");
   }
-  if ("CaseExpr" in node) return bindCase(node.CaseExpr, env, span);
+  if ("CaseExpr" in node) return bindCase(node.CaseExpr, { ...env, sets: undefined }, span);
   if ("CoalesceExpr" in node) {
     const bound = (node.CoalesceExpr.args ?? []).map((arg) => env.bind(arg, env));
     const { exprs, type } = unify(context, bound, "COALESCE", span);
@@ -79,6 +87,7 @@ function bindNode(node: Node, env: ExprEnvironment, span: SourceSpan): Expr {
   if ("SubLink" in node) return bindSubLink(node.SubLink, env, spanAt(context, node.SubLink.location));
   if ("GroupingFunc" in node) return bindGrouping(node.GroupingFunc.args ?? [], env, span);
   if ("A_ArrayExpr" in node) return bindArray(node, env, span);
+  if ("A_Indirection" in node) return bindIndirection(node.A_Indirection, env, span);
   if ("CollateClause" in node && stringsOf(node.CollateClause.collname).at(-1) === "C") {
     return env.bind(node.CollateClause.arg, env);
   }
@@ -95,6 +104,10 @@ function bindColumn(fields: readonly Node[], env: ExprEnvironment, span: SourceS
   const found = lookupColumn(scope, relation, name);
   const output = relation === undefined ? env.outputs?.find((target) => target.name === name) : undefined;
   if (found.kind === "missing" && output !== undefined) return { ...output.expr };
+  if (found.kind === "missing") {
+    const fields = bindFields(parts, env, span);
+    if (fields !== undefined) return fields;
+  }
   if (found.kind === "missing") throw missingColumn(scope, relation, name, span);
   if (found.kind === "ambiguous") {
     throw sqlError("ambiguous_column", `Column reference "${parts.join(".")}" is ambiguous.`, span);
@@ -134,7 +147,10 @@ function bindNumber(text: string, span: SourceSpan): Expr {
 function bindCast(cast: TypeCast, env: ExprEnvironment, span: SourceSpan): Expr {
   const { context } = env;
   if (cast.typeName === undefined) throw unsupported(context, "A cast without a type is", cast.location);
-  const { type, maxLength, intervalUnit } = resolveTypeName(context, cast.typeName);
+  const { type, maxLength, intervalUnit, isPadded, isCanonical, fractionDigits } = resolveTypeName(
+    context,
+    cast.typeName,
+  );
   if (cast.arg !== undefined && "A_ArrayExpr" in cast.arg && type.kind === "list") {
     return bindArray(cast.arg, env, span, type.element);
   }
@@ -147,8 +163,12 @@ function bindCast(cast: TypeCast, env: ExprEnvironment, span: SourceSpan): Expr 
   }
   const isUntyped = arg.kind === "literal" && arg.type.kind === "null";
   const result = coerce(context, arg, type, "explicit", isUntyped ? (context.spans.get(arg) ?? span) : span);
-  if (maxLength === undefined) return result;
-  return bindCall(context, "left", [result, literal(maxLength, INT32)], span);
+  if (isCanonical === true && type.kind === "json") return bindCall(context, "jsonb", [result], span);
+  if (fractionDigits !== undefined) {
+    return bindCall(context, "round_fraction", [result, literal(fractionDigits, INT32)], span);
+  }
+  const cut = maxLength === undefined ? result : bindCall(context, "left", [result, literal(maxLength, INT32)], span);
+  return isPadded === true ? bindCall(context, "rtrim", [cut], span) : cut;
 }
 
 /** The condition with NULL as false. */

@@ -1,14 +1,17 @@
 // The FROM clause: tables, CTEs, derived tables and joins become one plan and one scope.
 
+import type { DataType } from "#columnar";
 import { nearestName } from "#core";
-import type { Alias, JoinExpr, Node, RangeFunction, RangeVar } from "libpg-query";
-import { BOOLEAN, replaceColumns } from "../expressions.ts";
-import { resolveTableFunction, tableFunctionNames } from "../execute/table-function.ts";
+import type { Alias, JoinExpr, Node, RangeFunction, RangeTableSample, RangeVar } from "libpg-query";
+import { BOOLEAN, INT32, INT64, literal, replaceColumns } from "../expressions.ts";
+import { tableFunctionNames, type ResolvedTableFunction } from "../execute/table-function.ts";
 import { createJoin, type JoinType } from "../joins.ts";
 import type { Expr, PlanNode } from "../plan.ts";
 import { typesEqual } from "../values/index.ts";
 import { itemsOf, locationOf, nodeKind, stringsOf } from "./ast.ts";
-import { bindCall, coerce, coerceCondition, undefinedFunction, unify } from "./coerce.ts";
+import { resolveSetCall } from "./calls.ts";
+import { bindCall, coerce, coerceCondition, resolveUnknown, unify } from "./coerce.ts";
+import { deriveColumnName } from "./column-name.ts";
 import { selectOf, spanAt, tableKey, tablePath, unsupported } from "./context.ts";
 import { createDependentJoin } from "./correlated.ts";
 import type { ExprEnvironment } from "./environment.ts";
@@ -25,6 +28,8 @@ import {
   type Scope,
   type ScopeColumn,
 } from "./scope.ts";
+
+const FLOAT64: DataType = { kind: "float64" };
 
 /** A plan and the names of its columns. */
 export interface BoundFrom {
@@ -104,8 +109,32 @@ function bindItem(node: Node, env: ExprEnvironment, before: BoundFrom | undefine
     return aliased(plan, alias, "subquery", env);
   }
   if ("RangeFunction" in node) return bindRangeFunction(node.RangeFunction, env, before);
-  if ("RangeTableSample" in node) throw unsupported(context, "TABLESAMPLE is", node.RangeTableSample.location);
+  if ("RangeTableSample" in node) return bindSample(node.RangeTableSample, env, before);
   throw unsupported(context, `${nodeKind(node)} in FROM is`, locationOf(node));
+}
+
+/** TABLESAMPLE: each row is taken by itself, by SYSTEM too. With REPEATABLE the same rows of the same data are. */
+function bindSample(node: RangeTableSample, env: ExprEnvironment, before: BoundFrom | undefined): BoundFrom {
+  const { context } = env;
+  const method = stringsOf(node.method).at(-1) ?? "";
+  const span = spanAt(context, node.location);
+  if (method !== "bernoulli" && method !== "system") {
+    throw unsupported(context, `The sampling method ${method} is`, node.location);
+  }
+  if (node.relation === undefined) throw unsupported(context, "This TABLESAMPLE is", node.location);
+  const { plan, scope } = bindItem(node.relation, env, before);
+  const [percent] = node.args ?? [];
+  const constant = (value: Node | undefined): Expr =>
+    coerce(
+      context,
+      env.bind(value, { ...env, scope: emptyScope(undefined), clause: "TABLESAMPLE" }),
+      FLOAT64,
+      "implicit",
+      span,
+    );
+  const seed = node.repeatable === undefined ? literal(null, FLOAT64) : constant(node.repeatable);
+  const condition = bindCall(context, "sample_row", [constant(percent), seed], span);
+  return { plan: { kind: "filter", input: plan, condition, columns: plan.columns }, scope };
 }
 
 /** The scope a lateral item starts from: the items before it, then what surrounds the query. */
@@ -163,44 +192,79 @@ function bindTable(node: RangeVar, env: ExprEnvironment): BoundFrom {
   return aliased(plan, node.alias, name, env);
 }
 
+/** A call in FROM: a set-returning function, or any other as one row. */
+function bindPart(
+  call: Node | undefined,
+  env: ExprEnvironment,
+): { readonly name: string; readonly resolved: ResolvedTableFunction; readonly args: readonly Expr[] }[] {
+  const { context } = env;
+  const name = call !== undefined && "FuncCall" in call ? (stringsOf(call.FuncCall.funcname).at(-1) ?? "") : "";
+  const span = spanAt(context, locationOf(call));
+  if (call !== undefined && "FuncCall" in call && name === "generate_subscripts") {
+    const bound = (call.FuncCall.args ?? []).map((arg) => env.bind(arg, env));
+    const list = bindCall(context, "array_subscripts", bound, span);
+    return [
+      { name, resolved: { id: "unnest", argTypes: [list.type], columns: [{ name, type: INT32 }] }, args: [list] },
+    ];
+  }
+  if (call === undefined || !("FuncCall" in call) || !tableFunctionNames().includes(name)) {
+    const value = resolveUnknown(context, env.bind(call, env));
+    const list = bindCall(context, "array", [value], span);
+    const columns = [{ name: deriveColumnName(call), type: value.type }];
+    return [{ name: deriveColumnName(call), resolved: { id: "unnest", argTypes: [list.type], columns }, args: [list] }];
+  }
+  const bound = (call.FuncCall.args ?? []).map((arg) => env.bind(arg, env));
+  // unnest(a, b) is the two side by side.
+  const calls = name === "unnest" && bound.length > 1 ? bound.map((arg) => [arg]) : [bound];
+  return calls.map((args) => ({ name, ...resolveSetCall(name, args, context, span) }));
+}
+
 function bindRangeFunction(node: RangeFunction, env: ExprEnvironment, before: BoundFrom | undefined): BoundItem {
   const { context } = env;
-  const calls = (node.functions ?? []).map((item) => itemsOf(item)[0]);
-  const [call] = calls;
-  if (call === undefined || calls.length !== 1 || !("FuncCall" in call)) {
-    throw unsupported(context, "ROWS FROM is", undefined);
-  }
-  const location = call.FuncCall.location;
-  const name = stringsOf(call.FuncCall.funcname).at(-1) ?? "";
-  if (node.ordinality === true) throw unsupported(context, "WITH ORDINALITY is", location);
-  const span = spanAt(context, location);
   // A function in FROM may always read the items before it.
   const scope = before === undefined ? undefined : lateralScope(before, env);
   const inner: ExprEnvironment = {
     ...env,
     scope: scope ?? emptyScope(env.scope.parent),
+    aggregates: undefined,
+    correlated: undefined,
     clause: "functions in FROM",
   };
-  const bound = (call.FuncCall.args ?? []).map((arg) => env.bind(arg, inner));
-  const types = bound.map((expr) =>
-    expr.type.kind === "null" ? (context.fallbackTypes.get(expr) ?? expr.type) : expr.type,
-  );
-  const resolved = resolveTableFunction(name, types);
-  if (resolved === undefined) {
-    if (!tableFunctionNames().includes(name)) throw unsupported(context, `Function ${name} in FROM is`, location);
-    throw undefinedFunction(context, name, types, span);
+  const items = (node.functions ?? []).map((item) => itemsOf(item));
+  if (
+    (node.coldeflist ?? []).length > 0 ||
+    items.some((item) => item[1] !== undefined && nodeKind(item[1]) === "List")
+  ) {
+    const location = locationOf(items[0]?.[0]);
+    throw unsupported(context, "A column definition list of a function in FROM is", location);
   }
-  const args = bound.map((expr, i) => coerce(context, expr, resolved.argTypes[i] ?? expr.type, "implicit", undefined));
-  const [only, ...others] = resolved.columns;
+  const parts = items.flatMap(([call]) => bindPart(call, inner));
+  const [first] = parts;
+  if (first === undefined) throw unsupported(context, "This FROM item is", undefined);
+  const made = parts.flatMap(({ resolved }) => resolved.columns);
   // A function with one column names it after the alias.
-  const isRenamed = only !== undefined && others.length === 0 && node.alias?.aliasname !== undefined;
-  const columns = resolved.columns.map((column) => ({
-    name: isRenamed ? (node.alias?.aliasname ?? column.name) : column.name,
-    type: column.type,
-    nullable: true,
-  }));
-  const plan: PlanNode = { kind: "function_scan", function: resolved.id, args, columns };
-  return { ...aliased(plan, node.alias, name, env), captures: scope?.captures ?? [] };
+  const alias = node.alias?.aliasname;
+  const isRenamed = made.length === 1 && alias !== undefined;
+  const columns = made.map(({ name, type }) => ({ name: isRenamed ? alias : name, type, nullable: true }));
+  const isNumbered = node.ordinality === true;
+  if (isNumbered) columns.push({ name: "ordinality", type: INT64, nullable: true });
+  const plan: PlanNode = {
+    kind: "function_scan",
+    function: parts.length === 1 ? first.resolved.id : "rows from",
+    args: parts.flatMap(({ args }) => args),
+    ...(parts.length === 1
+      ? {}
+      : {
+          parts: parts.map(({ resolved, args }) => ({
+            function: resolved.id,
+            argCount: args.length,
+            columnCount: resolved.columns.length,
+          })),
+        }),
+    ...(isNumbered ? { ordinality: true } : {}),
+    columns,
+  };
+  return { ...aliased(plan, node.alias, first.name, env), captures: scope?.captures ?? [] };
 }
 
 const JOIN_TYPES: Readonly<Record<string, JoinType>> = {

@@ -7,7 +7,7 @@ import type { AggregateCall, Expr, PlanNode } from "../plan.ts";
 import { locationOf, stringsOf } from "./ast.ts";
 import { resolveUnknown } from "./coerce.ts";
 import { spanAt, unsupported, type BindContext } from "./context.ts";
-import { AGGREGATE_BASE, SUBQUERY_BASE, WINDOW_BASE, type ExprEnvironment } from "./environment.ts";
+import { AGGREGATE_BASE, SET_BASE, SUBQUERY_BASE, WINDOW_BASE, type ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { expandGroupingSets, hasGroupingSets } from "./grouping-sets.ts";
 import { OUTER_BASE, lookupColumn } from "./scope.ts";
@@ -47,10 +47,12 @@ export function usesAggregate(expr: Expr): boolean {
 
 /** Whether an expression uses a window function's result, before the window nodes are made. */
 export function usesWindow(expr: Expr): boolean {
-  return someExpr(
-    expr,
-    (part) => part.kind === "column" && part.index >= WINDOW_BASE && part.index < SUBQUERY_BASE.where,
-  );
+  return someExpr(expr, (part) => part.kind === "column" && part.index >= WINDOW_BASE && part.index < SET_BASE);
+}
+
+/** Whether an expression uses a row of a set-returning function, before its node is made. */
+export function usesSet(expr: Expr): boolean {
+  return someExpr(expr, (part) => part.kind === "column" && part.index >= SET_BASE && part.index < SUBQUERY_BASE.where);
 }
 
 /** Whether an expression waits for a correlated subquery's value. */
@@ -123,6 +125,7 @@ function bindKeys(
     if (usesWindow(key)) {
       throw sqlError("windowing_error", "Window functions are not allowed in GROUP BY.", context.spans.get(key));
     }
+    if (usesSet(key)) throw unsupported(context, "Grouping by a set-returning function is", locationOf(item));
     if (usesSubquery(key)) throw unsupported(context, "Grouping by a correlated subquery is", locationOf(item));
     const identity = exprIdentity(key);
     const known = keys.findIndex((other) => exprIdentity(other) === identity);

@@ -7,6 +7,7 @@ import { arrayElements } from "./arrays.ts";
 import { itemsOf, stringsOf } from "./ast.ts";
 import { bindCall, coerceCondition, resolveUnknown, unify } from "./coerce.ts";
 import { unsupported } from "./context.ts";
+import { lookUpFirst } from "./json-functions.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 
@@ -15,11 +16,14 @@ export function bindOperator(node: A_Expr, env: ExprEnvironment, span: SourceSpa
   const { context } = env;
   const operator = stringsOf(node.name).at(-1) ?? "";
   const bind = (operand: Node | undefined): Expr => env.bind(operand, env);
+  if (node.kind?.endsWith("DISTINCT") === true && (isRow(node.lexpr) || isRow(node.rexpr))) {
+    return distinctRows(node, env, span);
+  }
   switch (node.kind) {
     case "AEXPR_OP": {
       if (isRow(node.lexpr) || isRow(node.rexpr)) return compareRows(operator, node, env, span);
       const args = node.lexpr === undefined ? [bind(node.rexpr)] : [bind(node.lexpr), bind(node.rexpr)];
-      return bindCall(context, operator, args, span);
+      return lookUpFirst(operator, args, env, span) ?? bindCall(context, operator, args, span);
     }
     case "AEXPR_LIKE":
     case "AEXPR_ILIKE":
@@ -137,6 +141,20 @@ function bindMatch(operator: string, value: Expr, pattern: Expr, env: ExprEnviro
     return { kind: "not", arg: bindCall(context, operator.slice(1), [text, pattern], span), type: BOOLEAN };
   }
   return bindCall(context, operator, [text, pattern], span);
+}
+
+/** Rows are distinct when any of their fields are. */
+function distinctRows(node: A_Expr, env: ExprEnvironment, span: SourceSpan): Expr {
+  const left = rowItems(node.lexpr, env);
+  const right = rowItems(node.rexpr, env);
+  if (left.length !== right.length) {
+    throw sqlError("type_mismatch", "Rows of different length cannot be compared.", span);
+  }
+  const differ = combine(
+    "or",
+    left.map((item, i) => isDistinct(item, right[i] ?? item, false, env, span)),
+  );
+  return node.kind === "AEXPR_NOT_DISTINCT" ? not(differ) : differ;
 }
 
 function isDistinct(left: Expr, right: Expr, negated: boolean, env: ExprEnvironment, span: SourceSpan): Expr {

@@ -2,7 +2,7 @@
 
 import type { Node, ResTarget, SelectStmt } from "libpg-query";
 import { QUALIFY_MARK } from "../parser/qualify.ts";
-import { columnRef, exprIdentity, mapAggregate } from "../expressions.ts";
+import { columnRef, exprIdentity, mapAggregate, transformExpr } from "../expressions.ts";
 import type { Expr, PlanNode, SortKey } from "../plan.ts";
 import { nodeKind, locationOf, stringOf, stringsOf } from "./ast.ts";
 import { coerceCondition, resolveUnknown } from "./coerce.ts";
@@ -10,11 +10,13 @@ import { deriveColumnName } from "./column-name.ts";
 import { spanAt, unsupported } from "./context.ts";
 import { applySubqueries } from "./correlated.ts";
 import {
+  SET_BASE,
   SUBQUERY_BASE,
   type AggregateSink,
   type CorrelatedSubquery,
   type ExprEnvironment,
   type PendingWindow,
+  type SetSink,
   type SubquerySink,
 } from "./environment.ts";
 import { sqlError } from "./errors.ts";
@@ -59,7 +61,9 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
   const sink: AggregateSink = { calls: [], windows };
   const inArguments: SubquerySink = { firstIndex: SUBQUERY_BASE.arguments, subqueries: [], below: undefined };
   const inList: SubquerySink = { firstIndex: SUBQUERY_BASE.list, subqueries: [], below: inArguments };
-  const listEnv: ExprEnvironment = { ...base, aggregates: sink, correlated: inList, clause: "SELECT" };
+  const setSink: SetSink = { calls: [] };
+  const rowEnv: ExprEnvironment = { ...base, aggregates: sink, correlated: inList, clause: "SELECT" };
+  const listEnv: ExprEnvironment = { ...rowEnv, sets: setSink };
   const isPlain = ["groupClause", "sortClause", "limitCount", "limitOffset"].every((clause) => !(clause in statement));
   let targets = bindTargets(statement.targetList ?? [], listEnv).map((target) =>
     isPlain && distinct === undefined ? target : { ...target, expr: resolveUnknown(context, target.expr) },
@@ -71,7 +75,7 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
     );
   }
   if (statement.groupDistinct === true) throw unsupported(context, "GROUP BY DISTINCT is", undefined);
-  const group = bindGroupKeys(statement.groupClause ?? [], targets, listEnv);
+  const group = bindGroupKeys(statement.groupClause ?? [], targets, rowEnv);
   const clauses = splitHaving(statement.havingClause);
   let having =
     clauses.having === undefined
@@ -79,14 +83,15 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
       : coerceCondition(
           context,
           env.bind(clauses.having, {
-            ...listEnv,
+            ...rowEnv,
             aggregates: { ...sink, windows: undefined },
             clause: "HAVING",
           }),
           "HAVING",
         );
-  let qualify = bindQualify(clauses.qualify, targets, listEnv);
+  let qualify = bindQualify(clauses.qualify, targets, rowEnv);
   let order = bindOrder(statement.sortClause ?? [], targets, { ...listEnv, clause: "ORDER BY" });
+  let sets = setSink.calls;
   let first = distinctOn.map((item) => bindSortValue(item, targets, { ...listEnv, clause: "DISTINCT ON" }));
   /** Moves everything that is computed at the end to another row. */
   const rebase = (change: (expr: Expr) => Expr): void => {
@@ -94,6 +99,7 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
     order = order.map((key) => ({ ...key, expr: change(key.expr) }));
     first = first.map(change);
     if (qualify !== undefined) qualify = change(qualify);
+    sets = sets.map((call) => ({ ...call, args: call.args.map(change) }));
   };
 
   let pending: readonly PendingWindow[] = windows.calls;
@@ -127,6 +133,11 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
     }
     plan = { kind: "filter", input: plan, condition: qualify, columns: plan.columns };
   }
+  if (sets.length > 0) {
+    const expanded = expandSets(plan, sets);
+    plan = expanded.plan;
+    rebase(expanded.resolve);
+  }
   const isDistinct = distinct !== undefined && first.length === 0;
   return finishSelect(statement, plan, { targets, order, isDistinct, first }, env);
 }
@@ -158,6 +169,28 @@ function bindQualify(node: Node | undefined, targets: readonly Target[], env: Ex
   if (node === undefined) return undefined;
   const bound = env.bind(node, { ...env, clause: "QUALIFY", outputs: targets });
   return coerceCondition(env.context, bound, "QUALIFY");
+}
+
+/** One row for each row of the set-returning functions side by side; a row for which none gives any is left out. */
+function expandSets(
+  input: PlanNode,
+  calls: SetSink["calls"],
+): { readonly plan: PlanNode; readonly resolve: (expr: Expr) => Expr } {
+  const width = input.columns.length;
+  const plan: PlanNode = {
+    kind: "function_scan",
+    input,
+    function: "rows from",
+    args: calls.flatMap((call) => call.args),
+    parts: calls.map((call) => ({ function: call.function, argCount: call.args.length, columnCount: 1 })),
+    columns: [...input.columns, ...calls.map((call) => ({ name: call.function, type: call.type, nullable: true }))],
+  };
+  const isSet = (index: number): boolean => index >= SET_BASE && index < SET_BASE + calls.length;
+  const resolve = (expr: Expr): Expr =>
+    transformExpr(expr, (part) =>
+      part.kind === "column" && isSet(part.index) ? { ...part, index: width + part.index - SET_BASE } : part,
+    );
+  return { plan, resolve };
 }
 
 /** What a SELECT gives of its rows. */

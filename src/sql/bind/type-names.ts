@@ -27,6 +27,8 @@ const TYPES: Readonly<Record<string, DataType>> = {
   text: { kind: "string" },
   string: { kind: "string" },
   varchar: { kind: "string" },
+  bpchar: { kind: "string" },
+  name: { kind: "string" },
   json: { kind: "json" },
   jsonb: { kind: "json" },
   uuid: { kind: "uuid" },
@@ -40,6 +42,14 @@ const TYPES: Readonly<Record<string, DataType>> = {
   interval: { kind: "interval" },
 };
 
+/** PostgreSQL's types that are not here. */
+const REFUSED = new Set(
+  (
+    "char timetz money bit varbit xml point line lseg box path polygon circle inet cidr macaddr macaddr8 oid tsvector " +
+    "tsquery int4range int8range numrange tsrange tstzrange daterange jsonpath record regclass regtype pg_lsn hstore"
+  ).split(" "),
+);
+
 /** The type that a call written like a function casts to, as in `float8(x)`. */
 export function typeOfFunctionName(name: string): DataType | undefined {
   return TYPES[name];
@@ -50,6 +60,12 @@ export interface NamedType {
   readonly type: DataType;
   /** varchar(n): an explicit cast cuts the text to n characters. */
   readonly maxLength: number | undefined;
+  /** char(n): blanks at the end mean nothing. */
+  readonly isPadded?: boolean;
+  /** jsonb: the value takes its canonical form. */
+  readonly isCanonical?: boolean;
+  /** timestamp(n), time(n): digits of the second's fraction that are kept. */
+  readonly fractionDigits?: number;
   /** interval '1' day: the unit of a bare number. */
   readonly intervalUnit: string | undefined;
 }
@@ -80,9 +96,7 @@ export function resolveTypeName(context: BindContext, node: TypeName): NamedType
   const name = stringsOf(node.names).at(-1) ?? "";
   const base = TYPES[name];
   if (base === undefined) {
-    if (["bpchar", "char", "timetz", "money", "bit", "varbit", "xml", "point", "inet", "oid", "name"].includes(name)) {
-      throw unsupported(context, `Type ${name === "bpchar" ? "character(n)" : name} is`, node.location);
-    }
+    if (REFUSED.has(name)) throw unsupported(context, `Type ${name} is`, node.location);
     const nearest = nearestName(name, Object.keys(TYPES));
     throw sqlError("type_mismatch", `Type "${name}" does not exist.`, spanAt(context, node.location), nearest);
   }
@@ -99,7 +113,13 @@ function applyModifiers(
   base: DataType,
   modifiers: readonly (number | undefined)[],
 ): NamedType {
-  const plain: NamedType = { type: base, maxLength: undefined, intervalUnit: undefined };
+  const plain: NamedType = {
+    type: base,
+    maxLength: undefined,
+    intervalUnit: undefined,
+    ...(name === "bpchar" ? { isPadded: true } : {}),
+    ...(name === "jsonb" ? { isCanonical: true } : {}),
+  };
   const [first, second] = modifiers;
   if (modifiers.length === 0) return plain;
   if (base.kind === "decimal" && first !== undefined) {
@@ -120,6 +140,8 @@ function applyModifiers(
     if (intervalUnit !== undefined) return { ...plain, intervalUnit };
   }
   // Six digits are what every value has.
-  if ((base.kind === "timestamp" || base.kind === "time") && first === 6) return plain;
+  if ((base.kind === "timestamp" || base.kind === "time") && first !== undefined && first <= 6 && first >= 0) {
+    return first === 6 ? plain : { ...plain, fractionDigits: first };
+  }
   throw unsupported(context, `The modifier of type ${name} is`, node.location);
 }

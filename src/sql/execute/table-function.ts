@@ -14,8 +14,9 @@ import {
 import { addIntervalToTimestamp } from "../functions/arithmetic.ts";
 import { chooseOverload } from "../functions/resolve.ts";
 import { parseSignature, type Signature } from "../functions/definition.ts";
-import { regexpSplit } from "../functions/matching.ts";
-import type { PlanNode } from "../plan.ts";
+import { queryJsonPath } from "../functions/json-path.ts";
+import { regexpMatches, regexpSplit } from "../functions/matching.ts";
+import type { FunctionPart, PlanNode } from "../plan.ts";
 import { addDecimals, compareDecimals, integerToDecimal } from "../values/decimal.ts";
 import { intervalToMicros } from "../values/interval.ts";
 import { jsonElementTexts, jsonMemberTexts, jsonTextToPlain } from "../values/json-scan.ts";
@@ -126,6 +127,21 @@ for (const prefix of ["json", "jsonb"]) {
     for (const [key] of jsonMembers(text ?? null, false)) yield [key ?? null];
   });
 }
+define("regexp_matches", "text, text -> text[]", ([text, pattern]) =>
+  regexpMatches(text as string, pattern as string, ""),
+);
+define("regexp_matches", "text, text, text -> text[]", ([text, pattern, flags]) =>
+  regexpMatches(text as string, pattern as string, flags as string),
+);
+define("regexp_split_to_table", "text, text, text -> text", ([text, pattern, flags]) =>
+  regexpSplit(text as string, pattern as string, flags as string).map((part) => [part]),
+);
+define("jsonb_path_query", "json, text -> json", ([text, path]) =>
+  queryJsonPath(text as string, path as string).map((item) => [item]),
+);
+define("string_to_table", "text, text, text -> text", ([text, delimiter, none]) =>
+  (text as string).split(delimiter as string).map((part) => [part === none ? null : part]),
+);
 define("string_to_table", "text, text -> text", ([text, delimiter]) =>
   (text as string).split(delimiter as string).map((part) => [part]),
 );
@@ -161,14 +177,54 @@ export function tableFunctionNames(): readonly string[] {
   return [...overloads.keys(), "unnest"];
 }
 
-function rowsOf(node: FunctionScanNode): RowsOf {
-  if (node.function === "unnest") {
+/** The rows of one function; none for a null argument. */
+function rowsOfFunction(name: string, types: readonly DataType[]): RowsOf {
+  const rows = findRows(name, types);
+  return (args) => (args.includes(null) ? [] : rows(args));
+}
+
+function findRows(name: string, types: readonly DataType[]): RowsOf {
+  if (name === "unnest") {
     return ([list]) => ((list as readonly unknown[]).flat(6) as Scalar[]).map((item) => [item]);
   }
-  const types = node.args.map((arg) => arg.type);
-  const chosen = chooseOverload(overloads.get(node.function) ?? [], types);
-  if (chosen === undefined) throw new LakeError("undefined_function", `function ${node.function} does not exist`);
+  const chosen = chooseOverload(overloads.get(name) ?? [], types);
+  if (chosen === undefined) throw new LakeError("undefined_function", `function ${name} does not exist`);
   return chosen.item.rows;
+}
+
+function rowsOf(node: FunctionScanNode): RowsOf {
+  const types = node.args.map((arg) => arg.type);
+  const { parts } = node;
+  const rows = parts === undefined ? rowsOfFunction(node.function, types) : sideBySide(parts, types);
+  return node.ordinality === true ? (args) => numbered(rows(args)) : rows;
+}
+
+function* numbered(rows: Iterable<readonly Scalar[]>): Iterable<readonly Scalar[]> {
+  let number = 0;
+  for (const row of rows) yield [...row, ++number];
+}
+
+/** Several functions in step; one that has ended gives nulls until all have. */
+function sideBySide(parts: readonly FunctionPart[], types: readonly DataType[]): RowsOf {
+  let first = 0;
+  const placed = parts.map((part) => {
+    const start = first;
+    first += part.argCount;
+    return { ...part, start, rows: rowsOfFunction(part.function, types.slice(start, first)) };
+  });
+  return function* rows(args) {
+    const iterators = placed.map(({ start, argCount, rows: rowsOfPart }) =>
+      rowsOfPart(args.slice(start, start + argCount))[Symbol.iterator](),
+    );
+    for (;;) {
+      const steps = iterators.map((iterator) => iterator.next());
+      if (steps.every((step) => step.done === true)) return;
+      yield steps.flatMap((step, i) => {
+        const row: readonly Scalar[] = step.done === true ? [] : step.value;
+        return Array.from({ length: placed[i]?.columnCount ?? 0 }, (_, column) => row[column] ?? null);
+      });
+    }
+  };
 }
 
 /** Runs a set-returning function for each row of its input. A null argument gives no rows. */
@@ -199,7 +255,6 @@ export async function* executeFunctionApply(
     };
     for (let row = 0; row < batch.rowCount; row++) {
       const args = readers.map((read) => read(row));
-      if (args.includes(null)) continue;
       for (const values of rowsOfCall(args)) {
         rows.push(row);
         for (const [i, column] of columns.entries()) column.push(values[i] ?? null);
@@ -216,7 +271,6 @@ export async function* executeFunctionApply(
 /** Runs a set-returning function whose arguments are constants. A null argument gives no rows. */
 export async function* executeFunctionScan(node: FunctionScanNode, context: ExecutionContext): AsyncGenerator<Batch> {
   const args = node.args.map((arg) => evaluateConstant(arg, context));
-  if (args.includes(null)) return;
   let columns: Scalar[][] = node.columns.map(() => []);
   let rowCount = 0;
   const flush = (): Batch => {

@@ -27,7 +27,7 @@ function operatorText(plan: PlanNode): string {
     case "values":
       return `values[${plan.rows.map((row) => exprs(row)).join("|")}]`;
     case "function_scan":
-      return `${plan.function}[${exprs(plan.args)}]`;
+      return `${plan.function}[${exprs(plan.args)}${(plan.parts ?? []).map((part) => `|${part.function}:${part.argCount}`).join("")}${plan.ordinality === true ? "|ordinality" : ""}]`;
     case "filter":
       return `filter[${expressionToText(plan.condition, CANONICAL)}]`;
     case "project":

@@ -111,7 +111,7 @@ function describeOperator(
       return ["Values", [`Rows: ${node.rows.length}`]];
     case "function_scan":
       return [
-        `Function Scan on ${node.function}`,
+        `Function Scan on ${(node.parts ?? [node]).map((part) => part.function).join(", ")}`,
         [`Arguments: ${node.args.map((arg) => expressionToText(arg)).join(", ")}`],
       ];
     case "filter":

@@ -104,14 +104,23 @@ aggregate("array_agg", [], ([first, ...rest]) => {
   const element = first.kind === "null" ? TEXT : first;
   return { argTypes: [element], returnType: { kind: "list", element } };
 });
-aggregate("json_agg", [], ([first, ...rest]) =>
-  first === undefined || rest.length > 0 ? undefined : { argTypes: [first], returnType: typeOf("json") },
-);
-aggregate("json_object_agg", [], ([key, value, ...rest]) =>
-  key === undefined || value === undefined || rest.length > 0
-    ? undefined
-    : { argTypes: [TEXT, value], returnType: typeOf("json") },
-);
+for (const name of ["json_agg", "jsonb_agg"]) {
+  aggregate(name, [], ([first, ...rest]) =>
+    first === undefined || rest.length > 0
+      ? undefined
+      : { argTypes: [first.kind === "null" ? TEXT : first], returnType: typeOf("json") },
+  );
+}
+for (const name of ["json_object_agg", "jsonb_object_agg"]) {
+  aggregate(name, [], ([key, value, ...rest]) =>
+    key === undefined || value === undefined || rest.length > 0
+      ? undefined
+      : {
+          argTypes: [key.kind === "null" ? TEXT : key, value.kind === "null" ? TEXT : value],
+          returnType: typeOf("json"),
+        },
+  );
+}
 aggregate("approx_count_distinct", [], (given) =>
   given.length === 1 || given.length === 2
     ? {
@@ -167,8 +176,6 @@ for (const [alias, name] of Object.entries({
   group_concat: "string_agg",
   listagg: "string_agg",
   array_aggregate: "array_agg",
-  jsonb_agg: "json_agg",
-  jsonb_object_agg: "json_object_agg",
   logical_and: "bool_and",
   logical_or: "bool_or",
   arbitrary: "any_value",

@@ -6,8 +6,10 @@ import type { DataType } from "#columnar";
 import type { FunctionRegistry, ResolvedAggregate, ResolvedFunction } from "../plan.ts";
 import { castKind, typesEqual } from "../values/index.ts";
 import { aggregateNames, findAggregate } from "./aggregates.ts";
+import { defineArrayEdits } from "./array-edits.ts";
 import { defineArithmetic } from "./arithmetic.ts";
 import { defineArrays } from "./arrays.ts";
+import { defineBytes } from "./bytes.ts";
 import { defineComparisons } from "./comparison.ts";
 import { defineDateTimes } from "./datetime.ts";
 import {
@@ -17,9 +19,12 @@ import {
   type FunctionImplementation,
 } from "./definition.ts";
 import { defineJson } from "./json.ts";
+import { defineJsonb } from "./jsonb.ts";
 import { defineMatching } from "./matching.ts";
 import { defineMath } from "./math.ts";
 import { defineMiscellany } from "./miscellany.ts";
+import { defineNumericDetails } from "./numeric-details.ts";
+import { defineTextDetails } from "./text-details.ts";
 import { chooseOverload, expandArguments } from "./resolve.ts";
 import { defineStrings } from "./string.ts";
 
@@ -37,6 +42,11 @@ defineDateTimes(catalog);
 defineJson(catalog);
 defineArrays(catalog);
 defineMiscellany(catalog);
+defineArrayEdits(catalog);
+defineBytes(catalog);
+defineJsonb(catalog);
+defineNumericDetails(catalog);
+defineTextDetails(catalog);
 
 function familyOf(name: string): FunctionFamily | undefined {
   return catalog.families.get(catalog.aliases.get(name) ?? name);

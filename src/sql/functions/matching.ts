@@ -67,6 +67,18 @@ function regexpCount(text: string, pattern: string, start = 1, flags = ""): numb
   return count;
 }
 
+/** The groups of the first match, or of all with the flag g: one row each. */
+export function regexpMatches(text: string, pattern: string, flags: string): (readonly [Scalar])[] {
+  const expression = postgresPattern(pattern, flags);
+  const rows: (readonly [Scalar])[] = [];
+  for (const { groups } of expression.all(text)) {
+    rows.push([groupsOf(groups)]);
+    checkListLength(rows.length);
+    if (!flags.includes("g")) break;
+  }
+  return rows;
+}
+
 /** The parts between matches; groups are not among them. Errors: `sql_runtime_error`. */
 export function regexpSplit(text: string, pattern: string, flags = ""): string[] {
   const parts: string[] = [];

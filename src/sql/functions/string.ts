@@ -1,5 +1,6 @@
 // String functions. Lengths and positions count Unicode code points, as PostgreSQL does for UTF-8.
 
+import { concatenateJson } from "./jsonb.ts";
 import { bytesToHex, stringToUtf8, utf8ToStringStrict } from "#core";
 import type { Scalar } from "#columnar";
 import { runtimeError } from "../values/errors.ts";
@@ -188,13 +189,20 @@ function concatenation(separated: boolean): PolymorphicFunction {
     options: { strict: false, safe: true },
     resolve(given) {
       if (given.length < (separated ? 2 : 1)) return undefined;
-      return { argTypes: given.map(() => TEXT), returnType: TEXT };
+      return { argTypes: given.map((type) => (type.kind === "boolean" ? type : TEXT)), returnType: TEXT };
     },
-    implement: () =>
-      separated
-        ? (separator: string | null, ...parts: readonly (string | null)[]) =>
-            separator === null ? null : joinTexts(parts, separator)
-        : (...parts: readonly (string | null)[]) => joinTexts(parts, ""),
+    implement: (types) => {
+      // Booleans are written as their output form, t and f, not as their cast to text.
+      const hasBooleans = types.some((type) => type.kind === "boolean");
+      const texts = (parts: readonly Scalar[]): readonly (string | null)[] =>
+        (hasBooleans
+          ? parts.map((part) => (typeof part === "boolean" ? (part ? "t" : "f") : part))
+          : parts) as readonly (string | null)[];
+      return separated
+        ? (separator: string | null, ...parts: readonly Scalar[]) =>
+            separator === null ? null : joinTexts(texts(parts), separator)
+        : (...parts: readonly Scalar[]) => joinTexts(texts(parts), "");
+    },
   };
 }
 
@@ -209,6 +217,8 @@ const CONCATENATE: PolymorphicFunction = {
     if (a.kind === "list") return { argTypes: [a, a.element], returnType: a };
     if (b.kind === "list") return { argTypes: [b.element, b], returnType: b };
     if (a.kind === "binary" && b.kind === "binary") return { argTypes: [a, b], returnType: a };
+    if (a.kind === "json" && (b.kind === "json" || b.kind === "null")) return { argTypes: [a, a], returnType: a };
+    if (b.kind === "json" && a.kind === "null") return { argTypes: [b, b], returnType: b };
     return isText(a.kind) || isText(b.kind) ? { argTypes: [TEXT, TEXT], returnType: TEXT } : undefined;
   },
   implement([a, b]) {
@@ -217,6 +227,7 @@ const CONCATENATE: PolymorphicFunction = {
     }
     if (a?.kind === "list") return (x: readonly Scalar[], y: Scalar) => [...x, y];
     if (b?.kind === "list") return (x: Scalar, y: readonly Scalar[]) => [x, ...y];
+    if (a?.kind === "json") return concatenateJson;
     if (a?.kind === "binary") return (x: Uint8Array, y: Uint8Array) => Uint8Array.from([...x, ...y]);
     return (x: string, y: string) => x + y;
   },

@@ -11,7 +11,9 @@ import {
   type Scalar,
   type Vector,
 } from "#columnar";
+import { canonicalJson } from "../../functions/jsonb.ts";
 import { scalarToJson } from "../../functions/miscellany.ts";
+import { scalarToText } from "../../values/index.ts";
 import { addIntervals, multiplyInterval, subtractIntervals } from "../../values/interval.ts";
 import { rowReader } from "../build.ts";
 import { sortRows } from "../sort-rows.ts";
@@ -202,13 +204,22 @@ export function jsonList(type: DataType): CollectedResult {
 }
 
 /** json_object_agg. Errors: sql_runtime_error for a null key. */
-export function jsonObject(type: DataType): CollectedResult {
+export function jsonObject(keyType: DataType, type: DataType): CollectedResult {
   return (rows, [readKey, readValue]) => {
     const members = Array.from(rows, (row) => {
       const key = readKey?.(row) ?? null;
       if (key === null) throw new LakeError("sql_runtime_error", "field name must not be null");
-      return `${JSON.stringify(key)}: ${scalarToJson(readValue?.(row) ?? null, type)}`;
+      const value = scalarToJson(readValue?.(row) ?? null, type);
+      return `${JSON.stringify(scalarToText(key, keyType))} : ${value}`;
     });
-    return `{${members.join(", ")}}`;
+    return `{ ${members.join(", ")} }`;
+  };
+}
+
+/** The JSON that another gives, in jsonb's form. */
+export function asJsonb(result: CollectedResult): CollectedResult {
+  return (rows, readers) => {
+    const text = result(rows, readers);
+    return typeof text === "string" ? canonicalJson(text) : text;
   };
 }

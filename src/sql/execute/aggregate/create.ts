@@ -8,6 +8,7 @@ import { scalarComparator } from "../../values/index.ts";
 import { evaluateConstant } from "../expression.ts";
 import type { Accumulator } from "./accumulator.ts";
 import {
+  asJsonb,
   CollectedAccumulator,
   joinTexts,
   jsonList,
@@ -163,8 +164,12 @@ export function createAccumulator(call: AggregateCall, env: EvaluationEnvironmen
       return createCollected(call, false, listValues);
     case "json_agg":
       return createCollected(call, false, jsonList(argType));
+    case "jsonb_agg":
+      return createCollected(call, false, asJsonb(jsonList(argType)));
     case "json_object_agg":
-      return createCollected(call, false, jsonObject(call.args[1]?.type ?? TEXT));
+      return createCollected(call, false, jsonObject(argType, call.args[1]?.type ?? TEXT));
+    case "jsonb_object_agg":
+      return createCollected(call, false, asJsonb(jsonObject(argType, call.args[1]?.type ?? TEXT)));
     case "percentile_cont":
       return createPercentile(call, constantArg(0), true);
     case "percentile_disc":

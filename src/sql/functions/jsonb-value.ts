@@ -1,0 +1,122 @@
+// JSON as jsonb holds it: values whose numbers keep their digits, in PostgreSQL's canonical text and order.
+
+import { decimalToString, type Decimal } from "#columnar";
+import { compareDecimals, textToDecimal } from "../values/decimal.ts";
+import { invalidText } from "../values/errors.ts";
+
+/** A number with its digits. */
+export class JsonNumber {
+  readonly decimal: Decimal;
+
+  constructor(decimal: Decimal) {
+    this.decimal = decimal;
+  }
+}
+
+/** A JSON value. */
+export type Jsonb = null | boolean | string | JsonNumber | readonly Jsonb[] | { readonly [key: string]: Jsonb };
+
+/** Whether a value is an object: no array, no number. */
+export function isJsonObject(value: Jsonb): value is { readonly [key: string]: Jsonb } {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber);
+}
+
+/** Whether a value is an array. */
+export function isJsonArray(value: Jsonb): value is readonly Jsonb[] {
+  return Array.isArray(value);
+}
+
+type Reviver = (key: string, value: unknown, context: { readonly source: string }) => unknown;
+/** JSON.parse with the source of each number, which the types do not know yet. */
+const parseWithSource = JSON.parse as (text: string, reviver: Reviver) => unknown;
+
+/** Parses JSON text; of equal keys the last counts. Errors: `invalid_text_representation`. */
+export function parseJsonb(text: string): Jsonb {
+  try {
+    return parseWithSource(text, (_key, value, { source }) =>
+      typeof value === "number" ? new JsonNumber(textToDecimal(source)) : value,
+    ) as Jsonb;
+  } catch {
+    throw invalidText("json", text);
+  }
+}
+
+/** Keys in jsonb's order: by length in bytes, then by bytes. */
+function orderedKeys(value: { readonly [key: string]: Jsonb }): readonly string[] {
+  const encoder = new TextEncoder();
+  const keys = Object.keys(value).map((key) => ({ key, bytes: encoder.encode(key) }));
+  return keys
+    .toSorted((a, b) => {
+      if (a.bytes.length !== b.bytes.length) return a.bytes.length - b.bytes.length;
+      for (const [i, byte] of a.bytes.entries()) if (byte !== b.bytes[i]) return byte - (b.bytes[i] ?? 0);
+      return 0;
+    })
+    .map(({ key }) => key);
+}
+
+/** The members of an object in jsonb's order. */
+export function jsonMembers(value: { readonly [key: string]: Jsonb }): readonly (readonly [string, Jsonb])[] {
+  return orderedKeys(value).map((key) => [key, value[key] ?? null] as const);
+}
+
+/** jsonb's text. */
+export function jsonbText(value: Jsonb): string {
+  if (value === null || typeof value === "boolean") return String(value);
+  if (typeof value === "string") return JSON.stringify(value);
+  if (value instanceof JsonNumber) return decimalToString(value.decimal);
+  if (isJsonArray(value)) return `[${value.map((item) => jsonbText(item)).join(", ")}]`;
+  return `{${jsonMembers(value)
+    .map(([key, member]) => `${JSON.stringify(key)}: ${jsonbText(member)}`)
+    .join(", ")}}`;
+}
+
+/** jsonb_pretty's text. */
+export function jsonbPretty(value: Jsonb, indent = ""): string {
+  const inner = `${indent}    `;
+  if (typeof value !== "object" || value === null || value instanceof JsonNumber) return jsonbText(value);
+  const parts = isJsonArray(value)
+    ? value.map((item) => jsonbPretty(item, inner))
+    : jsonMembers(value).map(([key, member]) => `${JSON.stringify(key)}: ${jsonbPretty(member, inner)}`);
+  const [open, close] = isJsonArray(value) ? ["[", "]"] : ["{", "}"];
+  if (parts.length === 0) return `${open}\n${indent}${close}`;
+  return `${open}\n${parts.map((part) => inner + part).join(",\n")}\n${indent}${close}`;
+}
+
+function rank(value: Jsonb): number {
+  if (value === null) return 0;
+  if (typeof value === "string") return 1;
+  if (value instanceof JsonNumber) return 2;
+  if (typeof value === "boolean") return 3;
+  return isJsonArray(value) ? 4 : 5;
+}
+
+function compareText(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+/** jsonb's order: object > array > boolean > number > string > null; longer ones after shorter. */
+export function compareJsonb(a: Jsonb, b: Jsonb): number {
+  const difference = rank(a) - rank(b);
+  if (difference !== 0) return difference;
+  if (a instanceof JsonNumber && b instanceof JsonNumber) return compareDecimals(a.decimal, b.decimal);
+  if (typeof a === "string" && typeof b === "string") return compareText(a, b);
+  if (typeof a === "boolean" && typeof b === "boolean") return Number(a) - Number(b);
+  if (Array.isArray(a) && Array.isArray(b)) {
+    if (a.length !== b.length) return a.length - b.length;
+    return firstDifference(a.map((item, i) => compareJsonb(item as Jsonb, (b as readonly Jsonb[])[i] ?? null)));
+  }
+  if (!isJsonObject(a) || !isJsonObject(b)) return 0;
+  const left = jsonMembers(a);
+  const right = jsonMembers(b);
+  if (left.length !== right.length) return left.length - right.length;
+  return firstDifference(
+    left.flatMap(([key, value], i) => {
+      const [otherKey, other] = right[i] ?? ["", null];
+      return [compareText(key, otherKey), compareJsonb(value, other)];
+    }),
+  );
+}
+
+function firstDifference(differences: readonly number[]): number {
+  return differences.find((difference) => difference !== 0) ?? 0;
+}

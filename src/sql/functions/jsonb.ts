@@ -1,0 +1,276 @@
+// Functions that build and change JSON, and those of SQL/JSON paths.
+
+import type { DataType, Scalar } from "#columnar";
+import { runtimeError } from "../values/errors.ts";
+import { jsonTextToPlain } from "../values/json-scan.ts";
+import { checkTextLength } from "../values/limits.ts";
+import { scalarToText } from "../values/index.ts";
+import type { FunctionCatalog, PolymorphicFunction } from "./definition.ts";
+import { findByPath, queryJsonPath } from "./json-path.ts";
+import { isJsonArray, isJsonObject, jsonbPretty, jsonbText, parseJsonb, type Jsonb } from "./jsonb-value.ts";
+import { scalarToJson } from "./miscellany.ts";
+
+const JSON_TYPE: DataType = { kind: "json" };
+const TEXT: DataType = { kind: "string" };
+
+/** Texts that are canonical as they are: plain strings, integers, words. */
+const CANONICAL = /^(?:"[\w .,:;@/+-]*"|-?[1-9]\d{0,17}|0|true|false|null)$/;
+
+/** JSON text as jsonb writes it. */
+export function canonicalJson(text: string): string {
+  return CANONICAL.test(text) ? text : jsonbText(parseJsonb(text));
+}
+
+type Finish = (text: string) => string;
+const asJson: Finish = (text) => text;
+
+/** Untyped arguments are text. */
+function resolvedTypes(given: readonly DataType[]): readonly DataType[] {
+  return given.map((type) => (type.kind === "null" ? TEXT : type));
+}
+
+function objectBuilder(finish: Finish): PolymorphicFunction {
+  return {
+    signature: "any, any, ... -> json",
+    options: { strict: false },
+    resolve: (given) => ({ argTypes: resolvedTypes(given), returnType: JSON_TYPE }),
+    implement:
+      (types) =>
+      (...values: Scalar[]) => {
+        if (values.length % 2 !== 0) throw runtimeError("argument list must have even number of elements");
+        const members: string[] = [];
+        for (let i = 0; i < values.length; i += 2) {
+          const key = values[i] ?? null;
+          if (key === null) throw runtimeError(`argument ${i + 1}: key must not be null`);
+          const keyText = scalarToText(key, types[i] ?? TEXT);
+          members.push(`${JSON.stringify(keyText)} : ${scalarToJson(values[i + 1] ?? null, types[i + 1] ?? TEXT)}`);
+        }
+        return finish(`{${members.join(", ")}}`);
+      },
+  };
+}
+
+function arrayBuilder(finish: Finish): PolymorphicFunction {
+  return {
+    signature: "any, ... -> json",
+    options: { strict: false },
+    resolve: (given) => ({ argTypes: resolvedTypes(given), returnType: JSON_TYPE }),
+    implement:
+      (types) =>
+      (...values: Scalar[]) =>
+        finish(`[${values.map((value, i) => scalarToJson(value, types[i] ?? TEXT)).join(", ")}]`),
+  };
+}
+
+function converter(finish: Finish, lists: "any" | "only"): PolymorphicFunction {
+  return {
+    signature: "any -> json",
+    options: {},
+    resolve([type, ...rest]) {
+      if (type === undefined || rest.length > 0 || (lists === "only" && type.kind !== "list")) return undefined;
+      return type.kind === "null" ? undefined : { argTypes: [type], returnType: JSON_TYPE };
+    },
+    implement:
+      ([type]) =>
+      (value: Scalar) =>
+        finish(scalarToJson(value, type ?? TEXT)),
+  };
+}
+
+type Path = readonly (string | null)[];
+
+function positionOf(key: string, length: number): number | undefined {
+  if (!/^-?\d+$/.test(key)) throw runtimeError(`path element is not an integer: "${key}"`);
+  const index = Number(key);
+  return index < 0 ? (length + index < 0 ? undefined : length + index) : index;
+}
+
+/** The document with what is at a path replaced by what `change` gives; undefined removes it. */
+function edit(value: Jsonb, path: Path, change: (old: Jsonb | undefined) => Jsonb | undefined): Jsonb {
+  const [key, ...rest] = path;
+  if (key === undefined || key === null) return value;
+  if (isJsonObject(value)) {
+    const old = Object.hasOwn(value, key) ? value[key] : undefined;
+    if (rest.length > 0) return old === undefined ? value : { ...value, [key]: edit(old, rest, change) };
+    const next = change(old);
+    if (next === undefined) return Object.fromEntries(Object.entries(value).filter(([name]) => name !== key));
+    return { ...value, [key]: next };
+  }
+  if (!isJsonArray(value)) return value;
+  const position = positionOf(key, value.length);
+  const old = position === undefined ? undefined : value[position];
+  if (rest.length > 0) {
+    return old === undefined || position === undefined ? value : value.with(position, edit(old, rest, change));
+  }
+  const next = change(old);
+  if (old !== undefined && position !== undefined) {
+    return next === undefined ? value.toSpliced(position, 1) : value.with(position, next);
+  }
+  if (next === undefined) return value;
+  return position === undefined ? [next, ...value] : [...value, next];
+}
+
+function setAt(text: string, path: Path, replacement: string, createsMissing = true): string {
+  const next = parseJsonb(replacement);
+  return jsonbText(edit(parseJsonb(text), path, (old) => (old === undefined && !createsMissing ? undefined : next)));
+}
+
+function insertAt(text: string, path: Path, inserted: string, after = false): string {
+  const document = parseJsonb(text);
+  const item = parseJsonb(inserted);
+  const last = path.at(-1) ?? "";
+  const parent = path.slice(0, -1);
+  const insert = (value: Jsonb): Jsonb => {
+    if (isJsonObject(value)) {
+      if (Object.hasOwn(value, last)) throw runtimeError("cannot replace existing key");
+      return { ...value, [last]: item };
+    }
+    if (!isJsonArray(value)) return value;
+    const position = positionOf(last, value.length);
+    if (position === undefined) return [item, ...value];
+    return value.toSpliced(Math.min(value.length, position + (after ? 1 : 0)), 0, item);
+  };
+  return jsonbText(
+    parent.length === 0
+      ? insert(document)
+      : edit(document, parent, (old) => (old === undefined ? undefined : insert(old))),
+  );
+}
+
+const asList = (value: Jsonb): readonly Jsonb[] => (isJsonArray(value) ? value : [value]);
+
+/** jsonb's ||. */
+export function concatenateJson(left: string, right: string): string {
+  const a = parseJsonb(left);
+  const b = parseJsonb(right);
+  if (isJsonObject(a) && isJsonObject(b)) return jsonbText({ ...a, ...b });
+  return jsonbText([...asList(a), ...asList(b)]);
+}
+
+function without(text: string, keys: readonly (string | null)[]): string {
+  const value = parseJsonb(text);
+  if (isJsonObject(value)) {
+    return jsonbText(Object.fromEntries(Object.entries(value).filter(([name]) => !keys.includes(name))));
+  }
+  if (!isJsonArray(value)) throw runtimeError("cannot delete from scalar");
+  return jsonbText(value.filter((item) => typeof item !== "string" || !keys.includes(item)));
+}
+
+function withoutIndex(text: string, index: number): string {
+  const value = parseJsonb(text);
+  if (isJsonObject(value)) throw runtimeError("cannot delete from object using integer index");
+  if (!isJsonArray(value)) throw runtimeError("cannot delete from scalar");
+  const position = index < 0 ? value.length + index : index;
+  return jsonbText(position < 0 || position >= value.length ? value : value.toSpliced(position, 1));
+}
+
+function stripNulls(value: Jsonb): Jsonb {
+  if (isJsonArray(value)) return value.map((item) => stripNulls(item));
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, member]) => (member === null ? [] : [[key, stripNulls(member)]])),
+  );
+}
+
+function objectOfTexts(texts: Path, finish: Finish): string {
+  if (texts.length % 2 !== 0) throw runtimeError("array must have even number of elements");
+  const keys = texts.filter((_, i) => i % 2 === 0);
+  return objectOfPairs(
+    keys,
+    texts.filter((_, i) => i % 2 === 1),
+    finish,
+  );
+}
+
+function objectOfPairs(keys: Path, values: Path, finish: Finish): string {
+  if (keys.length !== values.length) throw runtimeError("mismatched array dimensions");
+  const members = keys.map((key, i) => {
+    if (key === null) throw runtimeError("null value not allowed for object key");
+    return `${JSON.stringify(key)} : ${JSON.stringify(values[i] ?? null)}`;
+  });
+  return finish(`{${members.join(", ")}}`);
+}
+
+/** The one condition a path gives. Errors: `sql_runtime_error` unless silent. */
+function matches(text: string, path: string, variables = "{}", silent = false): boolean | null {
+  try {
+    const [value, ...others] = findByPath(parseJsonb(text), path, parseJsonb(variables));
+    if (others.length === 0 && (typeof value === "boolean" || value === null)) return value;
+  } catch (error) {
+    if (!silent) throw error;
+    return null;
+  }
+  if (silent) return null;
+  throw runtimeError("single boolean result is expected");
+}
+
+function firstOf(text: string, path: string, variables?: string, silent?: boolean): string | null {
+  return queryJsonPath(text, path, variables, silent)[0] ?? null;
+}
+
+/** Adds what builds, changes and searches JSON. */
+export function defineJsonb({ define, definePolymorphic, alias }: FunctionCatalog): void {
+  define("jsonb", "json -> json", canonicalJson);
+  define("jsonb_plain", "json -> text", (text: string) => jsonTextToPlain(canonicalJson(text)));
+  definePolymorphic("json_build_object", objectBuilder(asJson));
+  definePolymorphic("jsonb_build_object", objectBuilder(canonicalJson));
+  definePolymorphic("json_build_array", arrayBuilder(asJson));
+  definePolymorphic("jsonb_build_array", arrayBuilder(canonicalJson));
+  definePolymorphic("to_json", converter(asJson, "any"));
+  definePolymorphic("to_jsonb", converter(canonicalJson, "any"));
+  definePolymorphic("row_to_json", converter(asJson, "any"));
+  definePolymorphic("array_to_json", converter(asJson, "only"));
+  for (const [name, finish] of [
+    ["json_object", asJson],
+    ["jsonb_object", canonicalJson],
+  ] as const) {
+    define(name, "text[] -> json", (texts: Path) => objectOfTexts(texts, finish));
+    define(name, "text[], text[] -> json", (keys: Path, values: Path) => objectOfPairs(keys, values, finish));
+  }
+  define("-", "json, text -> json", (text: string, key: string) => without(text, [key]));
+  define("-", "json, int4 -> json", withoutIndex);
+  define("-", "json, text[] -> json", without);
+  define("#-", "json, text[] -> json", (text: string, path: Path) =>
+    jsonbText(edit(parseJsonb(text), path, () => undefined)),
+  );
+  define("jsonb_set", "json, text[], json -> json", setAt);
+  define("jsonb_set", "json, text[], json, bool -> json", setAt);
+  define(
+    "jsonb_set_lax",
+    "json, text[], json -> json",
+    (text: string, path: Path, replacement: string | null) =>
+      text === null || path === null ? null : setAt(text, path, replacement ?? "null"),
+    { strict: false },
+  );
+  define("jsonb_insert", "json, text[], json -> json", insertAt);
+  define("jsonb_insert", "json, text[], json, bool -> json", insertAt);
+  define("jsonb_strip_nulls", "json -> json", (text: string) => jsonbText(stripNulls(parseJsonb(text))));
+  define("json_strip_nulls", "json -> json", (text: string) =>
+    jsonbText(stripNulls(parseJsonb(text))).replaceAll(/(?<=[:,]) (?=(?:[^"]*"[^"]*")*[^"]*$)/g, ""),
+  );
+  define("jsonb_pretty", "json -> text", (text: string) => {
+    const pretty = jsonbPretty(parseJsonb(text));
+    checkTextLength(pretty.length);
+    return pretty;
+  });
+  define("@?", "json, text -> bool", (text: string, path: string) => queryJsonPath(text, path, "{}", true).length > 0);
+  define("@@", "json, text -> bool", (text: string, path: string) => matches(text, path, "{}", true));
+  for (const rest of ["", ", json", ", json, bool"]) {
+    define(
+      "jsonb_path_exists",
+      `json, text${rest} -> bool`,
+      (text: string, path: string, variables?: string, silent?: boolean) =>
+        queryJsonPath(text, path, variables, silent).length > 0,
+    );
+    define("jsonb_path_match", `json, text${rest} -> bool`, matches);
+    define("jsonb_path_query_first", `json, text${rest} -> json`, firstOf);
+    define(
+      "jsonb_path_query_array",
+      `json, text${rest} -> json`,
+      (text: string, path: string, variables?: string, silent?: boolean) =>
+        `[${queryJsonPath(text, path, variables, silent).join(", ")}]`,
+    );
+  }
+  for (const name of ["exists", "match", "query_first", "query_array"])
+    alias(`jsonb_path_${name}`, `jsonb_path_${name}_tz`);
+}
