@@ -140,7 +140,10 @@ describe("scans of files with deletes", () => {
 
   test("I230 deletes meet their rows where pages are skipped", async ({ expect }) => {
     const world = createDeleteWorld(SCHEMA);
-    const rows = Array.from({ length: 50_000 }, (_, id): PlainRow => [id, `${(id * 2_654_435_761) % 1_000_003}`]);
+    const rows = Array.from({ length: 50_000 }, (_, id): PlainRow => [
+      id,
+      `${(id * 2_654_435_761) % 1_000_003}-${(id * 40_503) % 9973}`,
+    ]);
     const dataFile = await world.writeData(rows, 50_000);
     const positions = await world.writePositions([
       [dataFile.filePath, 3],
