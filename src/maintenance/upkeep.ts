@@ -159,7 +159,15 @@ async function runUpkeep(table: Table, request: UpkeepRequest, clock: Clock): Pr
 async function expireAll(first: Table, request: UpkeepRequest, clock: Clock): Promise<UpkeepDetails> {
   const { olderThanMs: asked, retainLast } = request;
   const olderThanMs = asked === NOW ? afterEverySnapshot(first.metadata, clock.nowMs()) : asked;
-  const details = { snapshots: 0, refs: 0, data_files: 0, delete_files: 0, manifests: 0, statistics_files: 0 };
+  const details = {
+    snapshots: 0,
+    refs: 0,
+    data_files: 0,
+    delete_files: 0,
+    manifests: 0,
+    statistics_files: 0,
+    skipped_files: 0,
+  };
   let table = first;
   for (let commits = 0; commits < MAX_EXPIRE_COMMITS; commits++) {
     const expiry = table.expireSnapshots();
@@ -173,6 +181,7 @@ async function expireAll(first: Table, request: UpkeepRequest, clock: Clock): Pr
     details.delete_files += report.deleteFiles;
     details.manifests += report.manifests;
     details.statistics_files += report.statisticsFiles;
+    details.skipped_files += report.skipped.length;
     if (report.snapshots === 0) break;
     table = report.outcome.table;
   }
