@@ -36,8 +36,6 @@ export interface LakeCatalogDeps {
   /** Undefined: snapshots only. */
   readonly fresh: FreshSource | undefined;
   readonly retry: RetryDeps;
-  /** Makes the reader of lists, structs and maps ready; called before a scan that reads one. */
-  readonly initNestedColumns: () => void;
   /** Told of every table in the state it is read in. */
   readonly onRead: (table: Table, snapshot: Snapshot | undefined) => void;
   /** Makes a table's rows changeable; absent: they are not. */

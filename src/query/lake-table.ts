@@ -1,7 +1,7 @@
 // A data table as the SQL engine sees it: its current state with fresh rows, or one of its snapshots without.
 
 import { required, sha256Hex, tableNameToString } from "#core";
-import type { Batch, TypeKind } from "#columnar";
+import type { Batch } from "#columnar";
 import {
   allFieldsById,
   allRowsMatch,
@@ -24,8 +24,6 @@ import { selectFresh } from "./fresh-rows.ts";
 import type { LakeCatalogDeps } from "./lake-catalog.ts";
 import type { VersionedTable } from "./table-version.ts";
 import { loadTableView, type TableView } from "./table-view.ts";
-
-const NESTED = new Set<TypeKind>(["list", "struct", "map"]);
 
 /** A table's current state: its snapshot and the rows acknowledged after it. */
 export function currentTable(table: Table, deps: LakeCatalogDeps): TableSource {
@@ -125,7 +123,6 @@ interface ScanParts {
 async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCatalogDeps): Promise<PlannedScan> {
   const { name, predicates, view, plan } = parts;
   const columns = request.columns.map((index) => required(parts.columns[index], `column ${index} of ${name}`));
-  if (columns.some(({ type }) => NESTED.has(type.kind))) deps.initNestedColumns();
   const fresh = selectFresh(view.fresh, columns, predicates);
   const statistics = initialStatistics(name, plan, fresh.rowCount);
   const { metadata } = view.table;

@@ -70,8 +70,8 @@ export interface QueryDeps extends IsolateState {
   readonly fresh: FreshSource | undefined;
   /** Makes the SQL parser ready; called before every query. */
   readonly initParser: () => Promise<void>;
-  /** Makes parquet-wasm ready, which reads lists, structs and maps and writes Parquet; called before it is needed. */
-  readonly initNestedColumns: () => void;
+  /** Makes parquet-wasm ready, which writes Parquet; called before something is written. */
+  readonly initParquetWriter: () => void;
   readonly log: LogSink;
   /** Aborts when whoever asked has left. */
   readonly gone?: AbortSignal | undefined;

@@ -86,7 +86,6 @@ export async function runQuery(
             .changes,
         fresh: deps.fresh,
         retry: deps,
-        initNestedColumns: deps.initNestedColumns,
       }),
       params: query.params,
       clock,
@@ -232,7 +231,7 @@ async function collect(
 ): Promise<Answer> {
   const { clock } = deps;
   const { limits } = query;
-  if (query.format === "parquet") deps.initNestedColumns();
+  if (query.format === "parquet") deps.initParquetWriter();
   const encoder = createResultEncoder(query.format, prepared.columns, limits.maxResultBytes);
   const executeStartMs = clock.nowMs();
   let encodeMs = 0;

@@ -337,7 +337,7 @@ export async function createQueryLake(): Promise<QueryLake> {
       createCatalog,
       fresh,
       initParser: () => initSqlParser(),
-      initNestedColumns: loadParquetWasm,
+      initParquetWriter: loadParquetWasm,
       log: createMemorySink(),
       defer: (work) => void deferred.push(work),
     }),

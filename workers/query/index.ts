@@ -56,7 +56,7 @@ export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
           openCatalog(env, io, snapshots === "refs" ? { tables, snapshots } : { snapshots }),
         fresh: createFreshSource(env),
         initParser: () => initSqlParser(pgQueryWasm),
-        initNestedColumns: () => initParquetWasm(parquetWasm),
+        initParquetWriter: () => initParquetWasm(parquetWasm),
         log: createConsoleSink(),
         gone,
         defer: (work) => this.ctx.waitUntil(work),

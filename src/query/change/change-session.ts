@@ -40,8 +40,8 @@ export interface ChangeDeps {
   readonly bucket: string;
   readonly random: RandomSource;
   readonly reader: DataReader;
-  /** Makes the Parquet writer, and the reader of lists, structs and maps, ready. */
-  readonly initNestedColumns: () => void;
+  /** Makes the Parquet writer ready. */
+  readonly initParquetWriter: () => void;
 }
 
 /** What became of one file, as far as it is known before the commit. */
@@ -132,7 +132,7 @@ export function createChangeSession(
   };
 
   function newWriter(options: TableWriterOptions = {}): TableWriter {
-    deps.initNestedColumns();
+    deps.initParquetWriter();
     return createTableWriter(deps, metadata, options);
   }
 
@@ -161,7 +161,6 @@ export function createChangeSession(
   /** Live rows of files with their place. */
   async function* open({ request, ...scan }: OpenScan): AsyncGenerator<Batch, void, undefined> {
     const wanted = request.columns.flatMap((index) => columns[index] ?? []);
-    if (wanted.some(({ type }) => isNested(type))) deps.initNestedColumns();
     const batches = scanFiles({
       ...scan,
       metadata,
@@ -261,7 +260,6 @@ export function createChangeSession(
       await inserts.write(batch);
     },
     async change(number, change) {
-      if (columns.some(({ type }) => isNested(type))) deps.initNestedColumns();
       const file = required(scanned[number], `file ${number} of the scan`);
       const effect = await rewrite(file, change);
       effects.set(effectKey(file), effect);
@@ -357,10 +355,6 @@ const NEVER_ABORTED = new AbortController().signal;
 
 function nothing(): Promise<void> {
   return Promise.resolve();
-}
-
-function isNested({ kind }: DataType): boolean {
-  return kind === "list" || kind === "struct" || kind === "map";
 }
 
 /** Deletes that are about this file alone, and so go with it. */

@@ -214,7 +214,6 @@ async function prepareAttempt(
       reader,
       fresh: deps.fresh,
       retry: deps,
-      initNestedColumns: deps.initNestedColumns,
       namespaces: caller.namespaces,
       onRead: (table, snapshot) => run.reads.note(table, snapshot),
       changes(table, branch) {

@@ -114,7 +114,6 @@ function queryCatalog(
     }),
     fresh: deps.fresh,
     retry: deps,
-    initNestedColumns: deps.initNestedColumns,
     namespaces,
     // Nothing is read but schemas.
     onRead: () => {},
