@@ -172,6 +172,11 @@ export function resolveTableFunction(name: string, argTypes: readonly DataType[]
   return { id: name, argTypes: chosen.argTypes, columns };
 }
 
+/** The signatures of the set-returning functions by name. */
+export function tableFunctionSignatures(): ReadonlyMap<string, readonly Signature[]> {
+  return overloads;
+}
+
 /** Names of the set-returning functions. */
 export function tableFunctionNames(): readonly string[] {
   return [...overloads.keys(), "unnest"];

@@ -191,6 +191,17 @@ export function findAggregate(name: string): AggregateFamily | undefined {
   return families.get(aliases.get(name) ?? name);
 }
 
+/** Every aggregate, with its other names. */
+export function aggregateFamilies(): readonly {
+  readonly family: AggregateFamily;
+  readonly aliases: readonly string[];
+}[] {
+  return [...families.values()].map((family) => ({
+    family,
+    aliases: [...aliases].flatMap(([other, name]) => (name === family.name ? [other] : [])),
+  }));
+}
+
 /** Every aggregate's name and alias. */
 export function aggregateNames(): string[] {
   return [...families.keys(), ...aliases.keys()];

@@ -48,6 +48,14 @@ defineJsonb(catalog);
 defineNumericDetails(catalog);
 defineTextDetails(catalog);
 
+/** Every scalar function and operator, with its other names. */
+export function scalarFamilies(): readonly { readonly family: FunctionFamily; readonly aliases: readonly string[] }[] {
+  return [...catalog.families.values()].map((family) => ({
+    family,
+    aliases: [...catalog.aliases].flatMap(([other, name]) => (name === family.name ? [other] : [])),
+  }));
+}
+
 function familyOf(name: string): FunctionFamily | undefined {
   return catalog.families.get(catalog.aliases.get(name) ?? name);
 }
