@@ -1,8 +1,18 @@
 // Expressions compiled to closures from batches to vectors, once for each operator.
 
 import { LakeError } from "#core";
-import { constantVector, gather, type Batch, type DataType, type Scalar, type Vector } from "#columnar";
+import {
+  constantVector,
+  flattenVector,
+  gather,
+  type Batch,
+  type DataType,
+  type FlatVector,
+  type Scalar,
+  type Vector,
+} from "#columnar";
 import { implementFunction, type EvaluationEnvironment, type FunctionImplementation } from "../functions/index.ts";
+import { someExpr } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
 import { compileCast, dataTypeToName, scalarKey, typesEqual } from "../values/index.ts";
 import { vectorFunction } from "./apply.ts";
@@ -112,7 +122,7 @@ export function compileExpr(expr: Expr, env: EvaluationEnvironment): CompiledExp
     case "in_list":
       return compileInList(expr, env);
     case "case":
-      return compileCase(expr, env);
+      return byDictionary(expr, compileCase(expr, env), env);
     case "coalesce":
       return compileCoalesce(expr, env);
   }
@@ -284,6 +294,38 @@ function assemble(type: DataType, rowCount: number, pieces: readonly Piece[], ch
 function evaluatePiece({ compiled, used, safe }: PartialExpr, batch: Batch, rows: Int32Array): Piece {
   if (safe || rows.length === batch.rowCount) return { vector: compiled(batch), rows: undefined };
   return { vector: compiled(gatherColumns(batch, rows, used)), rows };
+}
+
+/** A dictionary this many times larger than the batch is not worth evaluating as a whole. */
+const MAX_DICTIONARY_RATIO = 4;
+
+/**
+ * Runs an expression over one column once for each entry of the column's dictionary, where that is safe and every row
+ * has an entry; its results become the dictionary of the same codes.
+ */
+function byDictionary(expr: Expr, compiled: CompiledExpr, env: EvaluationEnvironment): CompiledExpr {
+  const [index, ...others] = columnsUsed(expr);
+  const isVolatile = someExpr(
+    expr,
+    (part) => part.kind === "call" && implementationOf(part, env).volatility === "volatile",
+  );
+  if (index === undefined || others.length > 0 || isVolatile || !isSafe(expr, env)) return compiled;
+  const results = new WeakMap<FlatVector, FlatVector>();
+  return (batch) => {
+    const vector = batch.columns[index];
+    if (vector?.encoding !== "dictionary" || vector.validity !== undefined) return compiled(batch);
+    const { dictionary, codes, length } = vector;
+    let result = results.get(dictionary);
+    if (result === undefined) {
+      if (dictionary.length > batch.rowCount * MAX_DICTIONARY_RATIO) return compiled(batch);
+      const columns = batch.columns.map((column, i) =>
+        i === index ? dictionary : constantVector(column.type, null, dictionary.length),
+      );
+      result = flattenVector(compiled({ rowCount: dictionary.length, columns }));
+      results.set(dictionary, result);
+    }
+    return { encoding: "dictionary", type: expr.type, length, codes, dictionary: result, validity: undefined };
+  };
 }
 
 function compileCase(expr: Extract<Expr, { kind: "case" }>, env: EvaluationEnvironment): CompiledExpr {

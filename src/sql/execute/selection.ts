@@ -6,7 +6,7 @@ import type { EvaluationEnvironment } from "../functions/index.ts";
 import type { Expr } from "../plan.ts";
 import { columnsUsed } from "./columns-used.ts";
 import { compileExpr, gatherColumns, isSafe, withSpan } from "./expression.ts";
-import { compileTextSelection } from "./text-selection.ts";
+import { compileTextSelection, likePrefix } from "./text-selection.ts";
 import { TRUE, triStates } from "./tri-state.ts";
 
 /** Row numbers in ascending order; undefined stands for every row of the batch. */
@@ -224,6 +224,10 @@ function compileComparison(expr: Expr, env: EvaluationEnvironment): CompiledSele
   if (expr.kind !== "call") return undefined;
   const [left, right] = expr.args;
   if (left === undefined || right === undefined || expr.args.length !== 2) return undefined;
+  if (expr.function === "~~" && left.kind === "column" && right.kind === "literal" && left.type.kind === "string") {
+    const prefix = typeof right.value === "string" ? likePrefix(right.value) : undefined;
+    return prefix === undefined ? undefined : compileTextComparison(expr, left.index, "^@", prefix, env);
+  }
   const mirrored = MIRRORED[expr.function];
   if (mirrored === undefined) return undefined;
   const columnFirst = left.kind === "column" && right.kind === "literal";

@@ -7,12 +7,24 @@ const encoder = new TextEncoder();
 /** Orders that each operator accepts, as a set of bits: less 1, equal 2, greater 4. */
 const ACCEPTED: Readonly<Record<string, number>> = { "=": 2, "<>": 5, "<": 1, "<=": 3, ">": 4, ">=": 6 };
 
+/** Stands for "starts with" beside the sets of orders. */
+const PREFIX = 0;
+
 /** Row numbers where the comparison is true; undefined when the vector does not hold text as bytes. */
 export type TextSelection = (vector: Vector, rows: Int32Array | undefined, rowCount: number) => Int32Array | undefined;
 
-/** `text operator constant`; undefined for other operators and for constants that UTF-8 cannot hold. */
+/** What every text starts with that a LIKE pattern matches, when the pattern asks for no more; else undefined. */
+export function likePrefix(pattern: string): string | undefined {
+  const prefix = pattern.slice(0, -1);
+  return pattern.endsWith("%") && !/[%_\\]/.test(prefix) ? prefix : undefined;
+}
+
+/**
+ * `text operator constant`, where `^@` is "starts with"; undefined for other operators and for constants that UTF-8
+ * cannot hold.
+ */
 export function compileTextSelection(operator: string, constant: string): TextSelection | undefined {
-  const accepted = ACCEPTED[operator];
+  const accepted = operator === "^@" ? PREFIX : ACCEPTED[operator];
   if (accepted === undefined || !constant.isWellFormed()) return undefined;
   const wanted = encoder.encode(constant);
   const verdictsOf = new WeakMap<FlatVector, Uint8Array>();
@@ -74,6 +86,10 @@ function compareBlock(
     markEqual(out, bytes, offsets, wanted);
     return;
   }
+  if (accepted === PREFIX) {
+    markPrefixed(out, bytes, offsets, wanted);
+    return;
+  }
   for (let i = 0; i < out.length; i++) {
     const start = offsets[i] as number;
     const length = (offsets[i + 1] as number) - start;
@@ -98,5 +114,17 @@ function markEqual(out: Uint8Array, bytes: Uint8Array, offsets: Int32Array, want
       if (b < 0) out[i] = 1;
     }
     start = end;
+  }
+}
+
+/** From the prefix's last byte on. */
+function markPrefixed(out: Uint8Array, bytes: Uint8Array, offsets: Int32Array, prefix: Uint8Array): void {
+  const { length } = prefix;
+  for (let i = 0; i < out.length; i++) {
+    const start = offsets[i] as number;
+    if ((offsets[i + 1] as number) - start < length) continue;
+    let b = length - 1;
+    while (b >= 0 && bytes[start + b] === prefix[b]) b--;
+    if (b < 0) out[i] = 1;
   }
 }
