@@ -10,6 +10,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts", "test/property/**/*.test.ts", "test/golden/**/*.test.ts"],
+          setupFiles: ["test/support/fixed-seed.ts"],
           testTimeout: 30_000,
         },
       },

@@ -13,7 +13,14 @@
 // Source: Apache Avro 1.12 specification, "Binary Encoding".
 
 import { utf8ToString } from "#core";
-import { MAX_AVRO_DEPTH, avroError, declaredNames, type AvroRecord, type AvroSchema } from "./avro-schema.ts";
+import {
+  MAX_AVRO_DEPTH,
+  avroError,
+  declaredNames,
+  type AvroField,
+  type AvroRecord,
+  type AvroSchema,
+} from "./avro-schema.ts";
 
 /** A position in a block of encoded values. */
 export interface AvroCursor {
@@ -35,6 +42,15 @@ export function createAvroCursor(bytes: Uint8Array): AvroCursor {
 /** Builds the decoder of a schema. Errors: `metadata_invalid` for an unknown type name. */
 export function compileAvroDecoder(schema: AvroSchema): AvroDecoder {
   return compile(schema, new Map());
+}
+
+/**
+ * Builds the decoders of a record's fields, each to be used by itself: a type that one field declares serves the later
+ * ones. Errors: `metadata_invalid` for an unknown type name.
+ */
+export function compileAvroFieldDecoders(fields: readonly AvroField[]): readonly AvroDecoder[] {
+  const named: NamedDecoders = new Map();
+  return fields.map(({ type }) => compile(type, named));
 }
 
 const TWO_POW_28 = 2 ** 28;

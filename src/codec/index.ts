@@ -2,6 +2,7 @@
 
 export {
   compileAvroDecoder,
+  compileAvroFieldDecoders,
   createAvroCursor,
   readAvroBytes,
   readAvroCount,

@@ -4,7 +4,7 @@
 
 import {
   avroError,
-  compileAvroDecoder,
+  compileAvroFieldDecoders,
   compileAvroSkipper,
   createAvroCursor,
   readAvroCount,
@@ -15,7 +15,7 @@ import {
   type AvroSchema,
   type AvroSkipper,
 } from "#codec";
-import { LakeError, compareBytes } from "#core";
+import { LakeError, compareBytes, required } from "#core";
 import type { Scalar } from "#columnar";
 import { sanitizeAvroName, type PartitionTupleField } from "./manifest-schema.ts";
 import { skipBounds, skipCounts } from "./metric-map.ts";
@@ -302,8 +302,9 @@ interface PartitionMember {
 function compilePartition(type: AvroSchema, tuple: readonly PartitionTupleField[]): SlotReader {
   const skip = compileAvroSkipper(type);
   const written = recordFields(type);
-  const members = written.map((member): PartitionMember => ({
-    decode: compileAvroDecoder(member.type),
+  const decoders = compileAvroFieldDecoders(written);
+  const members = written.map((member, at): PartitionMember => ({
+    decode: required(decoders[at], "the decoder of a partition field"),
     targets: tuple.flatMap((field, index) =>
       writtenField(written, field) === member ? [{ index, convert: partitionConverter(field) }] : [],
     ),
