@@ -66,7 +66,19 @@ function isStorable(type: DataType): boolean {
       return type.fields.length > 0 && type.fields.every((field) => isStorable(field.type));
     case "map":
       return isStorable(type.key) && isStorable(type.value);
-    default:
+    case "boolean":
+    case "int16":
+    case "int32":
+    case "int64":
+    case "float32":
+    case "float64":
+    case "string":
+    case "json":
+    case "uuid":
+    case "binary":
+    case "date":
+    case "time":
+    case "timestamp":
       return true;
   }
 }
