@@ -17,6 +17,9 @@ const AFTERWARDS_SECONDS = 150;
 const ROWS_A_BATCH = 20;
 /** Between two batches of one writer, so that a run ends with hundreds of snapshots and not with thousands. */
 const PAUSE_MS = 300;
+/** Longer for each batch that a writer is ahead of the slowest, whose commits would else lose to the fast ones' for ever. */
+const PAUSE_AHEAD_MS = 100;
+const MOST_PAUSE_MS = 5_000;
 const COMPACTION_EVERY_MS = 45_000;
 
 type WriterName = EngineName | "ingest";
@@ -34,6 +37,10 @@ interface Ledger {
   /** The writer does not know whether these are in. */
   readonly unknown: number[];
   readonly reasons: Map<string, number>;
+}
+
+function openLedger(writer: WriterName): Ledger {
+  return { writer, committed: [], refused: [], unknown: [], reasons: new Map() };
 }
 
 function sleep(ms: number): Promise<void> {
@@ -96,8 +103,13 @@ function reasonOf(error: unknown): string {
   return line.replaceAll(/\d{4,}|[0-9a-f]{8}-[0-9a-f-]{27}|s3:\S+/g, "…").slice(0, 160);
 }
 
-async function keepWriting(writer: Writer, deadline: number): Promise<Ledger> {
-  const ledger: Ledger = { writer: writer.name, committed: [], refused: [], unknown: [], reasons: new Map() };
+function pauseOf(ledger: Ledger, all: readonly Ledger[]): number {
+  const ahead = ledger.committed.length - Math.min(...all.map(({ committed }) => committed.length));
+  return Math.min(MOST_PAUSE_MS, PAUSE_MS + ahead * PAUSE_AHEAD_MS);
+}
+
+/** Writes until the deadline; `all` holds every writer's ledger, this one's too. */
+async function keepWriting(writer: Writer, ledger: Ledger, all: readonly Ledger[], deadline: number): Promise<void> {
   for (let batch = 0; Date.now() < deadline; batch++) {
     try {
       await writer.write(batch);
@@ -108,9 +120,8 @@ async function keepWriting(writer: Writer, deadline: number): Promise<Ledger> {
       (isUnknown ? ledger.unknown : ledger.refused).push(batch);
       ledger.reasons.set(reason, (ledger.reasons.get(reason) ?? 0) + 1);
     }
-    await sleep(PAUSE_MS);
+    await sleep(pauseOf(ledger, all));
   }
-  return ledger;
 }
 
 interface Compactions {
@@ -209,9 +220,11 @@ export const concurrentSuite: InteropSuite = {
     const wanted = Number(process.env["INTEROP_CONCURRENT_SECONDS"] ?? DEFAULT_SECONDS);
     const seconds = Math.max(LEAST_SECONDS, Math.min(wanted, context.secondsLeft() - AFTERWARDS_SECONDS));
     const deadline = Date.now() + seconds * 1000;
-    const [compactions, ...ledgers] = await Promise.all([
+    const pairs = writers.map((writer) => ({ writer, ledger: openLedger(writer.name) }));
+    const ledgers = pairs.map(({ ledger }) => ledger);
+    const [compactions] = await Promise.all([
       keepCompacting(context, deadline),
-      ...writers.map((writer) => keepWriting(writer, deadline)),
+      ...pairs.map(({ writer, ledger }) => keepWriting(writer, ledger, ledgers, deadline)),
     ]);
     await context.client.flush(TABLE);
     const firn = await context.engines.get("firn");
