@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: () => Promise<readon
   compact: () => import("./compact.ts"),
   commit: () => import("./commit.ts"),
   planning: () => import("./planning.ts"),
+  memory: () => import("./memory.ts"),
 };
 
 const [name, ...rest] = process.argv.slice(2);
