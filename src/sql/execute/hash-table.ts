@@ -128,6 +128,8 @@ const MAX_DIRECT_CELLS = 1 << 21;
 const SMALL_DIRECT_CELLS = 1 << 16;
 /** A larger one has at least one pair in so many cells when it grows. */
 const CELLS_A_PAIR = 64;
+/** Each row to come may bring a pair. */
+const CELLS_A_ROW = 16;
 const MIN_STRIDE = 8;
 /** Ids stay below this, so that a pair packs exactly into a double. */
 const PAIR_BASE = 2 ** 26;
@@ -161,7 +163,7 @@ export class PairTable {
     insert: boolean,
     out: Int32Array,
   ): void {
-    if (insert) this.reserve(leftLimit, rightLimit);
+    if (insert) this.reserve(leftLimit, rightLimit, rowCount);
     const { direct, stride } = this;
     if (direct === undefined) {
       this.encodeHashed(left, right, rowCount, insert, out);
@@ -211,7 +213,7 @@ export class PairTable {
     return id;
   }
 
-  private reserve(leftLimit: number, rightLimit: number): void {
+  private reserve(leftLimit: number, rightLimit: number, rowCount: number): void {
     if (this.direct === undefined || (leftLimit <= this.leftCapacity && rightLimit <= this.stride)) return;
     let { stride, leftCapacity } = this;
     while (stride < rightLimit) stride *= 2;
@@ -219,7 +221,8 @@ export class PairTable {
     this.stride = stride;
     this.leftCapacity = leftCapacity;
     const cells = stride * leftCapacity;
-    if (cells <= MAX_DIRECT_CELLS && cells <= Math.max(SMALL_DIRECT_CELLS, this.count * CELLS_A_PAIR)) {
+    const worthwhile = this.count * CELLS_A_PAIR + rowCount * CELLS_A_ROW;
+    if (cells <= MAX_DIRECT_CELLS && cells <= Math.max(SMALL_DIRECT_CELLS, worthwhile)) {
       const direct = new Int32Array(stride * leftCapacity).fill(-1);
       for (let id = 0; id < this.count; id++) {
         direct[(this.lefts[id] as number) * stride + (this.rights[id] as number)] = id;
