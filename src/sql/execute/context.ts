@@ -16,14 +16,14 @@ export interface MemoryAccount {
   resize(bytes: number): void;
   /**
    * Whether an operator that can put rows aside shall do so rather than hold these bytes: they are no trifle, and
-   * with what others hold more than {@link SPILL_SHARE} of the budget, or nearly all of it.
+   * twice as many with what others hold are more than {@link SPILL_SHARE} of the budget; or it is nearly used up.
    */
   crowds(bytes: number): boolean;
   close(): void;
 }
 
-/** The part of the budget that operators which can spill fill: tables double, and moving rows takes memory too. */
-const SPILL_SHARE = 0.4;
+/** The part of the budget within which an operator that can spill may double what it holds, as tables do. */
+const SPILL_SHARE = 0.85;
 /** An operator that holds less than this part of the budget gains too little by spilling. */
 const TRIFLE_SHARE = 1 / 32;
 /** Beyond this part of the budget every operator that can spill does. */
@@ -64,7 +64,8 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
         },
         crowds(bytes) {
           const after = used + bytes - held;
-          return after > limitBytes * (bytes > limitBytes * TRIFLE_SHARE ? SPILL_SHARE : FULL_SHARE);
+          if (bytes > limitBytes * TRIFLE_SHARE && after + bytes > limitBytes * SPILL_SHARE) return true;
+          return after > limitBytes * FULL_SHARE;
         },
         close() {
           used -= held;
