@@ -71,6 +71,8 @@ export interface ValidQuery {
   readonly tags: readonly string[];
   readonly format: ResultFormat;
   readonly limits: QueryLimits;
+  /** False: rows that do not fit the memory end the query; absent: they are put aside. */
+  readonly maySpill?: boolean;
 }
 
 /** Longest SQL text, UTF-16 units. */

@@ -242,7 +242,7 @@ async function collect(
     timeLimitMs: Math.max(1, limits.timeMs - (executeStartMs - collection.startMs)),
     clock,
     profile: query.profile || query.explainAnalyze,
-    spill: collection.spill,
+    ...(query.maySpill === false ? {} : { spill: collection.spill }),
     ...(collection.partials === undefined ? {} : { partials: collection.partials }),
   });
   for await (const batch of batches) {

@@ -205,7 +205,8 @@ async function answerAdmitted(
   const mayNeedAll = memoryBytes > deps.sharedMemoryBytes;
   if (!mayNeedAll) return runAdmitted(deps, query, context, stats, "shared");
   if (deps.heavy.get(query.sql) === undefined) {
-    const share = { ...query, limits: { ...query.limits, memoryBytes: deps.sharedMemoryBytes } };
+    // A share that does not suffice ends at once: with all of the memory less is put aside, or nothing.
+    const share = { ...query, maySpill: false, limits: { ...query.limits, memoryBytes: deps.sharedMemoryBytes } };
     try {
       return await runAdmitted(deps, share, context, stats, "shared");
     } catch (error) {
