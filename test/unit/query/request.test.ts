@@ -10,10 +10,22 @@ test("defaults: current answers, cached, as json, within the default limits", ()
     explainAnalyze: false,
     maxAgeSeconds: 0,
     cache: "use",
+    tags: [],
     format: "json",
     limits: DEFAULT_LIMITS,
   });
 });
+
+test.each([[["a", "b"]], [[]]])("tags are texts: %j", (tags) => {
+  expect(validateQueryRequest({ sql: "SELECT 1", tags }).tags).toEqual(tags);
+});
+
+test.each(["reports", [""], [1], ["x".repeat(101)], Array.from({ length: 9 }, () => "x")])(
+  "tags that are no short list of short texts are refused: %j",
+  (tags) => {
+    expect(() => validateQueryRequest({ sql: "SELECT 1", tags })).toThrow(/tags/);
+  },
+);
 
 test("limits may be narrowed, and raised only to the maximum", () => {
   expect(validateQueryRequest({ sql: "SELECT 1", limits: { rows: 5, timeMs: 60_000 } }).limits).toEqual({
