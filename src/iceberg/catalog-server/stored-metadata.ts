@@ -94,9 +94,19 @@ export async function writeMetadata(
 ): Promise<StoredMetadata> {
   const location = nextMetadataLocation(deps, metadataFolder(metadata), previous);
   const json = metadataToUtf8(metadata);
-  await deps.io.write(location, json);
+  await writeOrRemove(deps, location, json);
   deps.memory?.keepMetadata(location, metadata, json.length);
   return { location, metadata, json };
+}
+
+/** Writes a file that nothing names yet. After a failure it may be there all the same, so it is removed. */
+export async function writeOrRemove(deps: CatalogServerDeps, location: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await deps.io.write(location, bytes);
+  } catch (error) {
+    await deleteQuietly(deps, [location]);
+    throw error;
+  }
 }
 
 /** A file left behind is for orphan removal; no outcome depends on it. */

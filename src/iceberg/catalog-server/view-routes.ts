@@ -26,7 +26,7 @@ import { checkName, nameTaken, noSuchEntry, noSuchNamespace, readIdentifier, ren
 import { listPage, readPage } from "./pages.ts";
 import { entryText, type Namespace, type SwapOutcome } from "./pointer-store.ts";
 import type { RequestContext } from "./request-context.ts";
-import { deleteQuietly, nextMetadataLocation, readMetadataBytes } from "./stored-metadata.ts";
+import { deleteQuietly, nextMetadataLocation, readMetadataBytes, writeOrRemove } from "./stored-metadata.ts";
 
 const shape = createJsonShape("invalid_request", "The request");
 
@@ -147,7 +147,7 @@ async function writeView(
   previous: string | undefined,
 ): Promise<StoredView> {
   const location = nextMetadataLocation(deps, metadataFolder(metadata), previous);
-  await deps.io.write(location, encodeViewMetadata(metadata));
+  await writeOrRemove(deps, location, encodeViewMetadata(metadata));
   return { location, metadata };
 }
 
