@@ -35,7 +35,10 @@ const LIST_OVERLAP_MS = 120_000;
 
 /** The marks as one isolate knows them. */
 export interface InvalidationMarks {
-  /** Whether an entry was made after every mark that concerns it. Cost: one read a mark and 30 s, else none; patterns that were set in the last days are listed. */
+  /**
+   * Whether an entry was made after every mark that concerns it. Cost: one read a mark and 30 s, else none; for two
+   * minutes after a pattern was set, one list of the patterns and a read of each in 30 s.
+   */
   allows(entry: EntryHeader): Promise<boolean>;
   /** Sets a mark at the current time. Errors: `storage_unavailable`, after the mark holds in this isolate. */
   set(target: InvalidationTarget): Promise<void>;
@@ -69,20 +72,32 @@ export function createInvalidationMarks(store: KeyValueStore | undefined, clock:
 
   const patterns = new Map<string, number>();
   let listedMs = 0;
+  let looked = { mark: 0, atMs: 0, done: Promise.resolve() };
 
-  /** Patterns newer than the last look at them. The mark PATTERNS spares listing where none was ever set. */
-  async function listPatterns(): Promise<void> {
-    if ((await invalidatedMs(PATTERNS)) <= listedMs || store === undefined) return;
+  /**
+   * Patterns newer than the last look at them. The mark PATTERNS spares listing where none was ever set; while KV may
+   * still hide one, the list is looked at again as rarely as the marks are.
+   */
+  async function lookForPatterns(): Promise<void> {
+    const mark = await invalidatedMs(PATTERNS);
+    if (mark <= listedMs || store === undefined) return;
     const now = clock.nowMs();
+    if (mark !== looked.mark || now - looked.atMs >= MARK_FRESH_MS) {
+      looked = { mark, atMs: now, done: listPatterns(store, now) };
+    }
+    await looked.done;
+  }
+
+  async function listPatterns(from: KeyValueStore, now: number): Promise<void> {
     try {
-      for await (const { key } of store.list(markKey(PATTERN_PREFIX))) {
-        const bytes = await store.get(key);
+      for await (const { key } of from.list(markKey(PATTERN_PREFIX))) {
+        const bytes = await from.get(key);
         const mark = bytes === undefined ? undefined : parsePatternMark(utf8ToString(bytes));
         if (mark !== undefined) remember(mark);
       }
       listedMs = now - LIST_OVERLAP_MS;
     } catch {
-      // The patterns known so far still hold; the next look is due at the next answer.
+      // The patterns known so far still hold; the next look is due in MARK_FRESH_MS.
     }
   }
 
@@ -99,7 +114,7 @@ export function createInvalidationMarks(store: KeyValueStore | undefined, clock:
       const names = [ALL, ...entry.tables.map(tableMark), ...(entry.tags ?? []).map(tagMark)];
       const marks = await Promise.all(names.map(invalidatedMs));
       if (!marks.every((mark) => entry.asOfMs > mark)) return false;
-      await listPatterns();
+      await lookForPatterns();
       return [...patterns].every(([pattern, ms]) => entry.asOfMs > ms || !concerns({ pattern }, entry));
     },
     async set(target) {

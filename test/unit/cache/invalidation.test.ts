@@ -3,7 +3,13 @@
 import * as fc from "fast-check";
 import { beforeEach, expect, test } from "vitest";
 import { stringToUtf8 } from "#core";
-import { createMemoryKeyValueStore, createResultCache, type CacheEntry, type ResultCache } from "#cache";
+import {
+  createMemoryKeyValueStore,
+  createResultCache,
+  type CacheEntry,
+  type KeyValueStore,
+  type ResultCache,
+} from "#cache";
 import { matchesGlob } from "../../../src/cache/glob.ts";
 
 let nowMs = 0;
@@ -58,6 +64,26 @@ test.each([
   nowMs += 90_000;
   expect(await found(there)).toEqual(left);
   expect(await found(create())).toEqual(left);
+});
+
+test("patterns are listed once for the lookups of half a minute", async () => {
+  const here = create();
+  await fill(here);
+  let lists = 0;
+  const counting: KeyValueStore = {
+    ...kv,
+    list(prefix) {
+      lists += 1;
+      return kv.list(prefix);
+    },
+  };
+  const there = createResultCache({ clock, shared: counting, maxMemoryBytes: 1e6, maxMemoryEntryBytes: 1e6 });
+  nowMs += 1000;
+  await here.invalidate({ pattern: "select 1" });
+  expect(await found(there)).toEqual(["a", "b"]);
+  nowMs += 10_000;
+  expect(await found(there)).toEqual(["a", "b"]);
+  expect(lists).toBe(1);
 });
 
 test("I251 an answer made after an invalidation is used", async () => {
