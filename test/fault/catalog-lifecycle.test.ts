@@ -2,8 +2,15 @@
 // what they led to before or to what they lead to afterwards, never to something that cannot be read.
 
 import { beforeAll, describe, expect, test } from "vitest";
-import type { PointerStore } from "#iceberg";
-import { createMovableClock, restoreImage, tableState, takeImage, type LakeImage } from "../support/fault-lake.ts";
+import { callCatalog } from "../support/catalog-calls.ts";
+import {
+  createFaultPointers,
+  createMovableClock,
+  restoreImage,
+  tableState,
+  takeImage,
+  type LakeImage,
+} from "../support/fault-lake.ts";
 import { crashAt, createFaultStore, type FaultMoment, type FaultPlan } from "../support/fault-store.ts";
 import { committed, createEvents } from "../support/iceberg-files.ts";
 import { EVENTS, createIcebergLake, eventsFile, storedKeys, type IcebergLake } from "../support/iceberg-lake.ts";
@@ -17,36 +24,8 @@ const MODES = {
       operation.index === index ? moment : undefined,
 };
 
-/** Pointers whose every change may fail. */
-function faultyPointers(inner: PointerStore, faults: FaultPlan): PointerStore & { readonly changes: number } {
-  let changes = 0;
-  const failing =
-    <A extends readonly unknown[], R>(change: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      const moment = faults({ index: changes, kind: "put", key: "pointer" });
-      changes += 1;
-      if (moment === "before") throw new Error("lost before");
-      const outcome = await change(...args);
-      if (moment === "after") throw new Error("lost after");
-      return outcome;
-    };
-  return {
-    ...inner,
-    get changes() {
-      return changes;
-    },
-    swapPointers: failing((...args) => inner.swapPointers(...args)),
-    dropEntry: failing((...args) => inner.dropEntry(...args)),
-    renameEntry: failing((...args) => inner.renameEntry(...args)),
-  };
-}
-
 async function call(lake: IcebergLake, method: string, path: string, body?: object): Promise<number> {
-  const request = new Request(`http://catalog.test/v1/${path}`, {
-    method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-  });
-  return (await lake.handler(request)).status;
+  return (await callCatalog(lake, method, `/${path}`, body)).status;
 }
 
 const SCHEMA = { ...EVENTS.schema, "schema-id": 0 };
@@ -122,7 +101,9 @@ describe.each(Object.entries(OPERATIONS))("I260 %s", (_name, operation) => {
       const { store, pointers } = await restoreImage(image, clock);
       const untouched = await storedKeys(store);
       const failingStore = createFaultStore(store, side === "store" ? faults : () => undefined);
-      const failingPointers = faultyPointers(pointers, side === "pointers" ? faults : () => undefined);
+      const failingPointers = createFaultPointers(pointers, (at) =>
+        side === "pointers" ? faults({ index: at, kind: "put", key: "pointer" }) : undefined,
+      );
       const lake = await createIcebergLake({
         clock,
         seed,

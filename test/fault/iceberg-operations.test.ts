@@ -63,7 +63,7 @@ async function run(
   }
   expect(await stateOf(sound)).toBe(state);
   await expectExactFiles(sound);
-  const used = side === "pointers" ? faultyPointers.swaps : faultyStore.operations;
+  const used = side === "pointers" ? faultyPointers.changes : faultyStore.operations;
   return { outcome: ended.outcome, state, failed: used > index };
 }
 

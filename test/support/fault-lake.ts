@@ -59,28 +59,33 @@ export async function restoreImage(
   return { store, pointers };
 }
 
-/** Decides whether a swap of pointers fails; `index` counts them from 0. */
-export type SwapFaults = (index: number) => FaultMoment | undefined;
+/** Decides whether a change of pointers fails; `index` counts them from 0. */
+export type PointerFaults = (index: number) => FaultMoment | undefined;
 
-/** Pointers whose swaps fail on purpose, having done nothing or everything but say so. */
+/** Pointers whose changes (swaps, drops, renames) fail on purpose, having done nothing or everything but say so. */
 export function createFaultPointers(
   inner: PointerStore,
-  faults: SwapFaults,
-): PointerStore & { readonly swaps: number } {
-  let swaps = 0;
-  return {
-    ...inner,
-    get swaps() {
-      return swaps;
-    },
-    async swapPointers(kind, changes, receipt) {
-      const moment = faults(swaps);
-      swaps += 1;
+  faults: PointerFaults,
+): PointerStore & { readonly changes: number } {
+  let changes = 0;
+  const failing =
+    <A extends readonly unknown[], R>(change: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      const moment = faults(changes);
+      changes += 1;
       if (moment === "before") throw new Error("lost before");
-      const outcome = await inner.swapPointers(kind, changes, receipt);
+      const outcome = await change(...args);
       if (moment === "after") throw new Error("lost after");
       return outcome;
+    };
+  return {
+    ...inner,
+    get changes() {
+      return changes;
     },
+    swapPointers: failing((...args) => inner.swapPointers(...args)),
+    dropEntry: failing((...args) => inner.dropEntry(...args)),
+    renameEntry: failing((...args) => inner.renameEntry(...args)),
   };
 }
 
