@@ -40,6 +40,7 @@ export type {
   TableVersion,
   ViewSource,
 } from "./table-source.ts";
+export { emptyScanStatistics } from "./table-source.ts";
 export { dataTypeToName, scalarToText } from "./values/index.ts";
 export { functionRegistry } from "./functions/index.ts";
 export {

@@ -49,6 +49,25 @@ export interface ScanStatistics {
   pruning: { readonly reason: string; readonly files: number; readonly rowGroups: number }[];
 }
 
+/** Statistics of a scan that has read nothing: what a source without files keeps. */
+export function emptyScanStatistics(table: string): ScanStatistics {
+  return {
+    table,
+    filesTotal: 0,
+    filesScanned: 0,
+    rowGroupsTotal: 0,
+    rowGroupsScanned: 0,
+    bytesTotal: 0,
+    bytesScanned: 0,
+    rowsScanned: 0,
+    storageReads: 0,
+    rowsSkipped: 0,
+    pagesSkipped: 0,
+    freshRows: 0,
+    pruning: [],
+  };
+}
+
 /** A scan whose surviving files are known. */
 export interface PlannedScan {
   /** Equal identities mean equal rows: surviving immutable files plus the ingest log's state. */

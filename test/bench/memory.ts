@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "#core";
 import { BATCH_ROWS, vectorFromScalars, type Batch, type ColumnSchema } from "#columnar";
-import { initSqlParser, prepareQuery, type SpillStore, type TableSource } from "#sql";
+import { emptyScanStatistics, initSqlParser, prepareQuery, type SpillStore, type TableSource } from "#sql";
 import type { BenchCase } from "./measure.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -48,21 +48,7 @@ const TABLE: TableSource = {
   planScan: ({ columns }) =>
     Promise.resolve({
       identity: "numbers",
-      statistics: {
-        table: "default.numbers",
-        filesTotal: 0,
-        filesScanned: 0,
-        rowGroupsTotal: 0,
-        rowGroupsScanned: 0,
-        bytesTotal: 0,
-        bytesScanned: 0,
-        rowsScanned: 0,
-        storageReads: 0,
-        rowsSkipped: 0,
-        pagesSkipped: 0,
-        freshRows: 0,
-        pruning: [],
-      },
+      statistics: emptyScanStatistics("default.numbers"),
       async *open() {
         for (const batch of makeBatches()) {
           const wanted = columns.flatMap((index) => batch.columns[index] ?? []);

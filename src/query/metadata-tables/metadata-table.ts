@@ -3,7 +3,7 @@
 import { LakeError, required, tableNameToString, unreachable } from "#core";
 import { BATCH_ROWS, vectorFromScalars, type Batch, type ColumnSchema, type Scalar } from "#columnar";
 import { currentSchema, type FileIO, type Snapshot, type Table } from "#iceberg";
-import type { ScanRequest, ScanStatistics, TableSource, TableVersion } from "#sql";
+import { emptyScanStatistics, type ScanRequest, type TableSource, type TableVersion } from "#sql";
 import { resolveVersion } from "../table-version.ts";
 import { entriesTable, filesTable, type FileSelection } from "./files.ts";
 import { manifestsTable, partitionsTable } from "./manifests.ts";
@@ -58,7 +58,7 @@ export function rowsTable(
     name,
     columns,
     async planScan(request) {
-      const statistics = emptyStatistics(name);
+      const statistics = emptyScanStatistics(name);
       const wanted = request.columns.map((index) => required(columns[index], `column ${index} of ${name}`));
       const toBatch = (rows: readonly (readonly Scalar[])[]): Batch => {
         statistics.rowsScanned += rows.length;
@@ -145,22 +145,4 @@ function contentOf(
     default:
       return unreachable(kind);
   }
-}
-
-function emptyStatistics(table: string): ScanStatistics {
-  return {
-    table,
-    filesTotal: 0,
-    filesScanned: 0,
-    rowGroupsTotal: 0,
-    rowGroupsScanned: 0,
-    bytesTotal: 0,
-    bytesScanned: 0,
-    rowsScanned: 0,
-    storageReads: 0,
-    rowsSkipped: 0,
-    pagesSkipped: 0,
-    freshRows: 0,
-    pruning: [],
-  };
 }

@@ -4,7 +4,7 @@
 import { BATCH_ROWS, constantVector, gather, sliceVector, type Batch, type ColumnSchema, type Vector } from "#columnar";
 import { InvariantViolation } from "#core";
 import { INT32 } from "../expressions.ts";
-import type { PlannedScan, TableSource } from "../table-source.ts";
+import { emptyScanStatistics, type PlannedScan, type TableSource } from "../table-source.ts";
 
 /** A table of rows that are filled in before it is scanned. Its last column is the row's number. */
 export interface SourceTable extends TableSource {
@@ -65,21 +65,7 @@ export function createSourceTable(columns: readonly ColumnSchema[]): SourceTable
     planScan(request): Promise<PlannedScan> {
       return Promise.resolve({
         identity: "source",
-        statistics: {
-          table: "source",
-          filesTotal: 0,
-          filesScanned: 0,
-          rowGroupsTotal: 0,
-          rowGroupsScanned: 0,
-          bytesTotal: 0,
-          bytesScanned: 0,
-          rowsScanned: 0,
-          storageReads: 0,
-          rowsSkipped: 0,
-          pagesSkipped: 0,
-          freshRows: 0,
-          pruning: [],
-        },
+        statistics: emptyScanStatistics("source"),
         async *open() {
           yield* await Promise.resolve(batches(request.columns));
         },

@@ -5,6 +5,7 @@ import { createByteLru } from "#cache";
 import { required } from "#core";
 import { scalarAt, type Scalar } from "#columnar";
 import { writeDeletionVectors, type DeleteFile, type IcebergSchema, type ScanFile } from "#iceberg";
+import { emptyScanStatistics } from "#sql";
 import { createDataReader } from "../../../src/query/data-reader.ts";
 import { scanFiles, type FileScan } from "../../../src/query/file-scan.ts";
 import { createDeleteWorld, type DeleteWorld, type PlainRow } from "../../support/deletes.ts";
@@ -31,21 +32,7 @@ interface Read {
 }
 
 async function read(world: DeleteWorld, files: readonly ScanFile[], scan: Partial<FileScan> = {}): Promise<Read> {
-  const statistics = {
-    table: "t",
-    filesTotal: 0,
-    filesScanned: 0,
-    rowGroupsTotal: 0,
-    rowGroupsScanned: 0,
-    bytesTotal: 0,
-    bytesScanned: 0,
-    rowsScanned: 0,
-    storageReads: 0,
-    rowsSkipped: 0,
-    pagesSkipped: 0,
-    freshRows: 0,
-    pruning: [],
-  };
+  const statistics = emptyScanStatistics("t");
   const signal = new AbortController().signal;
   const reader = createDataReader({
     store: world.store,

@@ -11,7 +11,7 @@ import {
   type Vector,
 } from "#columnar";
 import type { PlanNode } from "../../../src/sql/plan.ts";
-import type { PlannedScan, TableSource } from "../../../src/sql/table-source.ts";
+import { emptyScanStatistics, type PlannedScan, type TableSource } from "../../../src/sql/table-source.ts";
 import { createMemoryBudget, executePlan, type ExecutionContext } from "../../../src/sql/execute/index.ts";
 import { scalarToText } from "../../../src/sql/values/index.ts";
 import { scalarAt } from "#columnar";
@@ -107,21 +107,7 @@ export function batchTable(name: string, columns: readonly ColumnSchema[], batch
 function planned(batches: readonly Batch[], projection: readonly number[]): PlannedScan {
   return {
     identity: "test",
-    statistics: {
-      table: "test",
-      filesTotal: 0,
-      filesScanned: 0,
-      rowGroupsTotal: 0,
-      rowGroupsScanned: 0,
-      bytesTotal: 0,
-      bytesScanned: 0,
-      rowsScanned: 0,
-      storageReads: 0,
-      rowsSkipped: 0,
-      pagesSkipped: 0,
-      freshRows: 0,
-      pruning: [],
-    },
+    statistics: emptyScanStatistics("test"),
     async *open() {
       for (const batch of batches) {
         yield await Promise.resolve({
