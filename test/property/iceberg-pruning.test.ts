@@ -19,16 +19,8 @@ import {
   mightHoldPartition,
   excludingSummary,
 } from "../../src/iceberg/partition-pruning.ts";
-import {
-  DAY_MICROS,
-  FIELDS,
-  SCHEMA,
-  fileOf,
-  matches,
-  partitionField,
-  predicate,
-  row,
-} from "../support/row-arbitraries.ts";
+import { matches } from "../support/plain-filter.ts";
+import { DAY_MICROS, FIELDS, SCHEMA, fileOf, partitionField, predicate, row } from "../support/row-arbitraries.ts";
 
 test("I33 a skipped manifest or file holds no row that fulfils all predicates", () => {
   fc.assert(

@@ -3,8 +3,7 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compareBytes, compareCodePoints } from "#core";
-import type { Decimal, Scalar } from "#columnar";
+import type { Scalar } from "#columnar";
 import {
   applyTransform,
   parseTransform,
@@ -20,6 +19,7 @@ import { createSpecFilter, excludingPartitionField, excludingSummary } from "../
 import { fieldsById } from "../../src/iceberg/schema.ts";
 import { partitionMatches } from "../../src/iceberg/strict-match.ts";
 import { canTransform } from "../../src/iceberg/transform.ts";
+import { comparePlainly, matches } from "../support/plain-filter.ts";
 
 const DAY = 86_400_000_000;
 const narrow = (value: bigint): number | bigint => {
@@ -90,47 +90,6 @@ const PAIRS = Object.keys(VALUES).flatMap((type) =>
   })),
 );
 
-/** PostgreSQL's order, by the types of JavaScript alone. */
-function compare(a: Scalar, b: Scalar): number {
-  if (typeof a === "string" && typeof b === "string") return compareCodePoints(a, b);
-  if (a instanceof Uint8Array && b instanceof Uint8Array) return compareBytes(a, b);
-  const [left, right] = [number(a), number(b)];
-  const [leftNan, rightNan] = [Number.isNaN(left), Number.isNaN(right)];
-  if (leftNan || rightNan) return Number(leftNan) - Number(rightNan);
-  return left < right ? -1 : Number(left > right);
-}
-
-function number(value: Scalar): number | bigint {
-  if (typeof value === "boolean") return Number(value);
-  return typeof value === "object" ? (value as Decimal).unscaled : (value as number | bigint);
-}
-
-function matches(value: Scalar, { operator, values }: Pick<IcebergPredicate, "operator" | "values">): boolean {
-  if (operator === "is_null") return value === null;
-  if (value === null) return false;
-  const first = values[0] as Scalar;
-  switch (operator) {
-    case "is_not_null":
-      return true;
-    case "=":
-      return compare(value, first) === 0;
-    case "<>":
-      return compare(value, first) !== 0;
-    case "<":
-      return compare(value, first) < 0;
-    case "<=":
-      return compare(value, first) <= 0;
-    case ">":
-      return compare(value, first) > 0;
-    case ">=":
-      return compare(value, first) >= 0;
-    case "in":
-      return values.some((candidate) => compare(value, candidate) === 0);
-    case "starts_with":
-      return typeof value === "string" && value.startsWith(first as string);
-  }
-}
-
 type Condition = Pick<IcebergPredicate, "operator" | "values">;
 
 function predicateOf(type: string): fc.Arbitrary<Condition> {
@@ -170,7 +129,7 @@ function isNan(value: Scalar): boolean {
 
 /** What a writer's manifest list says of these partition values. */
 function manifestOf(type: string, values: readonly Scalar[]): ManifestFile {
-  const bounded = values.filter((value) => value !== null && !isNan(value)).toSorted(compare);
+  const bounded = values.filter((value) => value !== null && !isNan(value)).toSorted(comparePlainly);
   const bound = (value: Scalar | undefined): Uint8Array | undefined =>
     value === undefined ? undefined : scalarToSingleValue(type, value);
   return {

@@ -15,7 +15,8 @@ import {
 } from "#iceberg";
 import { committed, liveNames } from "../support/iceberg-files.ts";
 import { createIcebergLake } from "../support/iceberg-lake.ts";
-import { SCHEMA, fileOf, matches, partitionField, predicate, row } from "../support/row-arbitraries.ts";
+import { matches } from "../support/plain-filter.ts";
+import { SCHEMA, fileOf, partitionField, predicate, row } from "../support/row-arbitraries.ts";
 
 type Rows = readonly (readonly Scalar[])[];
 

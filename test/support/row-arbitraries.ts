@@ -3,10 +3,10 @@
 
 import * as fc from "fast-check";
 import type { Scalar } from "#columnar";
-import { compareCodePoints } from "#core";
 import { scalarToSingleValue, type DataFile, type IcebergPredicate, type IcebergSchema } from "#iceberg";
 import { truncateString, truncateStringUpward } from "../../src/iceberg/bound-truncation.ts";
 import { fieldsById } from "../../src/iceberg/schema.ts";
+import { comparePlainly } from "./plain-filter.ts";
 
 /** Columns of the forms whose metrics differ. */
 export const SCHEMA: IcebergSchema = {
@@ -76,46 +76,6 @@ export const predicate: fc.Arbitrary<IcebergPredicate> = fieldId.chain((id) => {
   return fc.oneof({ arbitrary: comparison, weight: 3 }, ...others);
 });
 
-/** SQL's order with PostgreSQL's NaN: equal to itself and above every number. Independent of the code under test. */
-function compare(a: Scalar, b: Scalar): number {
-  if (typeof a === "string" && typeof b === "string") return compareCodePoints(a, b);
-  const [left, right] = [toNumber(a), toNumber(b)];
-  if (Number.isNaN(left) || Number.isNaN(right)) return Number(Number.isNaN(left)) - Number(Number.isNaN(right));
-  return left < right ? -1 : Number(left > right);
-}
-
-function toNumber(value: Scalar): number {
-  if (typeof value === "number") return value;
-  return Number((value as { readonly unscaled: bigint }).unscaled);
-}
-
-/** Whether SQL's filter keeps a row with this value. Independent of the code under test. */
-export function matches(value: Scalar, { operator, values }: IcebergPredicate): boolean {
-  if (operator === "is_null") return value === null;
-  if (value === null) return false;
-  const first = values[0] ?? null;
-  switch (operator) {
-    case "=":
-      return compare(value, first) === 0;
-    case "<>":
-      return compare(value, first) !== 0;
-    case "<":
-      return compare(value, first) < 0;
-    case "<=":
-      return compare(value, first) <= 0;
-    case ">":
-      return compare(value, first) > 0;
-    case ">=":
-      return compare(value, first) >= 0;
-    case "in":
-      return values.some((candidate) => compare(value, candidate) === 0);
-    case "is_not_null":
-      return true;
-    case "starts_with":
-      return typeof value === "string" && typeof first === "string" && value.startsWith(first);
-  }
-}
-
 function isNan(value: Scalar): boolean {
   return typeof value === "number" && Number.isNaN(value);
 }
@@ -131,7 +91,7 @@ export function fileOf(rows: readonly (readonly Scalar[])[], partition: readonly
     const values = rows.map((values) => values[index] ?? null).filter((value) => value !== null);
     nulls.set(field.id, rows.length - values.length);
     if (field.id === 4) nans.set(4, values.filter(isNan).length);
-    const sorted = values.filter((value) => !isNan(value)).toSorted(compare);
+    const sorted = values.filter((value) => !isNan(value)).toSorted(comparePlainly);
     const [min, max] = [sorted[0], sorted.at(-1)];
     if (min === undefined || max === undefined) continue;
     const upper = typeof max === "string" ? truncateStringUpward(max, 2) : max;
