@@ -14,7 +14,7 @@ const SHAPE = { rows: Number(process.env["BENCH_ROWS"] ?? 5_000_000), days: 10, 
 const DIRECTORY = join(ROOT, ".cache", "bench-query");
 
 /** FROM is written as `events`; both engines have a table or view of that name. Answers must be equal. */
-const QUERIES: Readonly<Record<string, string>> = {
+export const EVENT_QUERIES: Readonly<Record<string, string>> = {
   "count all": "SELECT count(*) AS n FROM events",
   "group by type": "SELECT event_type, count(*) AS n FROM events GROUP BY event_type ORDER BY event_type",
   "group by hour": "SELECT date_trunc('hour', timestamp) AS h, count(*) AS n FROM events GROUP BY 1 ORDER BY 1",
@@ -65,7 +65,7 @@ export async function run(): Promise<readonly BenchCase[]> {
     );
     const client = createFirnClient(firn.url, firn.tokens);
     const cases: BenchCase[] = [];
-    for (const [name, sql] of Object.entries(QUERIES)) {
+    for (const [name, sql] of Object.entries(EVENT_QUERIES)) {
       const reply = await client.query(sql, { cache: "bypass" });
       checkAnswer(name, reply.rows, await duckdbRows(duckdb, sql));
       const figures = await interleave({
