@@ -2,7 +2,8 @@
 
 import type { Scalar } from "./data-type.ts";
 import { constantVector, vectorFromScalars } from "./build.ts";
-import { gatherValues } from "./gather-values.ts";
+import { decimalBlockOf, decimalOfBlock, decimalVector } from "./decimal-vector.ts";
+import { gatherFloat64, gatherValues } from "./gather-values.ts";
 import { gatherBlock, textBlockOf, textVector } from "./text-vector.ts";
 import { decodeUtf8Value } from "./utf8-block.ts";
 import type { Batch, FlatVector, Vector } from "./vector.ts";
@@ -24,6 +25,8 @@ export function scalarAt(vector: Vector, index: number): Scalar {
   if (vector.encoding === "dictionary") return scalarAt(vector.dictionary, vector.codes[index] as number);
   const block = textBlockOf(vector);
   if (block !== undefined) return decodeUtf8Value(block, index);
+  const decimals = decimalBlockOf(vector);
+  if (decimals !== undefined) return decimalOfBlock(decimals, index);
   const value = vector.values[index] as Scalar;
   if (vector.type.kind === "boolean") return value === 1;
   if (typeof value === "bigint") {
@@ -60,6 +63,11 @@ export function flattenVector(vector: Vector): FlatVector {
       }
       const block = textBlockOf(dictionary);
       if (block !== undefined) return textVector(type, length, gatherBlock(block, codes), merged);
+      const decimals = decimalBlockOf(dictionary);
+      if (decimals !== undefined) {
+        const unscaled = gatherFloat64(decimals.unscaled, codes);
+        return decimalVector(type, { unscaled, scale: decimals.scale }, merged);
+      }
       return { encoding: "flat", type, length, values: gatherValues(dictionary.values, codes), validity: merged };
     }
     case "constant": {

@@ -2,6 +2,7 @@
 
 import { InvariantViolation } from "#core";
 import type { DataType, Scalar } from "./data-type.ts";
+import { decimalsToBlock, decimalVector } from "./decimal-vector.ts";
 import { exactTimestamps } from "./int64.ts";
 import type { ConstantVector, FlatVector, VectorValues } from "./vector.ts";
 
@@ -15,6 +16,10 @@ import type { ConstantVector, FlatVector, VectorValues } from "./vector.ts";
 export function vectorFromScalars(type: DataType, values: readonly Scalar[]): FlatVector {
   const length = values.length;
   const validity = validityOf(values);
+  if (type.kind === "decimal") {
+    const block = decimalsToBlock(presentOr(values, null, "object"));
+    if (block !== undefined) return decimalVector(type, block, validity);
+  }
   return { encoding: "flat", type, length, values: valuesFromScalars(type, values), validity };
 }
 

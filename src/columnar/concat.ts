@@ -4,6 +4,7 @@ import { invariant } from "#core";
 import { flattenVector } from "./access.ts";
 import { constantVector } from "./build.ts";
 import type { DataType } from "./data-type.ts";
+import { decimalBlockOf, decimalVector } from "./decimal-vector.ts";
 import { concatBlocks, gatherBlock, internBlock, textBlockOf, textVector } from "./text-vector.ts";
 import { encodeUtf8Block } from "./utf8-block.ts";
 import type { Batch, DictionaryVector, FlatVector, Vector, VectorValues } from "./vector.ts";
@@ -27,6 +28,11 @@ export function sliceVector(vector: Vector, start: number, end: number): Vector 
       if (block !== undefined) {
         const offsets = block.offsets.subarray(start, end + 1);
         return textVector(vector.type, length, { offsets, bytes: block.bytes }, vector.validity?.subarray(start, end));
+      }
+      const decimals = decimalBlockOf(vector);
+      if (decimals !== undefined) {
+        const unscaled = decimals.unscaled.subarray(start, end);
+        return decimalVector(vector.type, { unscaled, scale: decimals.scale }, vector.validity?.subarray(start, end));
       }
       return {
         ...vector,
@@ -145,6 +151,19 @@ function distinctEntries(joined: FlatVector): { dictionary: FlatVector; remap: I
     const { codes, firsts } = internBlock(block, joined.length, undefined);
     return { dictionary: textVector(joined.type, firsts.length, gatherBlock(block, firsts), undefined), remap: codes };
   }
+  const decimals = decimalBlockOf(joined);
+  if (decimals !== undefined) {
+    const { dictionary, remap: codes } = distinctEntries({
+      encoding: "flat",
+      type: joined.type,
+      length: joined.length,
+      values: decimals.unscaled,
+      validity: joined.validity,
+    });
+    const { values, validity } = dictionary;
+    const block = { unscaled: values as Float64Array, scale: decimals.scale };
+    return { dictionary: decimalVector(joined.type, block, validity), remap: codes };
+  }
   const remap = new Int32Array(joined.length);
   const seen = new Map<unknown, number>();
   const kept: number[] = [];
@@ -188,6 +207,8 @@ function concatFlat(type: DataType, vectors: readonly FlatVector[], length: numb
     const counts = vectors.map((vector) => vector.length);
     return textVector(type, length, concatBlocks(parts, counts), concatValidity(vectors, length));
   }
+  const decimals = concatDecimals(type, vectors, length);
+  if (decimals !== undefined) return decimals;
   return {
     encoding: "flat",
     type,
@@ -195,6 +216,25 @@ function concatFlat(type: DataType, vectors: readonly FlatVector[], length: numb
     values: concatValues(vectors, length),
     validity: concatValidity(vectors, length),
   };
+}
+
+/** Decimals that are numbers of one scale, end to end; vectors of nulls only fit any. */
+function concatDecimals(type: DataType, vectors: readonly FlatVector[], length: number): FlatVector | undefined {
+  const unscaled = new Float64Array(type.kind === "decimal" ? length : 0);
+  let scale = -1;
+  let position = 0;
+  for (const vector of type.kind === "decimal" ? vectors : []) {
+    const block = decimalBlockOf(vector);
+    if (block === undefined) {
+      if (vector.length > 0 && vector.validity?.includes(1) !== false) return undefined;
+    } else {
+      if (scale >= 0 && scale !== block.scale) return undefined;
+      ({ scale } = block);
+      unscaled.set(block.unscaled, position);
+    }
+    position += vector.length;
+  }
+  return scale < 0 ? undefined : decimalVector(type, { unscaled, scale }, concatValidity(vectors, length));
 }
 
 /** Whether the text of a vector is well-formed: strings with unpaired surrogates would not survive as UTF-8. */

@@ -9,7 +9,7 @@
  * | int16, int32 | Int32Array | |
  * | int64 | Float64Array or BigInt64Array | Float64Array only while every value is within ±(2^53 - 1) |
  * | float32, float64 | Float64Array | float32 values are already rounded to single precision |
- * | decimal | Decimal[] | exact; `precision` and `scale` absent for PostgreSQL's unconstrained numeric |
+ * | decimal | Decimal[], made when first asked for where {@link decimalBlockOf} has the numbers | exact; `precision` and `scale` absent for PostgreSQL's unconstrained numeric |
  * | string, json, uuid | string[] | uuid in lower-case canonical form |
  * | binary | Uint8Array[] | `length` is the width of Iceberg's fixed[length], which is stored so; absent when values vary |
  * | date | Int32Array | days since 1970-01-01 |
@@ -22,21 +22,22 @@
  * | null | none | the type of a bare NULL |
  *
  * Ids and nullability of nested fields matter only to files: they find fields after a rename and tell how they are
- * written. Two types that differ in nothing else are the same type to SQL.
+ * written; so does `stored`, how a file marks values that SQL knows as something else or in another form. Two types that
+ * differ in nothing else are the same type to SQL.
  */
 export type DataType =
   | { readonly kind: "null" }
   | { readonly kind: "boolean" }
   | { readonly kind: "int16" }
   | { readonly kind: "int32" }
-  | { readonly kind: "int64" }
+  | { readonly kind: "int64"; readonly stored?: StoredNanoseconds }
   | { readonly kind: "float32" }
   | { readonly kind: "float64" }
   | { readonly kind: "decimal"; readonly precision?: number; readonly scale?: number }
   | { readonly kind: "string" }
   | { readonly kind: "json" }
   | { readonly kind: "uuid" }
-  | { readonly kind: "binary"; readonly length?: number }
+  | { readonly kind: "binary"; readonly length?: number; readonly stored?: StoredShapes }
   | { readonly kind: "date" }
   | { readonly kind: "time" }
   | { readonly kind: "timestamp"; readonly utc: boolean }
@@ -44,6 +45,21 @@ export type DataType =
   | ListType
   | StructType
   | MapType;
+
+/** Integers that are nanoseconds since 1970-01-01T00:00:00; `utc` as with timestamps. */
+export interface StoredNanoseconds {
+  readonly kind: "timestamp_ns";
+  readonly utc: boolean;
+}
+
+/** Bytes that are shapes in Well-Known Binary; what is absent is the default of the format. */
+export interface StoredShapes {
+  readonly kind: "geometry" | "geography";
+  /** Coordinate reference system. */
+  readonly crs?: string;
+  /** How edges run between points; geography alone. */
+  readonly algorithm?: string;
+}
 
 /** A list; elements may be null unless `elementRequired`. */
 export interface ListType {
@@ -66,6 +82,8 @@ export interface StructField {
 /** A struct. */
 export interface StructType {
   readonly kind: "struct";
+  /** A value of no fixed type: its fields are `metadata` and `value`, both binary. */
+  readonly stored?: "variant";
   readonly fields: readonly StructField[];
 }
 

@@ -11,7 +11,8 @@ export function gatherValues(values: VectorValues, indices: Int32Array): VectorV
   return gatherArray(values, indices) as VectorValues;
 }
 
-function gatherFloat64(values: Float64Array, indices: Int32Array): Float64Array {
+/** As {@link gatherValues}, for doubles. */
+export function gatherFloat64(values: Float64Array, indices: Int32Array): Float64Array {
   const out = new Float64Array(indices.length);
   for (let i = 0; i < indices.length; i++) out[i] = values[indices[i] as number] as number;
   return out;

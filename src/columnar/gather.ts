@@ -1,9 +1,10 @@
 // Row selection: filter results, sort orders and join matches all become index lists.
 
 import { constantVector, vectorFromScalars } from "./build.ts";
-import { gatherInt32, gatherUint8, gatherValues } from "./gather-values.ts";
+import { decimalBlockOf, decimalVector } from "./decimal-vector.ts";
+import { gatherFloat64, gatherInt32, gatherUint8, gatherValues } from "./gather-values.ts";
 import { gatherBlock, textBlockOf, textVector } from "./text-vector.ts";
-import type { Batch, Vector } from "./vector.ts";
+import type { Batch, DictionaryVector, FlatVector, Vector } from "./vector.ts";
 
 /**
  * Rows `indices` of a vector, in that order; a negative index makes a null row (the unmatched side of an outer
@@ -35,7 +36,18 @@ export function gather(vector: Vector, indices: Int32Array): Vector {
   if (gathered.encoding === "dictionary") {
     for (let i = 0; i < length; i++) if (present[i] === 0) gathered.codes[i] = 0;
   }
-  return { ...gathered, validity: present };
+  return withValidity(gathered, present);
+}
+
+/** The vector with other nulls; text and decimals stay as compact as they are. */
+function withValidity(vector: FlatVector | DictionaryVector, validity: Uint8Array): Vector {
+  if (vector.encoding === "flat") {
+    const block = textBlockOf(vector);
+    if (block !== undefined) return textVector(vector.type, vector.length, block, validity);
+    const decimals = decimalBlockOf(vector);
+    if (decimals !== undefined) return decimalVector(vector.type, decimals, validity);
+  }
+  return { ...vector, validity };
 }
 
 /** Rows `indices` of every column. Errors: as {@link gather}. */
@@ -62,5 +74,10 @@ function gatherPresent(vector: Vector, indices: Int32Array): Vector {
   }
   const block = textBlockOf(vector);
   if (block !== undefined) return textVector(vector.type, length, gatherBlock(block, indices), validity);
+  const decimals = decimalBlockOf(vector);
+  if (decimals !== undefined) {
+    const unscaled = gatherFloat64(decimals.unscaled, indices);
+    return decimalVector(vector.type, { unscaled, scale: decimals.scale }, validity);
+  }
   return { ...vector, length, values: gatherValues(vector.values, indices), validity };
 }

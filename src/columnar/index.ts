@@ -7,6 +7,8 @@ export type {
   ListType,
   MapType,
   Scalar,
+  StoredNanoseconds,
+  StoredShapes,
   StructField,
   StructType,
   TypeKind,
@@ -25,6 +27,7 @@ export { constantVector, vectorFromScalars } from "./build.ts";
 export { flattenVector, isNullAt, nullVector, rowAt, scalarAt } from "./access.ts";
 export { gather, gatherBatch } from "./gather.ts";
 export { concatBatches, concatVectors, sliceBatch, sliceVector } from "./concat.ts";
+export { decimalBlockOf, decimalOfBlock, decimalsToBlock, decimalVector, type DecimalBlock } from "./decimal-vector.ts";
 export { batchByteSize, vectorByteSize } from "./size.ts";
 export { decimalToString, stringToDecimal } from "./decimal.ts";
 export { FIELD_ID_KEY } from "./arrow-type.ts";

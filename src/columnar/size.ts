@@ -1,6 +1,7 @@
 // How much memory vectors hold, for budgets. Estimates are within a factor of two of V8's heap.
 
 import type { Scalar } from "./data-type.ts";
+import { decimalBlockOf } from "./decimal-vector.ts";
 import { textBlockOf } from "./text-vector.ts";
 import type { Batch, FlatVector, Vector } from "./vector.ts";
 
@@ -48,6 +49,8 @@ function valuesBytes(vector: FlatVector): number {
   if (block !== undefined) {
     return block.offsets.byteLength + (block.offsets[vector.length] as number) - (block.offsets[0] as number);
   }
+  const decimals = decimalBlockOf(vector);
+  if (decimals !== undefined) return decimals.unscaled.byteLength;
   const { values } = vector;
   if (ArrayBuffer.isView(values)) return values.byteLength;
   let total = 0;

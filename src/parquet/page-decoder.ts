@@ -2,7 +2,15 @@
 
 import { LakeError } from "#core";
 import { ByteCursor, corruptData, decodeHybrid } from "#codec";
-import { constantVector, textVector, type DataType, type FlatVector, type Vector } from "#columnar";
+import {
+  constantVector,
+  decimalVector,
+  textVector,
+  type DataType,
+  type FlatVector,
+  type Vector,
+  type VectorValues,
+} from "#columnar";
 import { SEVERAL, findPlain } from "./byte-arrays.ts";
 import { ENCODING } from "./encodings.ts";
 import type { ParquetColumn } from "./metadata.ts";
@@ -97,13 +105,8 @@ export class PageDecoder {
       this.#dictionary = textVector(this.#fileType, page.valueCount, block, undefined);
       return;
     }
-    this.#dictionary = {
-      encoding: "flat",
-      type: this.#fileType,
-      length: page.valueCount,
-      values: decodePlain(page.values, this.#column, page.valueCount),
-      validity: undefined,
-    };
+    const values = decodePlain(page.values, this.#column, page.valueCount);
+    this.#dictionary = flatVector(this.#fileType, page.valueCount, values, undefined);
   }
 
   /** One value a row of the page; of a nested column's page only the present ones. */
@@ -132,13 +135,8 @@ export class PageDecoder {
       return textVector(type, length, validity === undefined ? block : scatterBlock(block, validity), validity);
     }
     const values = decodeValues(page.encoding, page.values, this.#column, page.presentCount);
-    return {
-      encoding: "flat",
-      type,
-      length,
-      values: validity === undefined ? values : scatterValues(values, validity, FILLERS[type.kind]),
-      validity,
-    };
+    const spread = validity === undefined ? values : scatterValues(values, validity, FILLERS[type.kind]);
+    return flatVector(type, length, spread, validity);
   }
 
   #decodeCodes(page: Page): Vector {
@@ -188,6 +186,19 @@ export class PageDecoder {
       validity: validity ?? new Uint8Array(length),
     };
   }
+}
+
+/** Decoded values as a vector; decimals that came as numbers stay so. */
+function flatVector(
+  type: DataType,
+  length: number,
+  values: VectorValues,
+  validity: Uint8Array | undefined,
+): FlatVector {
+  if (type.kind === "decimal" && values instanceof Float64Array) {
+    return decimalVector(type, { unscaled: values, scale: type.scale ?? 0 }, validity);
+  }
+  return { encoding: "flat", type, length, values, validity };
 }
 
 /** What readers that move values on can do without having converted. */

@@ -7,7 +7,7 @@ import { ENCODING } from "./encodings.ts";
 import type { ParquetColumn } from "./metadata.ts";
 import { convertBinaries, convertInt32, convertInt64, decodePlain } from "./plain.ts";
 
-/** Decodes `count` values into the column type's physical array. Errors: `data_invalid`. */
+/** Decodes `count` values as {@link decodePlain} does. Errors: `data_invalid`. */
 export function decodeValues(encoding: number, bytes: Uint8Array, column: ParquetColumn, count: number): VectorValues {
   const { physicalType } = column;
   switch (encoding) {

@@ -4,7 +4,7 @@ import { corruptData, unpackBits } from "#codec";
 import { exactTimestamps, uuidText, wordsToInt64, type Decimal, type VectorValues } from "#columnar";
 import { decodePlainBinaries, decodePlainStrings } from "./byte-arrays.ts";
 import type { ParquetColumn } from "./metadata.ts";
-import { bigEndianToBigInt, halfToDouble } from "./number-bytes.ts";
+import { bigEndianToBigInt, bigEndianToDoubles, halfToDouble } from "./number-bytes.ts";
 
 /** 2^32 */
 const WORD = 4_294_967_296;
@@ -13,7 +13,8 @@ const MICROS_A_DAY = 86_400_000_000;
 const JULIAN_EPOCH = 2_440_588;
 
 /**
- * Decodes `count` PLAIN values into the column type's physical array. Ownership: may be a view of `bytes`.
+ * Decodes `count` PLAIN values into the column type's physical array; decimals come unscaled in a Float64Array where all
+ * are safe integers. Ownership: may be a view of `bytes`.
  * Errors: `data_invalid` when there are fewer bytes than values.
  */
 export function decodePlain(bytes: Uint8Array, column: ParquetColumn, count: number): VectorValues {
@@ -64,13 +65,10 @@ function int32View(bytes: Uint8Array, count: number): Int32Array {
   return new Int32Array(aligned.buffer, aligned.byteOffset, count);
 }
 
-/** Stored 32-bit integers as the column's type. Ownership: may be the array given. */
+/** Stored 32-bit integers as the column's type, decimals unscaled. Ownership: may be the array given. */
 export function convertInt32(values: Int32Array, column: ParquetColumn): VectorValues {
   const { type, conversion } = column;
-  if (type?.kind === "decimal") {
-    const scale = type.scale ?? 0;
-    return Array.from(values, (value): Decimal => ({ unscaled: BigInt(value), scale }));
-  }
+  if (type?.kind === "decimal") return Float64Array.from(values);
   if (type?.kind === "time") return Float64Array.from(values, (value) => value * 1000);
   if (type?.kind === "int64") {
     return conversion === "unsigned" ? Float64Array.from(values, (value) => value >>> 0) : Float64Array.from(values);
@@ -83,12 +81,13 @@ function convertInt64Words(words: Int32Array, count: number, column: ParquetColu
   return convertInt64(wordsToInt64(words, count), column);
 }
 
-/** Stored 64-bit integers as the column's type. Ownership: may be the array given. */
+/** Stored 64-bit integers as the column's type, decimals unscaled where doubles hold them all. Ownership: may be the array given. */
 export function convertInt64(values: Float64Array | BigInt64Array, column: ParquetColumn): VectorValues {
   const { type, conversion } = column;
   if (type?.kind === "decimal") {
     const scale = type.scale ?? 0;
     const unsigned = conversion === "unsigned";
+    if (values instanceof Float64Array && (!unsigned || values.every((value) => value >= 0))) return values;
     return Array.from(values as ArrayLike<number | bigint>, (value): Decimal => {
       const wide = BigInt(value);
       return { unscaled: unsigned ? BigInt.asUintN(64, wide) : wide, scale };
@@ -175,6 +174,10 @@ function decodeFixed(bytes: Uint8Array, column: ParquetColumn, count: number): V
     return Float64Array.from({ length: count }, (_, i) =>
       halfToDouble((bytes[i * 2] as number) | ((bytes[i * 2 + 1] as number) << 8)),
     );
+  }
+  if (column.type?.kind === "decimal") {
+    const narrow = bigEndianToDoubles(bytes, width, count);
+    if (narrow !== undefined) return narrow;
   }
   // A copy: slices of the page would keep all of it alive with any one value.
   const copy = bytes.slice(0, count * width);

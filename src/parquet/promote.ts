@@ -3,10 +3,13 @@
 import { LakeError } from "#core";
 import {
   constantVector,
+  decimalBlockOf,
+  decimalVector,
   textBlockOf,
   textVector,
   type DataType,
   type Decimal,
+  type DecimalBlock,
   type FlatVector,
   type TypeKind,
   type Vector,
@@ -68,6 +71,11 @@ export function isPromotion(from: DataType, to: DataType): boolean {
 function promoteFlat(vector: FlatVector, type: DataType): FlatVector {
   const block = textBlockOf(vector);
   if (block !== undefined) return textVector(type, vector.length, block, vector.validity);
+  const decimals = decimalBlockOf(vector);
+  if (decimals !== undefined && type.kind === "decimal") {
+    const wider = rescaleBlock(decimals, type.scale);
+    if (wider !== undefined) return decimalVector(type, wider, vector.validity);
+  }
   const { values } = vector;
   if (type.kind === "int64" && values instanceof Int32Array) {
     return { ...vector, type, values: Float64Array.from(values) };
@@ -79,6 +87,14 @@ function promoteFlat(vector: FlatVector, type: DataType): FlatVector {
     return { ...vector, type, values: (values as readonly Decimal[]).map((value) => rescale(value, type.scale)) };
   }
   return { ...vector, type };
+}
+
+/** The block at a greater scale; undefined when a value is no safe integer there. */
+function rescaleBlock(block: DecimalBlock, scale: number | undefined): DecimalBlock | undefined {
+  if (scale === undefined || scale <= block.scale) return block;
+  const factor = 10 ** (scale - block.scale);
+  const unscaled = block.unscaled.map((value) => value * factor);
+  return unscaled.every((value) => Number.isSafeInteger(value)) ? { unscaled, scale } : undefined;
 }
 
 function rescale(value: Decimal, scale: number | undefined): Decimal {
