@@ -27,7 +27,9 @@ export function dataTypeToArrow(type: DataType, stored = false): arrow.DataType 
     case "int32":
       return new arrow.Int32();
     case "int64":
-      return new arrow.Int64();
+      return stored && type.stored !== undefined
+        ? new arrow.TimestampNanosecond(type.stored.utc ? "UTC" : null)
+        : new arrow.Int64();
     case "float32":
       return new arrow.Float32();
     case "float64":

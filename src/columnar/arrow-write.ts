@@ -181,7 +181,13 @@ function flatToArrowData(vector: FlatVector, stored = false): arrow.Data {
     case "date":
       return arrow.makeData({ type: new arrow.DateDay(), ...common, data: values as Int32Array });
     case "int64":
-      return arrow.makeData({ type: new arrow.Int64(), ...common, data: toInt64(values) });
+      return stored && type.stored !== undefined
+        ? arrow.makeData({
+            type: new arrow.TimestampNanosecond(type.stored.utc ? "UTC" : null),
+            ...common,
+            data: toInt64(values),
+          })
+        : arrow.makeData({ type: new arrow.Int64(), ...common, data: toInt64(values) });
     case "float32":
       return arrow.makeData({ type: new arrow.Float32(), ...common, data: Float32Array.from(values as Float64Array) });
     case "float64":

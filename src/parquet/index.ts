@@ -38,4 +38,8 @@ export {
   type PagePlacement,
 } from "./page-index.ts";
 export { intersectRows, joinRows, type RowRange } from "./row-ranges.ts";
+export { VARIANT_TYPE } from "./nested-shape.ts";
+export { variantToJson } from "./variant-json.ts";
+export { jsonToVariant } from "./variant-write.ts";
+export type { Variant } from "./variant-value.ts";
 export { withFieldIds, type NamedFieldId } from "./field-ids.ts";

@@ -3,6 +3,7 @@
 
 import type { DataType } from "#columnar";
 import { thriftBoolean, thriftInteger, thriftStruct, type ThriftStruct } from "#codec";
+import { readShapes } from "./shape-types.ts";
 import type { PhysicalType, ValueConversion } from "./metadata.ts";
 
 /** The union members of LogicalType that we read. */
@@ -18,6 +19,8 @@ const LOGICAL = {
   json: 12,
   uuid: 14,
   float16: 15,
+  geometry: 17,
+  geography: 18,
 } as const;
 
 /** ConvertedType numbers of files older than LogicalType. */
@@ -43,6 +46,8 @@ const CONVERTED = {
 export interface Reading {
   readonly type: DataType;
   readonly conversion: ValueConversion;
+  /** See ParquetColumn. */
+  readonly isByte?: boolean;
 }
 
 function plain(type: DataType): Reading {
@@ -67,6 +72,10 @@ function logicalReading(logical: ThriftStruct, physical: PhysicalType, typeLengt
   const isInteger = physical === "int32" || physical === "int64";
   if (isBytes && (member === LOGICAL.string || member === LOGICAL.enum)) return plain({ kind: "string" });
   if (isBytes && member === LOGICAL.json) return plain({ kind: "json" });
+  if (isBytes && member === LOGICAL.geometry) return plain({ kind: "binary", stored: readShapes("geometry", detail) });
+  if (isBytes && member === LOGICAL.geography) {
+    return plain({ kind: "binary", stored: readShapes("geography", detail) });
+  }
   if (member === LOGICAL.decimal) return decimalReading(thriftInteger(detail, 2), thriftInteger(detail, 1), physical);
   if (member === LOGICAL.date && physical === "int32") return plain({ kind: "date" });
   if (member === LOGICAL.time && isInteger) return { type: { kind: "time" }, conversion: unitOf(detail) };
@@ -93,7 +102,8 @@ function unitOf(detail: ThriftStruct): ValueConversion {
 }
 
 function integerReading(bits: number, signed: boolean): Reading {
-  if (signed) return plain({ kind: bits <= 16 ? "int16" : bits === 32 ? "int32" : "int64" });
+  if (signed && bits <= 8) return { ...plain({ kind: "int16" }), isByte: true };
+  if (signed) return plain({ kind: bits === 16 ? "int16" : bits === 32 ? "int32" : "int64" });
   if (bits <= 8) return plain({ kind: "int16" });
   if (bits === 16) return plain({ kind: "int32" });
   if (bits === 32) return { type: { kind: "int64" }, conversion: "unsigned" };
@@ -123,7 +133,8 @@ function convertedReading(element: ThriftStruct, physical: PhysicalType): Readin
   if (physical === "int32") {
     if (converted === CONVERTED.date) return plain({ kind: "date" });
     if (converted === CONVERTED.timeMillis) return { type: { kind: "time" }, conversion: "millis" };
-    if (converted === CONVERTED.int8 || converted === CONVERTED.int16) return integerReading(16, true);
+    if (converted === CONVERTED.int8) return integerReading(8, true);
+    if (converted === CONVERTED.int16) return integerReading(16, true);
     if (converted === CONVERTED.uint8) return integerReading(8, false);
     if (converted === CONVERTED.uint16) return integerReading(16, false);
     if (converted === CONVERTED.uint32) return integerReading(32, false);

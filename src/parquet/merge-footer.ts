@@ -23,7 +23,7 @@ import {
 import type { EncodedRowGroup } from "./encode-row-group.ts";
 import { parseFooter } from "./footer.ts";
 import type { ParquetField, ParquetMetadata } from "./metadata.ts";
-import { correctSchema, leafPaths } from "./written-schema.ts";
+import { correctSchema, leafPaths, unorderedLeaves } from "./written-schema.ts";
 
 const MAGIC = stringToUtf8("PAR1");
 
@@ -46,11 +46,14 @@ const CHUNK_METADATA = {
   dataPageOffset: 9,
   indexPageOffset: 10,
   dictionaryPageOffset: 11,
+  statistics: 12,
   bloomFilterOffset: 14,
   bloomFilterLength: 15,
 } as const;
 /** RowGroup.ordinal is an i16. */
 const MAX_ORDINAL = 32_767;
+/** Statistics' bounds: the older pair, the newer one, and whether they are exact. */
+const STATISTICS_BOUNDS = [1, 2, 5, 6, 7, 8] as const;
 
 interface PageIndexes {
   readonly chunk: ThriftStruct;
@@ -80,6 +83,7 @@ export function createFooterMerger(
   const nanCounts: (readonly (number | undefined)[])[] = [];
   const pageIndexes: PageIndexes[] = [];
   const paths = leafPaths(fields);
+  const unordered = unorderedLeaves(fields);
 
   return {
     header: MAGIC,
@@ -90,7 +94,9 @@ export function createFooterMerger(
       invariant(group !== undefined && groups.length === 1, "one row group was encoded");
       const shift = fileOffset - MAGIC.length;
       for (const [leafIndex, chunk] of thriftStructs(group, ROW_GROUP.columns).entries()) {
-        pageIndexes.push(takePageIndexes(chunk, encoded.bytes, shift));
+        const indexes = takePageIndexes(chunk, encoded.bytes, shift);
+        if (unordered[leafIndex] === true) dropBounds(chunk);
+        pageIndexes.push(unordered[leafIndex] === true ? { ...indexes, columnIndex: undefined } : indexes);
         rebaseChunk(chunk, shift);
         if (paths !== undefined) setPath(chunk, paths[leafIndex] ?? []);
       }
@@ -143,6 +149,11 @@ function withBloomFilters(
     position += bytes.length;
   }
   return concatBytes([data, ...bloomFilters.map(({ bytes }) => bytes)]);
+}
+
+function dropBounds(chunk: ThriftStruct): void {
+  const statistics = thriftStruct(thriftStruct(chunk, CHUNK.metadata) ?? new Map(), CHUNK_METADATA.statistics);
+  for (const field of STATISTICS_BOUNDS) statistics?.delete(field);
 }
 
 function setPath(chunk: ThriftStruct, path: readonly string[]): void {

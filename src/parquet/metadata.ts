@@ -53,6 +53,8 @@ export interface ParquetColumn {
   /** Width of fixed_len_byte_array, else 0. */
   readonly typeLength: number;
   readonly conversion: ValueConversion;
+  /** Annotated as an integer of 8 bits, which only variants tell from one of 16. */
+  readonly isByte?: boolean;
   readonly maxDefinitionLevel: number;
   readonly maxRepetitionLevel: number;
 }
@@ -63,7 +65,7 @@ export interface ParquetNode {
   readonly fieldId: number | undefined;
   readonly repetition: "required" | "optional" | "repeated";
   /** What a group stands for; undefined for leaves and plain groups. */
-  readonly annotation: "list" | "map" | undefined;
+  readonly annotation: "list" | "map" | "variant" | undefined;
   readonly definitionLevel: number;
   readonly repetitionLevel: number;
   /** Empty for a leaf. */
@@ -108,6 +110,9 @@ export interface ParquetColumnChunk {
    */
   readonly min: Scalar | undefined;
   readonly max: Scalar | undefined;
+  /** Of timestamps with nanoseconds, whose `min` and `max` are in microseconds and cut below: the bounds as stored. */
+  readonly minNanos?: bigint;
+  readonly maxNanos?: bigint;
   /** Whether the bound is a value of the chunk, as opposed to a bound that may be wider (truncated text). */
   readonly isMinExact: boolean;
   readonly isMaxExact: boolean;

@@ -2,7 +2,7 @@
 // Source: https://github.com/apache/parquet-format/blob/master/LogicalTypes.md (Lists, Maps, backward-compatibility rules)
 
 import { corruptData } from "#codec";
-import type { DataType } from "#columnar";
+import type { DataType, StructType } from "#columnar";
 import type { ParquetColumn, ParquetNode } from "./metadata.ts";
 
 /** What every shape has. */
@@ -27,6 +27,8 @@ export interface ShapeField {
 /** A struct. */
 export interface StructShape extends ShapeBase {
   readonly kind: "struct";
+  /** Its fields are the parts of a variant. */
+  readonly isVariant: boolean;
   readonly fields: readonly ShapeField[];
 }
 
@@ -85,6 +87,7 @@ function structShape(node: ParquetNode, base: ShapeBase): StructShape {
   return {
     kind: "struct",
     ...base,
+    isVariant: node.annotation === "variant",
     fields: node.children.map((child) => ({ name: child.name, shape: shapeOf(child) })),
   };
 }
@@ -136,6 +139,16 @@ function onlyRepeated(node: ParquetNode, kind: string): ParquetNode {
   return repeated;
 }
 
+/** A variant as it is stored when no part of it is a column of its own. */
+export const VARIANT_TYPE: StructType = {
+  kind: "struct",
+  stored: "variant",
+  fields: [
+    { name: "metadata", type: { kind: "binary" }, required: true },
+    { name: "value", type: { kind: "binary" }, required: true },
+  ],
+};
+
 /** The shape as a column type of its own. Errors: `data_invalid` when a leaf's type is not supported. */
 export function shapeType(shape: NestedShape): DataType {
   switch (shape.kind) {
@@ -145,6 +158,7 @@ export function shapeType(shape: NestedShape): DataType {
       }
       return shape.column.type;
     case "struct":
+      if (shape.isVariant) return VARIANT_TYPE;
       return {
         kind: "struct",
         fields: shape.fields.map(({ name, shape: field }) => ({

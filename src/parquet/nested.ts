@@ -7,6 +7,8 @@ import { type DataType, type Scalar, type StructField, type Vector } from "#colu
 import type { LeafCursor } from "./leaf-cursor.ts";
 import type { ParquetColumn, ParquetNode } from "./metadata.ts";
 import { firstLeaf, shapeOf, shapeType, type NestedShape } from "./nested-shape.ts";
+import { variantToJson } from "./variant-json.ts";
+import { planVariant } from "./variant-shredded.ts";
 
 /** A nested column of a file as a column of the type wanted. */
 export interface NestedPlan {
@@ -65,7 +67,7 @@ export function planNested(node: ParquetNode, type: DataType | undefined): Neste
 }
 
 function readRows(next: () => Scalar, rows: number, cursors: readonly LeafCursor[], type: DataType): Vector {
-  const filler: Scalar = type.kind === "struct" ? {} : [];
+  const filler: Scalar = type.kind === "struct" ? {} : type.kind === "json" ? "" : [];
   const values: Scalar[] = [];
   let validity: Uint8Array | undefined;
   for (let i = 0; i < rows; i++) {
@@ -120,6 +122,7 @@ function planPresent(shape: NestedShape, type: DataType, leaves: NestedPlan["lea
       return planLeaf(shape.column, type, leaves);
     }
     case "struct":
+      if (isVariantType(type)) return planVariantValue(shape, type, leaves, path);
       if (type.kind !== "struct") throw mismatch(path, shape.kind, type);
       return planStruct(shape, type.fields, leaves, path);
     case "list": {
@@ -143,6 +146,31 @@ function planPresent(shape: NestedShape, type: DataType, leaves: NestedPlan["lea
       };
     }
   }
+}
+
+/** Whether values of the type are variants: as they are stored, or as JSON. */
+function isVariantType(type: DataType): boolean {
+  return type.kind === "json" || (type.kind === "struct" && type.stored === "variant");
+}
+
+function planVariantValue(
+  shape: NestedShape & { readonly kind: "struct" },
+  type: DataType,
+  leaves: NestedPlan["leaves"][number][],
+  path: string,
+): Opener {
+  const variant = planVariant(shape, path);
+  const group = planStruct(shape, variant.type.fields, leaves, path);
+  return (all) => {
+    const reader = group(all);
+    return {
+      cursors: reader.cursors,
+      read() {
+        const value = variant.assemble(reader.read());
+        return type.kind === "json" ? variantToJson(value) : { metadata: value.metadata, value: value.value };
+      },
+    };
+  };
 }
 
 function readItems(

@@ -16,6 +16,8 @@ import {
 } from "#columnar";
 
 const MICROS_A_DAY = 86_400_000_000;
+const NANOS_A_DAY = 86_400_000_000_000n;
+const NANOS_A_MICRO = 1000n;
 
 const PROMOTIONS: { readonly [from in TypeKind]?: readonly TypeKind[] } = {
   int16: ["int32", "int64"],
@@ -31,7 +33,9 @@ const promotedDictionaries = new WeakMap<FlatVector, FlatVector>();
 
 /**
  * The vector as `type`: unchanged when it already has it, else int → long, float → double,
- * text → json, date → timestamp without time zone and decimals of greater precision. Errors: `data_invalid` for any other difference.
+ * text → json, date → timestamp without time zone, decimals of greater precision, and timestamps and dates →
+ * nanoseconds. Errors: `data_invalid` for any other difference, `numeric_out_of_range` for times before 1677 or after
+ * 2262 as nanoseconds.
  */
 export function promoteVector(vector: Vector, type: DataType, columnName: string): Vector {
   const from = vector.type;
@@ -46,15 +50,18 @@ export function promoteVector(vector: Vector, type: DataType, columnName: string
   if (vector.encoding === "dictionary") {
     let dictionary = promotedDictionaries.get(vector.dictionary);
     if (dictionary === undefined || dictionary.type !== type) {
-      dictionary = promoteFlat(vector.dictionary, type);
+      dictionary = promoteFlat(vector.dictionary, type, columnName);
       promotedDictionaries.set(vector.dictionary, dictionary);
     }
     return { ...vector, type, dictionary };
   }
-  if (vector.encoding === "flat") return promoteFlat(vector, type);
+  if (vector.encoding === "flat") return promoteFlat(vector, type, columnName);
   const { value } = vector;
   if (type.kind === "decimal" && value !== null) {
     return { ...vector, type, value: rescale(value as Decimal, type.scale) };
+  }
+  if (type.kind === "int64" && (typeof value === "number" || typeof value === "bigint")) {
+    return { ...vector, type, value: nanosOf(value, nanosPerUnit(from), columnName) };
   }
   const isDate = from.kind === "date" && type.kind === "timestamp" && typeof value === "number";
   return { ...vector, type, value: isDate ? value * MICROS_A_DAY : value };
@@ -64,11 +71,15 @@ export function promoteVector(vector: Vector, type: DataType, columnName: string
 export function isPromotion(from: DataType, to: DataType): boolean {
   if (from.kind === "timestamp" && to.kind === "timestamp") return from.utc === to.utc;
   if (from.kind === to.kind) return true;
+  if (to.kind === "int64" && to.stored !== undefined) {
+    if (from.kind === "timestamp") return from.utc === to.stored.utc;
+    if (from.kind === "date") return !to.stored.utc;
+  }
   if (from.kind === "date" && to.kind === "timestamp") return !to.utc;
   return PROMOTIONS[from.kind]?.includes(to.kind) ?? false;
 }
 
-function promoteFlat(vector: FlatVector, type: DataType): FlatVector {
+function promoteFlat(vector: FlatVector, type: DataType, columnName: string): FlatVector {
   const block = textBlockOf(vector);
   if (block !== undefined) return textVector(type, vector.length, block, vector.validity);
   const decimals = decimalBlockOf(vector);
@@ -77,6 +88,14 @@ function promoteFlat(vector: FlatVector, type: DataType): FlatVector {
     if (wider !== undefined) return decimalVector(type, wider, vector.validity);
   }
   const { values } = vector;
+  const perUnit = type.kind === "int64" ? nanosPerUnit(vector.type) : 1n;
+  if (perUnit !== 1n) {
+    const { validity } = vector;
+    const nanos = BigInt64Array.from({ length: vector.length }, (_, i) =>
+      validity?.[i] === 0 ? 0n : nanosOf(values[i] as number | bigint, perUnit, columnName),
+    );
+    return { ...vector, type, values: nanos };
+  }
   if (type.kind === "int64" && values instanceof Int32Array) {
     return { ...vector, type, values: Float64Array.from(values) };
   }
@@ -95,6 +114,21 @@ function rescaleBlock(block: DecimalBlock, scale: number | undefined): DecimalBl
   const factor = 10 ** (scale - block.scale);
   const unscaled = block.unscaled.map((value) => value * factor);
   return unscaled.every((value) => Number.isSafeInteger(value)) ? { unscaled, scale } : undefined;
+}
+
+/** What values are multiplied by to be nanoseconds. */
+function nanosPerUnit({ kind }: DataType): bigint {
+  if (kind === "date") return NANOS_A_DAY;
+  return kind === "timestamp" ? NANOS_A_MICRO : 1n;
+}
+
+function nanosOf(value: number | bigint, perUnit: bigint, columnName: string): bigint {
+  const nanos = BigInt(value) * perUnit;
+  if (BigInt.asIntN(64, nanos) === nanos) return nanos;
+  throw new LakeError(
+    "numeric_out_of_range",
+    `Column "${columnName}" has a time too far from now to be counted in nanoseconds.`,
+  );
 }
 
 function rescale(value: Decimal, scale: number | undefined): Decimal {

@@ -21,7 +21,7 @@ const ELEMENT = {
   logical: 10,
 } as const;
 /** LogicalType's members and ConvertedType's numbers of groups; MAP_KEY_VALUE was used for MAP by old writers. */
-const LOGICAL = { map: 2, list: 3 } as const;
+const LOGICAL = { map: 2, list: 3, variant: 16 } as const;
 const CONVERTED = { map: 1, mapKeyValue: 2, list: 3 } as const;
 
 /** A schema as a tree and as its leaves, both in file order. */
@@ -92,6 +92,7 @@ export function parseSchema(elements: readonly ThriftStruct[]): FileSchema {
       physicalType,
       typeLength,
       conversion: reading?.conversion ?? "none",
+      ...(reading?.isByte === true ? { isByte: true } : {}),
       maxDefinitionLevel: place.definition,
       maxRepetitionLevel: place.repetition,
     };
@@ -110,6 +111,7 @@ function annotationOf(element: ThriftStruct): ParquetNode["annotation"] {
   const logical = thriftStruct(element, ELEMENT.logical);
   if (logical?.has(LOGICAL.list) === true) return "list";
   if (logical?.has(LOGICAL.map) === true) return "map";
+  if (logical?.has(LOGICAL.variant) === true) return "variant";
   const converted = thriftInteger(element, ELEMENT.converted);
   if (converted === CONVERTED.list) return "list";
   return converted === CONVERTED.map || converted === CONVERTED.mapKeyValue ? "map" : undefined;

@@ -8,7 +8,10 @@ import { bigEndianToBigInt, halfToDouble } from "./number-bytes.ts";
 import type { ParquetColumn, ParquetColumnChunk, ParquetMetadata } from "./metadata.ts";
 
 /** What a chunk's Statistics struct says. */
-export type ChunkStatistics = Pick<ParquetColumnChunk, "nullCount" | "min" | "max" | "isMinExact" | "isMaxExact">;
+export type ChunkStatistics = Pick<
+  ParquetColumnChunk,
+  "nullCount" | "min" | "max" | "minNanos" | "maxNanos" | "isMinExact" | "isMaxExact"
+>;
 
 /** Reads a Statistics struct; anything malformed inside it counts as absent. */
 export function readStatistics(struct: ThriftStruct | undefined, column: ParquetColumn): ChunkStatistics {
@@ -25,9 +28,22 @@ export function readStatistics(struct: ThriftStruct | undefined, column: Parquet
     nullCount: nullCount !== undefined && nullCount >= 0 ? nullCount : undefined,
     min,
     max,
+    ...(column.conversion === "nanos" ? nanosBounds(thriftBinary(struct, 6), thriftBinary(struct, 5)) : {}),
     isMinExact: min !== undefined && !zeroWidened && (thriftBoolean(struct, 8) ?? fixed),
     isMaxExact: max !== undefined && !zeroWidened && (thriftBoolean(struct, 7) ?? fixed),
   };
+}
+
+function nanosBounds(
+  lower: Uint8Array | undefined,
+  upper: Uint8Array | undefined,
+): Pick<ChunkStatistics, "minNanos" | "maxNanos"> {
+  if (lower?.length !== 8 || upper?.length !== 8) return {};
+  return { minNanos: signedLong(lower), maxNanos: signedLong(upper) };
+}
+
+function signedLong(bytes: Uint8Array): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigInt64(0, true);
 }
 
 /** Bounds from their stored bytes; undefined when absent, not decodable or NaN. A zero is widened to both zeros. */
@@ -72,7 +88,8 @@ function boundToScalar(bytes: Uint8Array, column: ParquetColumn): Scalar | undef
       if (type.kind === "uuid") return bytes.length === 16 ? uuidText(bytes) : undefined;
       if (conversion === "float16") return bytes.length === 2 ? halfToDouble(view.getUint16(0, true)) : undefined;
       if (type.kind === "string" || type.kind === "json") return utf8ToStringStrict(bytes);
-      return bytes.slice();
+      // Shapes have no order; what some writers give as their bounds are those of the bytes.
+      return type.kind === "binary" && type.stored !== undefined ? undefined : bytes.slice();
   }
 }
 
@@ -99,6 +116,9 @@ export interface ColumnTotals {
   readonly nanCount: number | undefined;
   readonly min: Scalar | undefined;
   readonly max: Scalar | undefined;
+  /** See ParquetColumnChunk. */
+  readonly minNanos: Scalar | undefined;
+  readonly maxNanos: Scalar | undefined;
 }
 
 /** Totals of every leaf that has a field id, by field id, over all row groups. */
@@ -116,6 +136,8 @@ export function columnStatistics(metadata: ParquetMetadata): ReadonlyMap<number,
       nanCount: sum(chunks, (chunk) => chunk.nanCount),
       min: extreme(bounded, (chunk) => chunk.min, -1),
       max: extreme(bounded, (chunk) => chunk.max, 1),
+      minNanos: extreme(bounded, (chunk) => chunk.minNanos, -1),
+      maxNanos: extreme(bounded, (chunk) => chunk.maxNanos, 1),
     });
   }
   return totals;

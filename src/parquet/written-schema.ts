@@ -1,14 +1,20 @@
-// What parquet-wasm gets from Arrow and writes otherwise than Iceberg's readers expect: uuids without their annotation,
-// and the entries of maps under Arrow's name.
+// What parquet-wasm gets from Arrow and writes otherwise than Iceberg's readers expect: uuids, variants and shapes
+// without their annotations, and the entries of maps under Arrow's name.
 
 import { invariant, stringToUtf8 } from "#core";
 import { THRIFT_TYPE, type ThriftStruct } from "#codec";
 import type { DataType } from "#columnar";
 import type { ParquetField } from "./metadata.ts";
+import { leafTypes } from "./nan-counts.ts";
+import { shapesToThrift } from "./shape-types.ts";
 
-/** Field ids of SchemaElement, and UUID's of LogicalType. */
+/** Field ids of SchemaElement, and members of LogicalType. */
 const ELEMENT = { name: 4, logicalType: 10 } as const;
-const LOGICAL_UUID = 14;
+const LOGICAL = { uuid: 14, variant: 16, geometry: 17, geography: 18 } as const;
+
+/** VariantType's field of the encoding's version, and the version that is written. */
+const VARIANT_VERSION_FIELD = 1;
+const VARIANT_VERSION = 1;
 
 /** Name of the repeated group in a map. */
 const MAP_ENTRIES = "key_value";
@@ -26,9 +32,14 @@ export function correctSchema(elements: readonly ThriftStruct[], fields: readonl
   const visit = (type: DataType): void => {
     const element = take();
     if (type.kind === "uuid") {
-      const uuid: ThriftStruct = new Map([[LOGICAL_UUID, { type: THRIFT_TYPE.struct, value: new Map() }]]);
-      element.set(ELEMENT.logicalType, { type: THRIFT_TYPE.struct, value: uuid });
+      annotate(element, LOGICAL.uuid, new Map());
+    } else if (type.kind === "binary" && type.stored !== undefined) {
+      annotate(element, LOGICAL[type.stored.kind], shapesToThrift(type.stored));
     } else if (type.kind === "struct") {
+      if (type.stored === "variant") {
+        const version = { type: THRIFT_TYPE.i8, value: VARIANT_VERSION };
+        annotate(element, LOGICAL.variant, new Map([[VARIANT_VERSION_FIELD, version]]));
+      }
       for (const field of type.fields) visit(field.type);
     } else if (type.kind === "list") {
       take();
@@ -41,6 +52,18 @@ export function correctSchema(elements: readonly ThriftStruct[], fields: readonl
   };
   for (const { type } of fields) visit(type);
   invariant(next === elements.length, "the schema has no element but its fields'");
+}
+
+function annotate(element: ThriftStruct, member: number, detail: ThriftStruct): void {
+  const union: ThriftStruct = new Map([[member, { type: THRIFT_TYPE.struct, value: detail }]]);
+  element.set(ELEMENT.logicalType, { type: THRIFT_TYPE.struct, value: union });
+}
+
+/** Leaves whose values have no order that bounds could follow, in schema order. */
+export function unorderedLeaves(fields: readonly ParquetField[]): readonly boolean[] {
+  return fields.flatMap(({ type }) =>
+    leafTypes(type).map((leaf) => leaf.kind === "binary" && leaf.stored !== undefined),
+  );
 }
 
 /** The path of every leaf in schema order; undefined when there is no map, and so none to correct. */
