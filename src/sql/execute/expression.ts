@@ -1,16 +1,7 @@
 // Expressions compiled to closures from batches to vectors, once for each operator.
 
 import { LakeError } from "#core";
-import {
-  constantVector,
-  flattenVector,
-  gather,
-  type Batch,
-  type DataType,
-  type FlatVector,
-  type Scalar,
-  type Vector,
-} from "#columnar";
+import { constantVector, gather, type Batch, type DataType, type Scalar, type Vector } from "#columnar";
 import { implementFunction, type EvaluationEnvironment, type FunctionImplementation } from "../functions/index.ts";
 import { someExpr } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
@@ -19,6 +10,7 @@ import { vectorFunction } from "./apply.ts";
 import { buildVector, rowReader } from "./build.ts";
 import { castKernel, isSafeCast } from "./cast-kernels.ts";
 import { columnsUsed } from "./columns-used.ts";
+import { byDictionary, type OneColumn } from "./dictionary-expression.ts";
 import { booleanVector, FALSE, NULL, TRUE, triStates } from "./tri-state.ts";
 
 /** An expression ready to run over batches of its input. */
@@ -83,8 +75,38 @@ function implementationOf(expr: Extract<Expr, { kind: "call" }>, env: Evaluation
   );
 }
 
-/** Compiles an expression. Cost: proportional to the expression; running costs are the kernels'. */
+/**
+ * Compiles an expression. Cost: proportional to the expression; running costs are the kernels'. Over one column that
+ * is dictionary-coded it runs once an entry.
+ */
 export function compileExpr(expr: Expr, env: EvaluationEnvironment): CompiledExpr {
+  const column = oneColumn(expr, env);
+  return column === undefined
+    ? compileNode(expr, compileExpr, env)
+    : byDictionary(compileNode(expr, compileRows, env), column);
+}
+
+/** Within an expression that {@link byDictionary} runs as a whole. */
+function compileRows(expr: Expr, env: EvaluationEnvironment): CompiledExpr {
+  return compileNode(expr, compileRows, env);
+}
+
+/** The only column of an expression that is more than a column and not volatile. */
+function oneColumn(expr: Expr, env: EvaluationEnvironment): OneColumn | undefined {
+  if (expr.kind === "column") return undefined;
+  const [index, ...others] = columnsUsed(expr);
+  if (index === undefined || others.length > 0) return undefined;
+  const isVolatile = someExpr(
+    expr,
+    (part) => part.kind === "call" && implementationOf(part, env).volatility === "volatile",
+  );
+  return isVolatile ? undefined : { index, type: expr.type, safe: isSafe(expr, env) };
+}
+
+/** Compiles the parts of an expression. */
+type Compile = (expr: Expr, env: EvaluationEnvironment) => CompiledExpr;
+
+function compileNode(expr: Expr, compile: Compile, env: EvaluationEnvironment): CompiledExpr {
   switch (expr.kind) {
     case "column": {
       const { index } = expr;
@@ -95,7 +117,7 @@ export function compileExpr(expr: Expr, env: EvaluationEnvironment): CompiledExp
       return (batch) => constantVector(type, value, batch.rowCount);
     }
     case "call": {
-      const args = expr.args.map((arg) => compileExpr(arg, env));
+      const args = expr.args.map((arg) => compile(arg, env));
       const run = vectorFunction(implementationOf(expr, env), expr.type, env.limits);
       const { span } = expr;
       return (batch) => {
@@ -104,12 +126,12 @@ export function compileExpr(expr: Expr, env: EvaluationEnvironment): CompiledExp
       };
     }
     case "cast":
-      return compileCastExpr(expr, env);
+      return compileCastExpr(expr, compile, env);
     case "and":
     case "or":
-      return compileConnective(expr.kind, expr.args, env);
+      return compileConnective(expr.kind, expr.args, compile, env);
     case "not": {
-      const arg = compileExpr(expr.arg, env);
+      const arg = compile(expr.arg, env);
       return (batch) => {
         const states = triStates(arg(batch), batch.rowCount);
         const out = new Uint8Array(batch.rowCount);
@@ -118,20 +140,24 @@ export function compileExpr(expr: Expr, env: EvaluationEnvironment): CompiledExp
       };
     }
     case "is_null":
-      return compileIsNull(expr.arg, expr.negated, env);
+      return compileIsNull(expr.arg, expr.negated, compile, env);
     case "in_list":
-      return compileInList(expr, env);
+      return compileInList(expr, compile, env);
     case "case":
-      return byDictionary(expr, compileCase(expr, env), env);
+      return compileCase(expr, compile, env);
     case "coalesce":
-      return compileCoalesce(expr, env);
+      return compileCoalesce(expr, compile, env);
   }
 }
 
-function compileCastExpr(expr: Extract<Expr, { kind: "cast" }>, env: EvaluationEnvironment): CompiledExpr {
+function compileCastExpr(
+  expr: Extract<Expr, { kind: "cast" }>,
+  compile: Compile,
+  env: EvaluationEnvironment,
+): CompiledExpr {
   const from = expr.arg.type;
   const { type, span, lenient = false } = expr;
-  const arg = compileExpr(expr.arg, env);
+  const arg = compile(expr.arg, env);
   if (typesEqual(from, type, true)) return arg;
   const cast = compileCast(from, type, env);
   if (cast === undefined) {
@@ -166,8 +192,8 @@ interface PartialExpr {
   readonly safe: boolean;
 }
 
-function partialExpr(expr: Expr, env: EvaluationEnvironment): PartialExpr {
-  return { compiled: compileExpr(expr, env), used: columnsUsed(expr), safe: isSafe(expr, env) };
+function partialExpr(expr: Expr, compile: Compile, env: EvaluationEnvironment): PartialExpr {
+  return { compiled: compile(expr, env), used: columnsUsed(expr), safe: isSafe(expr, env) };
 }
 
 function rowsWhere(states: Uint8Array, wanted: (state: number) => boolean): Int32Array {
@@ -177,8 +203,13 @@ function rowsWhere(states: Uint8Array, wanted: (state: number) => boolean): Int3
   return rows.subarray(0, count);
 }
 
-function compileConnective(kind: "and" | "or", args: readonly Expr[], env: EvaluationEnvironment): CompiledExpr {
-  const parts = args.map((arg) => partialExpr(arg, env));
+function compileConnective(
+  kind: "and" | "or",
+  args: readonly Expr[],
+  compile: Compile,
+  env: EvaluationEnvironment,
+): CompiledExpr {
+  const parts = args.map((arg) => partialExpr(arg, compile, env));
   // AND is decided by false, OR by true; null is decided by neither.
   const decided = kind === "and" ? FALSE : TRUE;
   return (batch) => {
@@ -205,8 +236,8 @@ function compileConnective(kind: "and" | "or", args: readonly Expr[], env: Evalu
   };
 }
 
-function compileIsNull(expr: Expr, negated: boolean, env: EvaluationEnvironment): CompiledExpr {
-  const arg = compileExpr(expr, env);
+function compileIsNull(expr: Expr, negated: boolean, compile: Compile, env: EvaluationEnvironment): CompiledExpr {
+  const arg = compile(expr, env);
   const whenNull = negated ? 0 : 1;
   const type: DataType = { kind: "boolean" };
   return (batch) => {
@@ -226,10 +257,14 @@ function compileIsNull(expr: Expr, negated: boolean, env: EvaluationEnvironment)
   };
 }
 
-function compileInList(expr: Extract<Expr, { kind: "in_list" }>, env: EvaluationEnvironment): CompiledExpr {
+function compileInList(
+  expr: Extract<Expr, { kind: "in_list" }>,
+  compile: Compile,
+  env: EvaluationEnvironment,
+): CompiledExpr {
   const { negated } = expr;
   const argType = expr.arg.type;
-  const arg = compileExpr(expr.arg, env);
+  const arg = compile(expr.arg, env);
   const type: DataType = { kind: "boolean" };
   if (expr.list.every((item) => item.kind === "literal")) {
     const keys = new Set<unknown>();
@@ -245,7 +280,7 @@ function compileInList(expr: Extract<Expr, { kind: "in_list" }>, env: Evaluation
     const run = vectorFunction({ evaluate, strict: true, safe: true, volatility: "immutable" }, type, env.limits);
     return (batch) => run([arg(batch)], batch.rowCount);
   }
-  const items = expr.list.map((item) => compileExpr(item, env));
+  const items = expr.list.map((item) => compile(item, env));
   return (batch) => {
     const read = rowReader(arg(batch));
     const readers = items.map((item) => rowReader(item(batch)));
@@ -296,44 +331,16 @@ function evaluatePiece({ compiled, used, safe }: PartialExpr, batch: Batch, rows
   return { vector: compiled(gatherColumns(batch, rows, used)), rows };
 }
 
-/** A dictionary this many times larger than the batch is not worth evaluating as a whole. */
-const MAX_DICTIONARY_RATIO = 4;
-
-/**
- * Runs an expression over one column once for each entry of the column's dictionary, where that is safe and every row
- * has an entry; its results become the dictionary of the same codes.
- */
-function byDictionary(expr: Expr, compiled: CompiledExpr, env: EvaluationEnvironment): CompiledExpr {
-  const [index, ...others] = columnsUsed(expr);
-  const isVolatile = someExpr(
-    expr,
-    (part) => part.kind === "call" && implementationOf(part, env).volatility === "volatile",
-  );
-  if (index === undefined || others.length > 0 || isVolatile || !isSafe(expr, env)) return compiled;
-  const results = new WeakMap<FlatVector, FlatVector>();
-  return (batch) => {
-    const vector = batch.columns[index];
-    if (vector?.encoding !== "dictionary" || vector.validity !== undefined) return compiled(batch);
-    const { dictionary, codes, length } = vector;
-    let result = results.get(dictionary);
-    if (result === undefined) {
-      if (dictionary.length > batch.rowCount * MAX_DICTIONARY_RATIO) return compiled(batch);
-      const columns = batch.columns.map((column, i) =>
-        i === index ? dictionary : constantVector(column.type, null, dictionary.length),
-      );
-      result = flattenVector(compiled({ rowCount: dictionary.length, columns }));
-      results.set(dictionary, result);
-    }
-    return { encoding: "dictionary", type: expr.type, length, codes, dictionary: result, validity: undefined };
-  };
-}
-
-function compileCase(expr: Extract<Expr, { kind: "case" }>, env: EvaluationEnvironment): CompiledExpr {
+function compileCase(
+  expr: Extract<Expr, { kind: "case" }>,
+  compile: Compile,
+  env: EvaluationEnvironment,
+): CompiledExpr {
   const branches = expr.branches.map(({ when, then }) => ({
-    condition: partialExpr(when, env),
-    result: partialExpr(then, env),
+    condition: partialExpr(when, compile, env),
+    result: partialExpr(then, compile, env),
   }));
-  const otherwise = partialExpr(expr.otherwise, env);
+  const otherwise = partialExpr(expr.otherwise, compile, env);
   const { type } = expr;
   return (batch) => {
     const { rowCount } = batch;
@@ -368,8 +375,12 @@ function compileCase(expr: Extract<Expr, { kind: "case" }>, env: EvaluationEnvir
   };
 }
 
-function compileCoalesce(expr: Extract<Expr, { kind: "coalesce" }>, env: EvaluationEnvironment): CompiledExpr {
-  const parts = expr.args.map((arg) => partialExpr(arg, env));
+function compileCoalesce(
+  expr: Extract<Expr, { kind: "coalesce" }>,
+  compile: Compile,
+  env: EvaluationEnvironment,
+): CompiledExpr {
+  const parts = expr.args.map((arg) => partialExpr(arg, compile, env));
   const { type } = expr;
   return (batch) => {
     const { rowCount } = batch;
