@@ -11,6 +11,7 @@ export function rowReader(vector: Vector): RowReader {
     const { value } = vector;
     return () => value;
   }
+  if (vector.encoding === "flat" && vector.type.kind === "decimal") return (row) => scalarAt(vector, row);
   if (vector.encoding === "flat" && vector.validity === undefined) {
     const { values, type } = vector;
     if (type.kind === "null") return () => null;

@@ -1,7 +1,7 @@
 // Casts between numbers and times on whole vectors, where a loop over typed arrays does it.
 
 import { flattenVector, type DataType, type FlatVector, type Vector } from "#columnar";
-import type { VectorKernel } from "../functions/index.ts";
+import { decimalCastKernel, type VectorKernel } from "../functions/index.ts";
 import { castKind, typesEqual } from "../values/index.ts";
 
 const MICROS_PER_DAY = 86_400_000_000;
@@ -56,6 +56,7 @@ function convertFor(from: DataType, to: DataType): Convert | undefined {
 
 /** The kernel of a cast, or undefined when values go one by one. */
 export function castKernel(from: DataType, to: DataType): VectorKernel | undefined {
+  if (from.kind === "decimal" || to.kind === "decimal") return decimalCastKernel(from, to);
   const convert = convertFor(from, to);
   if (convert === undefined) return undefined;
   return ([source], rowCount): Vector | undefined => {

@@ -2,9 +2,12 @@
 // SQL's grouping sees equality: NULL equals NULL, NaN equals NaN, 1.0 equals 1.00.
 
 import {
+  decimalBlockOf,
+  decimalVector,
   textBlockOf,
   vectorFromScalars,
   type DataType,
+  type Decimal,
   type DictionaryVector,
   type FlatVector,
   type Scalar,
@@ -350,6 +353,108 @@ class KeyEncoder extends BaseEncoder {
   }
 }
 
+/** 10^22 is the last power of ten that is exact as a double. */
+const MAX_EXPONENT = 22;
+
+/**
+ * Decimals, as integers in the scale of the first compact column. Values that are none there have keys of their own;
+ * ids whose first value was written in another scale remember it.
+ */
+class DecimalKeyEncoder extends BaseEncoder {
+  private readonly table = new NumberTable();
+  private scale = -1;
+  private readonly others = new Map<unknown, number>();
+  private readonly otherValues = new Map<number, Decimal>();
+
+  get count(): number {
+    return this.table.count;
+  }
+
+  get byteSize(): number {
+    return this.table.byteSize + this.otherValues.size * MAP_ENTRY_BYTES * 2;
+  }
+
+  protected newNullId(): number {
+    return this.table.addPhantom();
+  }
+
+  /** The value as an integer in the encoder's scale; NaN when it is none. */
+  private unscaledOf({ unscaled, scale }: Decimal): number {
+    const shift = this.scale - scale;
+    if (shift >= 0) return shift > MAX_EXPONENT ? Number.NaN : safeOrNaN(Number(unscaled) * 10 ** shift);
+    const divisor = 10n ** BigInt(-shift);
+    const cut = unscaled / divisor;
+    return cut * divisor === unscaled ? safeOrNaN(Number(cut)) : Number.NaN;
+  }
+
+  protected idOfScalar(value: Exclude<Scalar, null>, insert: boolean): number {
+    const decimal = value as Decimal;
+    if (this.scale < 0) ({ scale: this.scale } = decimal);
+    const number = this.unscaledOf(decimal);
+    if (number === number) {
+      const known = this.table.count;
+      const id = this.table.idOf(number, insert);
+      if (id === known && decimal.scale !== this.scale) this.otherValues.set(id, decimal);
+      return id;
+    }
+    const key = scalarKey(this.type, decimal);
+    const known = this.others.get(key);
+    if (known !== undefined || !insert) return known ?? -1;
+    const id = this.table.addPhantom();
+    this.others.set(key, id);
+    this.otherValues.set(id, decimal);
+    return id;
+  }
+
+  protected encodeFlat(vector: FlatVector, rowCount: number, insert: boolean, out: Int32Array): void {
+    const block = decimalBlockOf(vector);
+    if (block !== undefined && this.scale < 0) ({ scale: this.scale } = block);
+    if (block === undefined || block.scale !== this.scale) {
+      const read = rowReader(vector);
+      for (let i = 0; i < rowCount; i++) out[i] = this.idOf(read(i), insert);
+      return;
+    }
+    const { unscaled } = block;
+    const { validity } = vector;
+    if (validity === undefined) {
+      this.table.encode(unscaled, rowCount, insert, out);
+      return;
+    }
+    for (let i = 0; i < rowCount; i++) {
+      out[i] = validity[i] === 0 ? this.idOfNull(insert) : this.table.idOf(unscaled[i] as number, insert);
+    }
+  }
+
+  decode(ids: Int32Array): Vector {
+    const { keys } = this.table;
+    const scale = Math.max(this.scale, 0);
+    if (this.otherValues.size > 0) {
+      const scalars: Scalar[] = [];
+      for (let i = 0; i < ids.length; i++) {
+        const id = ids[i] as number;
+        const unscaled = keys[id] as number;
+        const own = (): Decimal => this.otherValues.get(id) ?? { unscaled: BigInt(unscaled), scale };
+        scalars.push(id === this.nullId ? null : own());
+      }
+      return vectorFromScalars(this.type, scalars);
+    }
+    const unscaled = new Float64Array(ids.length);
+    let validity: Uint8Array | undefined;
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i] as number;
+      if (id === this.nullId) {
+        validity ??= new Uint8Array(ids.length).fill(1);
+        validity[i] = 0;
+      } else unscaled[i] = keys[id] as number;
+    }
+    return decimalVector(this.type, { unscaled, scale }, validity);
+  }
+}
+
+function safeOrNaN(value: number): number {
+  return Number.isSafeInteger(value) ? value : Number.NaN;
+}
+
 /** An encoder for columns of a type. */
 export function createColumnEncoder(type: DataType): ColumnEncoder {
   switch (type.kind) {
@@ -367,8 +472,9 @@ export function createColumnEncoder(type: DataType): ColumnEncoder {
     case "json":
     case "uuid":
       return new TextKeyEncoder(type);
-    case "null":
     case "decimal":
+      return new DecimalKeyEncoder(type);
+    case "null":
     case "binary":
     case "interval":
     case "list":

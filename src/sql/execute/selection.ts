@@ -1,8 +1,8 @@
 // Conditions compiled to row selections: comparisons with constants run straight over the column's array, AND
 // narrows step by step, everything else goes through a boolean vector.
 
-import type { Batch, Vector } from "#columnar";
-import type { EvaluationEnvironment } from "../functions/index.ts";
+import { decimalBlockOf, type Batch, type Decimal, type Vector } from "#columnar";
+import { unscaledBound, type DecimalBound, type EvaluationEnvironment } from "../functions/index.ts";
 import type { Expr } from "../plan.ts";
 import { columnsUsed } from "./columns-used.ts";
 import { compileExpr, gatherColumns, isSafe, withSpan } from "./expression.ts";
@@ -239,11 +239,14 @@ function compileComparison(expr: Expr, env: EvaluationEnvironment): CompiledSele
   if (typeof constant === "string" && column.type.kind === "string") {
     return compileTextComparison(expr, column.index, operator, constant, env);
   }
+  const { index } = column;
+  if (column.type.kind === "decimal" && typeof constant === "object" && constant !== null && "unscaled" in constant) {
+    return compileDecimalComparison(expr, index, operator, constant as Decimal, env);
+  }
   if (typeof constant !== "number" || Number.isNaN(constant)) return undefined;
   const kernel = RANGE_KERNELS[operator];
   if (kernel === undefined) return undefined;
   const general = compileGeneral(expr, env);
-  const { index } = column;
   return (batch, rows) => {
     const vector = batch.columns[index];
     if (
@@ -256,6 +259,32 @@ function compileComparison(expr: Expr, env: EvaluationEnvironment): CompiledSele
     const out = new Int32Array(count);
     let n = kernel(out, vector.values, rows, count, constant, constant);
     if (vector.validity !== undefined) n = dropNulls(out, n, vector.validity);
+    return n === count ? rows : out.subarray(0, n);
+  };
+}
+
+function compileDecimalComparison(
+  expr: Expr,
+  index: number,
+  operator: string,
+  constant: Decimal,
+  env: EvaluationEnvironment,
+): CompiledSelection {
+  const general = compileGeneral(expr, env);
+  let bound: DecimalBound | undefined;
+  let boundScale = -1;
+  return (batch, rows) => {
+    const vector = batch.columns[index];
+    const block = vector?.encoding === "flat" ? decimalBlockOf(vector) : undefined;
+    if (block === undefined) return general(batch, rows);
+    if (bound === undefined || boundScale !== block.scale) bound = unscaledBound(operator, constant, block.scale);
+    boundScale = block.scale;
+    const kernel = RANGE_KERNELS[bound.operator];
+    if (kernel === undefined) return general(batch, rows);
+    const count = rows === undefined ? batch.rowCount : rows.length;
+    const out = new Int32Array(count);
+    let n = kernel(out, block.unscaled, rows, count, bound.value, bound.value);
+    if (vector?.encoding === "flat" && vector.validity !== undefined) n = dropNulls(out, n, vector.validity);
     return n === count ? rows : out.subarray(0, n);
   };
 }

@@ -20,6 +20,7 @@ import {
 } from "../values/interval.ts";
 import { bigintToInt64, checkSmallInteger } from "../values/number-text.ts";
 import { arithmeticKernel, type ArithmeticOperator } from "./arithmetic-kernels.ts";
+import { DECIMAL_KERNELS, negateDecimals } from "./decimal-kernels.ts";
 import type { FunctionCatalog } from "./definition.ts";
 
 type Int64 = number | bigint;
@@ -145,7 +146,9 @@ function defineNumeric({ define }: FunctionCatalog): void {
       });
     }
     define(operator, "int8, int8 -> int8", INT64_OPERATORS[operator], { kernel: arithmeticKernel(operator, "int64") });
-    define(operator, "numeric, numeric -> numeric", DECIMAL_OPERATORS[operator]);
+    const onDecimals = DECIMAL_KERNELS[operator];
+    const options = onDecimals === undefined ? {} : { kernel: onDecimals };
+    define(operator, "numeric, numeric -> numeric", DECIMAL_OPERATORS[operator], options);
     if (operator === "%") continue;
     const onFloat = FLOAT_OPERATORS[operator];
     define(operator, "float4, float4 -> float4", (a: number, b: number) =>
@@ -161,7 +164,7 @@ function defineNumeric({ define }: FunctionCatalog): void {
   define("-", "int8 -> int8", (a: Int64) => (typeof a === "number" ? 0 - a : bigintToInt64(-a)));
   define("-", "float4 -> float4", (a: number) => -a, { safe: true });
   define("-", "float8 -> float8", (a: number) => -a, { safe: true });
-  define("-", "numeric -> numeric", negateDecimal, { safe: true });
+  define("-", "numeric -> numeric", negateDecimal, { safe: true, kernel: negateDecimals });
   define("-", "interval -> interval", negateInterval, { safe: true });
   for (const name of ["int2", "int4", "int8", "float4", "float8", "numeric"]) {
     define("+", `${name} -> ${name}`, (a: never) => a, { safe: true });

@@ -36,6 +36,11 @@ function compareNumeric(out: Uint8Array, a: NumericOperand, b: NumericOperand, a
   }
 }
 
+/** Writes 1 where the numbers of two operands, not both constant, are in the operator's order. */
+export function orderInto(out: Uint8Array, a: NumericOperand, b: NumericOperand, operator: ComparisonOperator): void {
+  compareNumeric(out, a, b, ACCEPTED[operator]);
+}
+
 function compareStrings(out: Uint8Array, a: FlatVector, b: FlatVector, accepted: number): void {
   const x = a.values as readonly string[];
   const y = b.values as readonly string[];

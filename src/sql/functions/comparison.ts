@@ -3,6 +3,7 @@
 import type { DataType, Scalar } from "#columnar";
 import { scalarComparator } from "../values/index.ts";
 import { comparisonKernel, type ComparisonOperator } from "./comparison-kernels.ts";
+import { decimalComparisonKernel } from "./decimal-kernels.ts";
 import type { FunctionCatalog, PolymorphicFunction } from "./definition.ts";
 import { likeMatcher } from "./pattern.ts";
 import { commonType, commonTypeOf } from "./resolve.ts";
@@ -42,7 +43,10 @@ function comparison(operator: ComparisonOperator): PolymorphicFunction {
       const compare = scalarComparator(firstType(argTypes));
       return (a: Scalar, b: Scalar) => test(compare(a, b));
     },
-    kernel: (argTypes) => comparisonKernel(operator, firstType(argTypes)),
+    kernel(argTypes) {
+      const type = firstType(argTypes);
+      return type.kind === "decimal" ? decimalComparisonKernel(operator) : comparisonKernel(operator, type);
+    },
   };
 }
 

@@ -28,6 +28,7 @@ import { defineTextDetails } from "./text-details.ts";
 import { chooseOverload, expandArguments } from "./resolve.ts";
 import { defineStrings } from "./string.ts";
 
+export { decimalCastKernel, unscaledBound, type DecimalBound } from "./decimal-kernels.ts";
 export type { EvaluationEnvironment, EvaluationLimits, FunctionImplementation, VectorKernel } from "./definition.ts";
 export { commonType, commonTypeOf } from "./resolve.ts";
 export { likeMatcher } from "./pattern.ts";

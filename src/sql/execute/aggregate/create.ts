@@ -21,6 +21,7 @@ import {
   type CollectedResult,
 } from "./collected.ts";
 import { CountAccumulator } from "./counts.ts";
+import { DecimalExtremeAccumulator, DecimalSumAccumulator } from "./decimal-sums.ts";
 import { DistinctCountAccumulator } from "./distinct-count.ts";
 import { ChosenAccumulator, createBitFold, createExtreme, FoldAccumulator, preferBy } from "./extremes.ts";
 import { NumberPercentileAccumulator } from "./percentiles.ts";
@@ -30,7 +31,7 @@ import {
   IntegerVarianceAccumulator,
   RegressionAccumulator,
 } from "./statistics.ts";
-import { createDecimalSum, createIntervalSum, FloatSumAccumulator, IntegerSumAccumulator } from "./sums.ts";
+import { createIntervalSum, FloatSumAccumulator, IntegerSumAccumulator } from "./sums.ts";
 
 const TEXT: DataType = { kind: "string" };
 const INTEGERS = new Set(["int16", "int32", "int64"]);
@@ -44,7 +45,15 @@ export function accumulatedTypes(call: AggregateCall): DataType[] {
 function createSum(call: AggregateCall, argType: DataType, average: boolean): Accumulator {
   if (INTEGERS.has(argType.kind)) return new IntegerSumAccumulator(call.type, average);
   if (FLOATS.has(argType.kind)) return new FloatSumAccumulator(call.type, average);
-  return argType.kind === "interval" ? createIntervalSum(call.type, average) : createDecimalSum(call.type, average);
+  return argType.kind === "interval"
+    ? createIntervalSum(call.type, average)
+    : new DecimalSumAccumulator(call.type, average);
+}
+
+function createMinOrMax(argType: DataType, wantsMax: boolean): Accumulator {
+  return argType.kind === "decimal"
+    ? new DecimalExtremeAccumulator(argType, wantsMax)
+    : createExtreme(argType, wantsMax);
 }
 
 function createVariance(argType: DataType, sample: boolean, root: boolean): Accumulator {
@@ -113,9 +122,8 @@ export function createAccumulator(call: AggregateCall, env: EvaluationEnvironmen
     case "avg":
       return createSum(call, argType, true);
     case "min":
-      return createExtreme(argType, false);
     case "max":
-      return createExtreme(argType, true);
+      return createMinOrMax(argType, call.function === "max");
     case "any_value":
     case "first":
       return new ChosenAccumulator(argType, () => false, call.function === "any_value");

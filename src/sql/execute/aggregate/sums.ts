@@ -1,7 +1,7 @@
 // sum and avg. Integers are exact: a double while the sum is below 2^52, a bigint beyond.
 
 import { vectorFromScalars, type DataType, type Decimal, type Interval, type Scalar, type Vector } from "#columnar";
-import { addDecimals, divideDecimals, integerToDecimal } from "../../values/decimal.ts";
+import { divideDecimals, integerToDecimal } from "../../values/decimal.ts";
 import { addIntervals, divideInterval } from "../../values/interval.ts";
 import { bigintToInt64 } from "../../values/number-text.ts";
 import { rowReader } from "../build.ts";
@@ -52,7 +52,16 @@ export class IntegerSums {
       }
       return;
     }
-    const { values, validity } = dense;
+    this.addRows(groups, dense.values, dense.validity, rowCount);
+  }
+
+  /** Adds rows of safe integers in a typed array. */
+  addRows(
+    groups: Int32Array | undefined,
+    values: Float64Array | Int32Array | Uint8Array,
+    validity: Uint8Array | undefined,
+    rowCount: number,
+  ): void {
     if (groups === undefined && validity === undefined) this.updateSingle(values, rowCount);
     else this.updateGroups(groupsOrZero(groups, rowCount), values, validity, rowCount);
   }
@@ -215,6 +224,12 @@ export class ObjectSumAccumulator<T extends Decimal | Interval> implements Accum
     while (this.sums.length < groupCount) this.sums.push(undefined);
   }
 
+  /** Gives a group its sum so far. */
+  set(group: number, sum: T, count: number): void {
+    this.sums[group] = sum;
+    this.counts[group] = count;
+  }
+
   update(groups: Int32Array | undefined, [vector]: readonly Vector[], rowCount: number): void {
     if (vector === undefined) return;
     const read = rowReader(vector);
@@ -237,13 +252,6 @@ export class ObjectSumAccumulator<T extends Decimal | Interval> implements Accum
     }
     return vectorFromScalars(this.type, results);
   }
-}
-
-const divide = (sum: Decimal, count: number): Decimal => divideDecimals(sum, integerToDecimal(count));
-
-/** sum or avg of numeric. */
-export function createDecimalSum(type: DataType, average: boolean): Accumulator {
-  return new ObjectSumAccumulator<Decimal>(type, addDecimals, average ? divide : undefined);
 }
 
 /** sum or avg of intervals. */
