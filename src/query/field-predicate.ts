@@ -157,6 +157,11 @@ function isNaNValue(value: Scalar): boolean {
   return typeof value === "number" && Number.isNaN(value);
 }
 
+/** PostgreSQL's order of two values of a column that are not NULL. */
+export function compareValues(a: Scalar, b: Scalar): number {
+  return order(a, b);
+}
+
 function order(a: Scalar, b: Scalar): number {
   if (typeof a === "string" && typeof b === "string") return compareCodePoints(a, b);
   if (a instanceof Uint8Array && b instanceof Uint8Array) return compareBytes(a, b);

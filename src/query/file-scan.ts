@@ -26,9 +26,23 @@ import {
 import type { ScanStatistics } from "#sql";
 import { predicateRuledOut } from "./bloom-pruning.ts";
 import type { DataReader, OpenDataFile } from "./data-reader.ts";
-import { isComparable, mightMatch, matchesValue, type FieldPredicate } from "./field-predicate.ts";
-import { planPagePruning, type PagePruning } from "./page-pruning.ts";
+import {
+  isComparable,
+  mightMatch,
+  matchesValue,
+  mustMatch,
+  type FieldPredicate,
+  type ValueBounds,
+} from "./field-predicate.ts";
+import { planPagePruning, type PageNarrowing, type PagePruning } from "./page-pruning.ts";
 import { mapAhead, prefetchUnits, type ScanUnit } from "./prefetch.ts";
+import {
+  isRuledOut,
+  isValueRuledOut,
+  narrowingReason,
+  type FileNarrowing,
+  type NarrowingPredicate,
+} from "./scan-narrowing.ts";
 
 /** Row groups read at once. */
 const MAX_UNITS_AHEAD = 6;
@@ -58,6 +72,8 @@ export interface FileScan {
   readonly wideTimestamps?: boolean;
   readonly statistics: ScanStatistics;
   readonly reader: DataReader;
+  /** What is found while the query runs; files then come best first. */
+  readonly narrowing?: FileNarrowing;
   readonly signal: AbortSignal;
 }
 
@@ -80,8 +96,9 @@ export function scanFiles(scan: FileScan): AsyncIterable<ScannedBatch> {
   );
   if (scan.columns.length === 0 && scan.positions !== true) return countRows(scan, deletes);
   // A limit is often met by the first batches: what lies further ahead may never be needed.
-  const maxUnits = scan.limit === undefined ? MAX_UNITS_AHEAD : 2;
-  return prefetchUnits(fileUnits(scan, scan.files.entries(), deletes, maxUnits), {
+  const { limit, narrowing, files } = scan;
+  const maxUnits = limit === undefined && narrowing?.readsLittleAhead !== true ? MAX_UNITS_AHEAD : 2;
+  return prefetchUnits(fileUnits(scan, narrowing?.inOrder(files) ?? files.entries(), deletes, maxUnits), {
     maxUnits,
     maxBytes: MAX_BYTES_AHEAD,
   });
@@ -153,7 +170,8 @@ async function* fileUnits(
 ): AsyncGenerator<ScanUnit<ScannedBatch>, void, undefined> {
   const footersAhead = Math.min(MAX_FOOTERS_AHEAD, maxUnits);
   const mapping = tableNameMapping(scan.metadata) ?? [];
-  const opened = mapAhead([...files], footersAhead, async ([index, file]): Promise<OpenedFile> => {
+  const opened = mapAhead([...files], footersAhead, async ([index, file]): Promise<OpenedFile | undefined> => {
+    if (scan.narrowing?.excludesFile(file) === true) return undefined;
     const { filePath, fileSizeBytes } = file.dataFile;
     const opening = scan.reader.open(filePath, fileSizeBytes, scan.statistics);
     // Both travel at once; a failure of either ends the scan.
@@ -163,7 +181,7 @@ async function* fileUnits(
   });
   for await (const each of opened) {
     scan.signal.throwIfAborted();
-    yield* rowGroupUnits(scan, each);
+    if (each !== undefined) yield* rowGroupUnits(scan, each);
   }
 }
 
@@ -190,6 +208,7 @@ function* rowGroupUnits(scan: FileScan, opened: OpenedFile): Generator<ScanUnit<
   });
   if (surviving.length > 0) statistics.filesScanned += 1;
   const wanted = new Set(projection.scanColumns.map((column) => ("fieldId" in column ? column.fieldId : -1)));
+  const narrowed = narrowRowGroups(scan, opened, leaves, constants);
   const pages = planPagePruning({
     reader: opened.open.reader,
     metadata,
@@ -197,8 +216,9 @@ function* rowGroupUnits(scan: FileScan, opened: OpenedFile): Generator<ScanUnit<
     predicates: scan.predicates,
     leafOf: (predicate) => comparableLeaf(predicate, leaves),
     leaves: metadata.columns.filter(({ rootFieldId }) => rootFieldId !== undefined && wanted.has(rootFieldId)),
+    ...(narrowed === undefined ? {} : { narrowing: narrowed }),
   });
-  for (const index of surviving) {
+  for (const index of narrowed?.order(surviving) ?? surviving) {
     const rowGroup = metadata.rowGroups[index] as ParquetRowGroup;
     statistics.rowGroupsScanned += 1;
     const estimatedBytes = rowGroup.columns.reduce((sum, chunk, leaf) => {
@@ -207,7 +227,7 @@ function* rowGroupUnits(scan: FileScan, opened: OpenedFile): Generator<ScanUnit<
     }, 0);
     yield {
       estimatedBytes,
-      open: () => readRowGroup(scan, opened, projection, { index, leaves, pages, estimatedBytes }, constants),
+      open: () => readRowGroup(scan, opened, projection, { index, leaves, pages, narrowed, estimatedBytes }, constants),
     };
   }
 }
@@ -217,6 +237,7 @@ interface PlannedRowGroup {
   readonly index: number;
   readonly leaves: ReadonlyMap<number, ParquetColumn>;
   readonly pages: PagePruning;
+  readonly narrowed: RowGroupNarrowing | undefined;
   readonly estimatedBytes: number;
 }
 
@@ -228,8 +249,15 @@ async function* readRowGroup(
   constants: ReadonlyMap<number, Scalar>,
 ): AsyncGenerator<ScannedBatch, void, undefined> {
   const stored = metadata.rowGroups[rowGroup.index] as ParquetRowGroup;
-  const { leaves, estimatedBytes } = rowGroup;
-  const absent = await predicateRuledOut(scan.predicates, stored, leaves, reader, estimatedBytes);
+  const { leaves, estimatedBytes, narrowed } = rowGroup;
+  const unneeded = narrowed?.excludes(rowGroup.index);
+  if (unneeded !== undefined) {
+    notePruned(scan.statistics, narrowingReason(unneeded));
+    scan.statistics.rowGroupsScanned -= 1;
+    return;
+  }
+  const found = narrowed?.equalities() ?? [];
+  const absent = await predicateRuledOut([...scan.predicates, ...found], stored, leaves, reader, estimatedBytes);
   if (absent !== undefined) {
     notePruned(scan.statistics, `bloom filter of ${absent.name}`);
     scan.statistics.rowGroupsScanned -= 1;
@@ -245,7 +273,7 @@ async function* readRowGroup(
       return;
     }
   }
-  const equals = wantedText(scan, constants);
+  const equals = wantedText([...scan.predicates, ...found], scan.columns, constants);
   const batches = scanParquet(reader, metadata, {
     columns: projection.scanColumns,
     rowGroups: [rowGroup.index],
@@ -274,7 +302,8 @@ function positionsOf(
 
 /** A text that a column of every wanted row equals. The filter above drops the other rows whatever they hold. */
 function wantedText(
-  { predicates, columns }: FileScan,
+  predicates: readonly FieldPredicate[],
+  columns: readonly ScanColumn[],
   constants: ReadonlyMap<number, Scalar>,
 ): { readonly position: number; readonly text: string } | undefined {
   for (const { fieldId, type, operator, values } of predicates) {
@@ -314,6 +343,59 @@ function rowGroupMightMatch(
   if (chunk === undefined || comparableLeaf(predicate, leaves) === undefined) return true;
   const { nullCount, min, max } = chunk;
   return mightMatch(predicate, { rowCount: rowGroup.numRows, nullCount, min, max });
+}
+
+/** What narrows the reading of one file's row groups. */
+interface RowGroupNarrowing extends PageNarrowing {
+  /** Row groups, best first. */
+  order(rowGroups: readonly number[]): readonly number[];
+  /** What rules a row group out by now. */
+  excludes(rowGroup: number): NarrowingPredicate | undefined;
+  /** The conditions that ask for single values. */
+  equalities(): readonly NarrowingPredicate[];
+}
+
+function narrowRowGroups(
+  { narrowing, predicates }: FileScan,
+  { file, open: { metadata } }: OpenedFile,
+  leaves: ReadonlyMap<number, ParquetColumn>,
+  constants: ReadonlyMap<number, Scalar>,
+): RowGroupNarrowing | undefined {
+  if (narrowing === undefined) return undefined;
+  const boundsOf = (predicate: FieldPredicate, rowGroup: number): ValueBounds => {
+    const { numRows, columns } = metadata.rowGroups[rowGroup] as ParquetRowGroup;
+    const leaf = comparableLeaf(predicate, leaves);
+    const { nullCount, min, max } = (leaf === undefined ? undefined : columns[leaf.leafIndex]) ?? {};
+    return { rowCount: numRows, nullCount, min, max };
+  };
+  const { order } = narrowing;
+  const isWhole = narrowing.wantsAll(file);
+  const wantsAll = (rowGroup: number): boolean =>
+    file.deletes.length === 0 &&
+    (isWhole || predicates.every((predicate) => mustMatch(predicate, boundsOf(predicate, rowGroup))));
+  return {
+    wantsAll,
+    columns: () => [...(order === undefined ? [] : [order]), ...narrowing.predicates()],
+    predicates: () => narrowing.predicates(),
+    learn: (rows) => narrowing.learn(rows),
+    orderOf: () => order,
+    order(rowGroups) {
+      if (order === undefined) return rowGroups;
+      narrowing.learn(rowGroups.map((each) => ({ ...boundsOf(order, each), allWanted: wantsAll(each) })));
+      return narrowing.bestFirst(rowGroups, (each) => boundsOf(order, each));
+    },
+    excludes: (rowGroup) =>
+      narrowing.predicates().find((predicate) => {
+        if (!leaves.has(predicate.fieldId)) {
+          return isValueRuledOut(predicate, constants.get(predicate.fieldId) ?? null);
+        }
+        return isRuledOut(predicate, boundsOf(predicate, rowGroup));
+      }),
+    equalities: () =>
+      narrowing
+        .predicates()
+        .filter(({ operator, keepsNulls }) => !keepsNulls && (operator === "=" || operator === "in")),
+  };
 }
 
 /** The leaf of a predicate's column, when its bounds can be compared with the predicate's values. */

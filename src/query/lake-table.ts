@@ -23,6 +23,7 @@ import { plannedRowGroups, scanFiles, type ScannedBatch } from "./file-scan.ts";
 import { selectFresh } from "./fresh-rows.ts";
 import type { LakeCatalogDeps } from "./lake-catalog.ts";
 import type { VersionedTable } from "./table-version.ts";
+import { createFileNarrowing } from "./scan-narrowing.ts";
 import { loadTableView, type TableView } from "./table-view.ts";
 
 /** A table's current state: its snapshot and the rows acknowledged after it. */
@@ -140,9 +141,16 @@ async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCat
   return {
     identity,
     statistics,
-    async *open(signal): AsyncGenerator<Batch, void, undefined> {
+    async *open(signal, narrowing): AsyncGenerator<Batch, void, undefined> {
       yield* openFresh();
-      yield* scanFiles({ ...scan, files: plan.files, signal });
+      const narrowed =
+        narrowing === undefined ? undefined : createFileNarrowing({ ...parts, metadata, narrowing, statistics });
+      yield* scanFiles({
+        ...scan,
+        files: plan.files,
+        ...(narrowed === undefined ? {} : { narrowing: narrowed }),
+        signal,
+      });
     },
     pieces: () => scanPieces(parts, shape, openFresh, (files, signal) => scanFiles({ ...scan, files, signal })),
   };

@@ -15,6 +15,7 @@ import {
   type WantedRows,
 } from "#parquet";
 import { mightMatch, mustMatch, type FieldPredicate, type ValueBounds } from "./field-predicate.ts";
+import { isRuledOut, type NarrowingPredicate, type OrderedRows } from "./scan-narrowing.ts";
 
 /** Row groups whose wanted chunks take less than this together are read whole: indexes cost a request, bytes. */
 const MIN_PAGED_BYTES = 128 * 1024;
@@ -47,6 +48,21 @@ export interface PagePruningRequest {
   leafOf(predicate: FieldPredicate): ParquetColumn | undefined;
   /** Leaves that will be read. */
   readonly leaves: readonly ParquetColumn[];
+  /** What is found while the query runs. */
+  readonly narrowing?: PageNarrowing;
+}
+
+/** What narrows the pages of a file while its row groups are read. */
+export interface PageNarrowing {
+  /** The columns on which there are conditions, or may be before the file is read to its end. */
+  columns(): readonly FieldPredicate[];
+  /** The conditions known by now. */
+  predicates(): readonly NarrowingPredicate[];
+  /** The column whose first values are wanted. */
+  orderOf(): FieldPredicate | undefined;
+  /** Whether all rows of a row group live and fulfil the scan's own predicates. */
+  wantsAll(rowGroup: number): boolean;
+  learn(rows: readonly OrderedRows[]): void;
 }
 
 /**
@@ -65,7 +81,18 @@ export function planPagePruning(request: PagePruningRequest): PagePruning {
       return [{ rowGroup, predicate, column }];
     });
   });
-  const tested = new Set(tests.map(({ rowGroup }) => rowGroup));
+  const { narrowing } = request;
+  const narrowable = request.rowGroups.flatMap((rowGroup) => {
+    const group = metadata.rowGroups[rowGroup] as ParquetRowGroup;
+    return (narrowing?.columns() ?? []).flatMap((predicate) => {
+      const column = request.leafOf(predicate);
+      const chunk = column === undefined ? undefined : group.columns[column.leafIndex];
+      const canHelp = chunk?.columnIndex !== undefined && chunk.offsetIndex !== undefined && group.numRows > 1;
+      return column !== undefined && canHelp ? [{ rowGroup, predicate, column }] : [];
+    });
+  });
+  const indexed = [...tests, ...narrowable];
+  const tested = new Set(indexed.map(({ rowGroup }) => rowGroup));
   let loading: Promise<PageIndexes | undefined> | undefined;
 
   function load(): Promise<PageIndexes | undefined> {
@@ -73,7 +100,7 @@ export function planPagePruning(request: PagePruningRequest): PagePruning {
     for (const rowGroup of tested) {
       for (const { leafIndex } of leaves) wants.set(`${rowGroup}.${leafIndex}`, { rowGroup, leafIndex, bounds: false });
     }
-    for (const { rowGroup, column } of tests) {
+    for (const { rowGroup, column } of indexed) {
       const { leafIndex } = column;
       wants.set(`${rowGroup}.${leafIndex}`, { rowGroup, leafIndex, bounds: true });
     }
@@ -95,13 +122,30 @@ export function planPagePruning(request: PagePruningRequest): PagePruning {
       const { numRows } = metadata.rowGroups[rowGroup] as ParquetRowGroup;
       let ranges: readonly RowRange[] = [{ start: 0, end: numRows }];
       const by: FieldPredicate[] = [];
-      for (const test of tests) {
-        if (test.rowGroup !== rowGroup) continue;
-        const left = remainingRows(indexes, test);
-        if (left === undefined) continue;
+      const keep = (predicate: FieldPredicate, left: readonly RowRange[] | undefined): void => {
+        if (left === undefined) return;
         const remaining = intersectRows(ranges, left);
-        if (countRows(remaining) < countRows(ranges)) by.push(test.predicate);
+        if (countRows(remaining) < countRows(ranges)) by.push(predicate);
         ranges = remaining;
+      };
+      for (const test of tests) {
+        if (test.rowGroup === rowGroup) {
+          keep(
+            test.predicate,
+            remainingRows(indexes, test, (bounds) => mightMatch(test.predicate, bounds)),
+          );
+        }
+      }
+      if (narrowing !== undefined) {
+        learnFromPages(narrowing, indexes, rowGroup, request);
+        for (const predicate of narrowing.predicates()) {
+          const column = request.leafOf(predicate);
+          if (column === undefined) continue;
+          keep(
+            predicate,
+            remainingRows(indexes, { rowGroup, column }, (bounds) => !isRuledOut(predicate, bounds)),
+          );
+        }
       }
       if (by.length === 0) return undefined;
       const pagesOf = (leafIndex: number): ReturnType<WantedRows["pagesOf"]> => indexes.pagesOf(rowGroup, leafIndex);
@@ -127,16 +171,39 @@ function chunkBounds({ numRows }: ParquetRowGroup, { nullCount, min, max }: Parq
 /** Rows of the pages that may hold a matching one; undefined when the index says nothing. */
 function remainingRows(
   indexes: PageIndexes,
-  { rowGroup, predicate, column }: { rowGroup: number; predicate: FieldPredicate; column: ParquetColumn },
+  { rowGroup, column }: { readonly rowGroup: number; readonly column: ParquetColumn },
+  might: (bounds: ValueBounds) => boolean,
 ): RowRange[] | undefined {
   const pages = indexes.pagesOf(rowGroup, column.leafIndex);
   const bounds = indexes.boundsOf(rowGroup, column.leafIndex);
   if (pages === undefined || bounds === undefined) return undefined;
-  const might = pages.filter(({ start, end }, page) => {
+  const remaining = pages.filter(({ start, end }, page) => {
     const known = bounds[page];
-    return known === undefined || mightMatch(predicate, { rowCount: end - start, ...known });
+    return known === undefined || might({ rowCount: end - start, ...known });
   });
-  return joinRows(might);
+  return joinRows(remaining);
+}
+
+/** The pages of a row group tell where enough rows of an order are. */
+function learnFromPages(
+  narrowing: PageNarrowing,
+  indexes: PageIndexes,
+  rowGroup: number,
+  request: PagePruningRequest,
+): void {
+  const order = narrowing.orderOf();
+  const leafIndex = order === undefined ? undefined : request.leafOf(order)?.leafIndex;
+  if (order === undefined || leafIndex === undefined) return;
+  const pages = indexes.pagesOf(rowGroup, leafIndex);
+  const bounds = indexes.boundsOf(rowGroup, leafIndex);
+  if (pages === undefined || bounds === undefined) return;
+  const isWhole = narrowing.wantsAll(rowGroup);
+  narrowing.learn(
+    pages.flatMap(({ start, end }, page) => {
+      const known = bounds[page];
+      return known === undefined ? [] : [{ rowCount: end - start, ...known, allWanted: isWhole }];
+    }),
+  );
 }
 
 function countRows(ranges: readonly RowRange[]): number {

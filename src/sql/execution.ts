@@ -2,6 +2,7 @@
 
 import { LakeError } from "#core";
 import { createMemoryBudget, createProfileSink, type ExecutionContext, type MemoryBudget } from "./execute/index.ts";
+import { createFoundConditions } from "./execute/found-conditions.ts";
 import { checkpoint, type OperatorProfile, type ScanNode } from "./execute/context.ts";
 import { describePlan, planToLines, type OperatorDescription, type PlanDescription } from "./explain/describe.ts";
 import { someExpr } from "./expressions.ts";
@@ -73,6 +74,7 @@ export function createContext(
     },
     signal: options.signal,
     memory,
+    found: createFoundConditions(),
     ...(spill === undefined ? {} : { spill }),
     ...(timeLimitMs === undefined
       ? {}

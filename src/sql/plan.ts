@@ -1,7 +1,7 @@
 // Bound expressions and relational plan nodes: the language between the binder, the optimizer and the executor.
 
 import type { ColumnSchema, DataType, Scalar } from "#columnar";
-import type { ScanPredicate, TableSource } from "./table-source.ts";
+import type { ScanOrder, ScanPredicate, TableSource } from "./table-source.ts";
 
 /** Where a piece of SQL text stands: offsets in UTF-16 units, end exclusive. */
 export interface SourceSpan {
@@ -139,6 +139,12 @@ export type PlanNode =
       readonly projection: readonly number[];
       readonly predicates: readonly ScanPredicate[];
       readonly limit: number | undefined;
+      /** Conditions that operators above find while they run: by who finds them, on which of the source's columns. */
+      readonly narrowedBy?: readonly { readonly by: symbol; readonly column: number }[];
+      /** The first rows of an order are wanted. */
+      readonly order?: ScanOrder;
+      /** A LIMIT above is met by few rows. */
+      readonly stopsEarly?: boolean;
       readonly columns: readonly ColumnSchema[];
     }
   /** Literal rows: VALUES, and the single empty row of a SELECT without FROM. */
@@ -200,6 +206,8 @@ export type PlanNode =
       readonly input: PlanNode;
       readonly keys: readonly SortKey[];
       readonly topRows: number | undefined;
+      /** Where the scans below find what the first key of the last row kept is. */
+      readonly narrows?: symbol;
       readonly columns: readonly ColumnSchema[];
     }
   | {
@@ -220,6 +228,8 @@ export type PlanNode =
       readonly equalKeys: readonly JoinKey[];
       /** The rest of the condition, over left ++ right. */
       readonly residual: Expr | undefined;
+      /** Where scans below the left input find what the right input's keys are, by the number of the key. */
+      readonly narrows?: readonly { readonly key: number; readonly to: symbol }[];
       readonly columns: readonly ColumnSchema[];
     }
   | {

@@ -68,13 +68,43 @@ export function emptyScanStatistics(table: string): ScanStatistics {
   };
 }
 
+/** A condition on one column that turned up while a query runs: every wanted row fulfils it. Advisory, as all are. */
+export interface RuntimePredicate extends ScanPredicate {
+  /** Rows whose column is NULL are wanted too. */
+  readonly keepsNulls: boolean;
+  /** What it comes from, for EXPLAIN: `top-N bound`, `join keys`. */
+  readonly reason: string;
+}
+
+/** The first rows of an order are wanted: what lies behind enough better ones need not be read. */
+export interface ScanOrder {
+  /** Index into the source's columns. NaN is above every number. */
+  readonly column: number;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+  /** How many rows are wanted; of those that are equal in the column any. */
+  readonly rows: number;
+  /** Whether each row that fulfils the scan's predicates is wanted if it comes early enough. */
+  readonly countsAll: boolean;
+}
+
+/** What the operators above a scan tell it while it runs. */
+export interface ScanNarrowing {
+  /** The conditions known by now; each call may give narrower ones. */
+  predicates(): readonly RuntimePredicate[];
+  /** Rows may then come in any order, best first where bounds tell. */
+  readonly order?: ScanOrder;
+  /** Few rows will do: reading far ahead is waste. */
+  readonly stopsEarly: boolean;
+}
+
 /** A scan whose surviving files are known. */
 export interface PlannedScan {
   /** Equal identities mean equal rows: surviving immutable files plus the ingest log's state. */
   readonly identity: string;
   readonly statistics: ScanStatistics;
   /** Streams batches; may be called once. Stops reading when the iterator is returned or the signal aborts. */
-  open(signal: AbortSignal): AsyncIterable<Batch>;
+  open(signal: AbortSignal, narrowing?: ScanNarrowing): AsyncIterable<Batch>;
   /** The same rows in pieces; absent when the source has no immutable ones. Instead of `open`. */
   pieces?(): Promise<ScanPieces>;
 }

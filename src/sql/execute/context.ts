@@ -5,6 +5,7 @@ import type { EvaluationEnvironment } from "../functions/index.ts";
 import type { PlanNode } from "../plan.ts";
 import type { Batch } from "#columnar";
 import type { PlannedScan } from "../table-source.ts";
+import type { FoundConditions } from "./found-conditions.ts";
 import type { SpillSpace } from "./spill/store.ts";
 
 /** A scan node of a plan. */
@@ -117,6 +118,8 @@ export interface ExecutionContext extends EvaluationEnvironment {
   /** When the query must end, on the given clock. */
   readonly deadline?: { readonly clock: Clock; readonly atMs: number; readonly limitMs: number };
   readonly profile?: ProfileSink;
+  /** What operators found that scans below them can skip data by; absent: nothing is told. */
+  readonly found?: FoundConditions;
   /** The newest rows of the recursive queries that run now, by number. */
   readonly workingTables?: ReadonlyMap<number, readonly Batch[]>;
   /** Rows of operators that run once although what is above them runs again. */

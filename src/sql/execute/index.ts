@@ -7,6 +7,7 @@ import { addColumnsUsed, columnsUsed } from "./columns-used.ts";
 import { checkpoint, type ExecutionContext } from "./context.ts";
 import { executeDistinct, executeSetOperation } from "./distinct.ts";
 import { compileExpr, evaluateConstant } from "./expression.ts";
+import { narrowingOf } from "./found-conditions.ts";
 import { executeJoin } from "./join.ts";
 import { executeRecursive } from "./recursive.ts";
 import { compileSelection } from "./selection.ts";
@@ -164,7 +165,7 @@ function runJoin(node: Node<"join">, required: Required, context: ExecutionConte
 }
 
 async function* executeScan(node: Node<"scan">, context: ExecutionContext): AsyncGenerator<Batch> {
-  for await (const batch of context.planScan(node).open(context.signal)) {
+  for await (const batch of context.planScan(node).open(context.signal, narrowingOf(node, context))) {
     checkpoint(context);
     if (batch.rowCount > 0) yield batch;
   }

@@ -2,11 +2,12 @@
 // a candidate, taken in blocks.
 
 import { BATCH_ROWS, gather, nullVector, type Batch, type Vector } from "#columnar";
-import type { PlanNode } from "../plan.ts";
+import type { JoinKey, PlanNode } from "../plan.ts";
 import { invariant } from "#core";
 import { holdInput, joinHeld } from "./buffered-input.ts";
 import { checkpoint, noteSpilled, type ExecutionContext } from "./context.ts";
 import { compileExpr, type CompiledExpr } from "./expression.ts";
+import { forgetKeys, tellKeys } from "./found-conditions.ts";
 import { RowEncoder } from "./row-encoder.ts";
 import { compileSelection, type CompiledSelection } from "./selection.ts";
 import { MAX_DIVISIONS, PartitionSpiller } from "./spill/partitions.ts";
@@ -223,10 +224,17 @@ async function* joinRows(
       if (index !== undefined) {
         indexAccount.resize(index.encoder.byteSize + index.first.byteLength + index.next.byteLength);
       }
+      tellKeys(
+        node,
+        (key) => compileExpr((node.equalKeys[key] as JoinKey).right, context)(right),
+        right.rowCount,
+        context,
+      );
       yield* probeAll(node, leftInput, right, index, context);
       return;
     }
   } finally {
+    forgetKeys(node, context);
     account.close();
     indexAccount.close();
   }

@@ -6,6 +6,7 @@ import type { PlanNode, SortKey } from "../plan.ts";
 import { BatchSizer, joinHeld } from "./buffered-input.ts";
 import { checkpoint, type ExecutionContext, type MemoryAccount } from "./context.ts";
 import { RunWriter, sortingBytes } from "./external-sort.ts";
+import { forgetBound, tellBound } from "./found-conditions.ts";
 import { compileExpr } from "./expression.ts";
 import { sortRows, type KeyColumn } from "./sort-rows.ts";
 import { createTopBound } from "./top-bound.ts";
@@ -40,7 +41,7 @@ export async function* executeSort(
   const keysOf = compileKeys(node.keys, context);
   const { topRows } = node;
   if (topRows !== undefined && topRows <= MAX_TOP_ROWS) {
-    yield* executeTop(topRows, keysOf, input, context);
+    yield* executeTop(node, topRows, keysOf, input, context);
     return;
   }
   const account = context.memory.open("sort");
@@ -120,6 +121,7 @@ async function* firstRows(input: AsyncIterable<Batch>, count: number | undefined
 }
 
 async function* executeTop(
+  node: SortNode,
   topRows: number,
   keysOf: KeyEvaluator,
   input: AsyncIterable<Batch>,
@@ -137,7 +139,12 @@ async function* executeTop(
     const keys = keysOf(all);
     const rows = sortRows(keys, all.rowCount).subarray(0, topRows);
     const kept = gatherBatch(all, rows);
-    if (rows.length === topRows) bound.update(keys[0], rows[topRows - 1] as number);
+    const [first] = keys;
+    if (rows.length === topRows && first !== undefined) {
+      const last = rows[topRows - 1] as number;
+      bound.update(first, last);
+      tellBound(node, first.vector, last, context);
+    }
     held = [kept];
     heldRows = kept.rowCount;
     sizer = new BatchSizer();
@@ -168,5 +175,6 @@ async function* executeTop(
     }
   } finally {
     account.close();
+    forgetBound(node, context);
   }
 }

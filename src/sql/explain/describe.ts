@@ -67,6 +67,7 @@ function scanDetails(node: ScanNode, statistics: ScanStatistics | undefined): st
     const predicates = node.predicates.map((predicate) => predicateToText(predicate, node.source.columns));
     details.push(`Skip by: ${predicates.join(" AND ")}`);
   }
+  details.push(...narrowingDetails(node));
   if (node.limit !== undefined) details.push(`Limit: ${node.limit}`);
   if (statistics === undefined) return details;
   const { filesTotal, filesScanned, rowGroupsTotal, rowGroupsScanned, bytesScanned, bytesTotal, freshRows } =
@@ -87,6 +88,20 @@ function scanDetails(node: ScanNode, statistics: ScanStatistics | undefined): st
     );
   }
   if (freshRows > 0) details.push(`Fresh rows: ${freshRows}`);
+  return details;
+}
+
+/** What the scan is told while it runs. */
+function narrowingDetails({ order, narrowedBy = [], stopsEarly, source }: ScanNode): string[] {
+  const nameOf = (column: number): string => source.columns[column]?.name ?? `column ${column}`;
+  const details: string[] = [];
+  if (order !== undefined) {
+    const direction = order.descending ? " DESC" : "";
+    details.push(`Read in order: ${nameOf(order.column)}${direction}, until ${order.rows} rows are before the rest`);
+  }
+  const filters = narrowedBy.filter(({ by }) => by.description === "join keys").map(({ column }) => nameOf(column));
+  if (filters.length > 0) details.push(`Runtime filter: ${[...new Set(filters)].join(", ")} by the keys of a join`);
+  if (stopsEarly === true) details.push("Stops early: a LIMIT above");
   return details;
 }
 

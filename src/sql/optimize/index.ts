@@ -6,6 +6,7 @@ import { chooseBuildSides } from "./join-sides.ts";
 import { pushDownLimits } from "./limits.ts";
 import { mapExpressions, transformPlan } from "./plan-shape.ts";
 import { orderJoins } from "./join-order.ts";
+import { annotateNarrowing } from "./narrowing.ts";
 import { mergeProjections } from "./projections.ts";
 import { pruneColumns } from "./prune.ts";
 import { pushDownFilters } from "./pushdown.ts";
@@ -34,5 +35,5 @@ export function optimizePlan(
   const filtered = foldPlan(pushDownFilters(folded, log), env);
   const sided = keepsSides ? filtered : chooseBuildSides(orderJoins(filtered));
   const pruned = mergeProjections(pruneColumns(mergeProjections(sided)));
-  return pushDownLimits(pruned);
+  return annotateNarrowing(pushDownLimits(pruned));
 }

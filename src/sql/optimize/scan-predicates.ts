@@ -21,10 +21,14 @@ const INTEGER_RANK: Readonly<Record<string, number>> = { int16: 1, int32: 2, int
 
 /** The source column an expression reads, through casts that keep every value and its order. */
 function columnOf(expr: Expr, projection: readonly number[]): { index: number; type: DataType } | undefined {
-  if (expr.kind === "column") {
-    const index = projection[expr.index];
-    return index === undefined ? undefined : { index, type: expr.type };
-  }
+  const column = castColumn(expr);
+  const index = column === undefined ? undefined : projection[column.index];
+  return column === undefined || index === undefined ? undefined : { index, type: column.type };
+}
+
+/** The column an expression reads, through casts that keep every value and its order. */
+export function castColumn(expr: Expr): (Expr & { readonly kind: "column" }) | undefined {
+  if (expr.kind === "column") return expr;
   if (expr.kind !== "cast") return undefined;
   const from = expr.arg.type;
   const to = expr.type;
@@ -32,7 +36,7 @@ function columnOf(expr: Expr, projection: readonly number[]): { index: number; t
   const isWiderInteger = fromRank > 0 && (INTEGER_RANK[to.kind] ?? 0) >= fromRank;
   // Sessions run in UTC, so a timestamp and its timestamptz are the same number.
   const isSameInstant = from.kind === "timestamp" && to.kind === "timestamp";
-  return isWiderInteger || isSameInstant ? columnOf(expr.arg, projection) : undefined;
+  return isWiderInteger || isSameInstant ? castColumn(expr.arg) : undefined;
 }
 
 /**
