@@ -60,7 +60,8 @@ export function excludingSummary(filter: SpecFilter, manifest: ManifestFile): st
 
 const FLOAT_TYPES = new Set(["float", "double"]);
 
-function summaryToRange(summary: PartitionFieldSummary, type: string): ColumnRange {
+/** What a manifest's summary says of the values of one partition field. */
+export function summaryToRange(summary: PartitionFieldSummary, type: string): ColumnRange {
   const isFloat = FLOAT_TYPES.has(type);
   const mayHaveNan = isFloat && summary.containsNan !== false;
   const hasBounds = summary.lowerBound !== undefined || summary.upperBound !== undefined;

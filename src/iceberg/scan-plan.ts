@@ -122,12 +122,18 @@ interface ScopedSpec {
 }
 
 /** Everything of a scan that does not depend on the file looked at. */
-interface PlanScope {
+export interface FileScope {
   readonly fields: ReadonlyMap<number, LocatedField>;
-  readonly specOf: (manifest: ManifestFile) => ScopedSpec;
+  readonly specOf: (manifest: ManifestFile) => Pick<ScopedSpec, "spec" | "tuple">;
+  /** Whether no file of the manifest can hold a matching row. */
+  readonly excludes: (manifest: ManifestFile) => boolean;
   /** Tells why a file of the manifest cannot hold a matching row; undefined when it may. */
   readonly fileTest: (manifest: ManifestFile) => (view: EntryView) => string | undefined;
   readonly isUnpartitioned: (specId: number) => boolean;
+}
+
+interface PlanScope extends FileScope {
+  readonly specOf: (manifest: ManifestFile) => ScopedSpec;
 }
 
 function createScope(
@@ -147,6 +153,7 @@ function createScope(
   return {
     fields,
     specOf,
+    excludes: (manifest) => excludingSummary(specOf(manifest).filter, manifest) !== undefined,
     fileTest(manifest) {
       const { filter } = specOf(manifest);
       // Files of one partition mostly follow each other, and share its array.
@@ -167,10 +174,13 @@ function createScope(
   };
 }
 
-/** Reads the deletes that may touch rows the scan wants. */
-async function readDeletes(
+/**
+ * Reads the deletes that may touch rows the scan wants: of `live`, the manifests of deletes that are not older than all
+ * `kept` files.
+ */
+export async function readDeletes(
   io: FileIO,
-  scope: PlanScope,
+  scope: FileScope,
   live: readonly ManifestFile[],
   kept: readonly ManifestEntry[],
 ): Promise<DeleteIndex> {
@@ -183,7 +193,7 @@ async function readDeletes(
       manifest.content === "deletes" &&
       oldest !== undefined &&
       manifest.sequenceNumber >= oldest &&
-      excludingSummary(scope.specOf(manifest).filter, manifest) === undefined,
+      !scope.excludes(manifest),
   );
   const entries = await mapConcurrent(wanted, PARALLEL_READS, async (manifest) => {
     const { spec, tuple } = scope.specOf(manifest);
@@ -203,7 +213,8 @@ async function readDeletes(
   return createDeleteIndex(deletes, scope.fields, scope.isUnpartitioned);
 }
 
-function toScanFile(entry: ManifestEntry, deletes: DeleteIndex): ScanFile {
+/** The file of an entry with its deletes. */
+export function toScanFile(entry: ManifestEntry, deletes: DeleteIndex): ScanFile {
   const live = { dataFile: entry.dataFile, sequenceNumber: entry.sequenceNumber ?? 0n };
   return { ...live, fileSequenceNumber: entry.fileSequenceNumber ?? 0n, deletes: deletes.deletesOf(live) };
 }

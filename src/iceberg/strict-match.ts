@@ -3,7 +3,7 @@
 
 import type { Scalar } from "#columnar";
 import { compareScalars } from "./compare.ts";
-import type { ContentFile } from "./data-file.ts";
+import type { ColumnMetrics } from "./partition-pruning.ts";
 import type { LocatedField } from "./schema.ts";
 import { singleValueToScalar } from "./single-value.ts";
 import type { PartitionSpec } from "./table-metadata.ts";
@@ -15,6 +15,12 @@ const FLOAT_TYPES = new Set(["float", "double"]);
 const UNORDERED_TYPES = new Set(["uuid"]);
 const TIME_KINDS = new Set<Transform["kind"]>(["year", "month", "day", "hour"]);
 
+/** What is looked at of a file, or of an entry that is being read. */
+export interface JudgedFile extends ColumnMetrics {
+  readonly partition: readonly Scalar[];
+  readonly recordCount: number;
+}
+
 /** What is known of all values of a column in a file; undefined where nothing is. */
 interface KnownValues {
   readonly lower: Scalar | undefined;
@@ -25,7 +31,7 @@ interface KnownValues {
 
 /** Whether every row of the file fulfils every predicate. No predicates hold for all rows. */
 export function allRowsMatch(
-  file: ContentFile,
+  file: JudgedFile,
   spec: PartitionSpec,
   fields: ReadonlyMap<number, LocatedField>,
   predicates: readonly IcebergPredicate[],
@@ -40,7 +46,7 @@ export function allRowsMatch(
 
 /** Whether the partition alone proves the predicates of all its rows, whatever file they are in. */
 export function partitionMatches(
-  file: ContentFile,
+  file: JudgedFile,
   spec: PartitionSpec,
   fields: ReadonlyMap<number, LocatedField>,
   predicates: readonly IcebergPredicate[],
@@ -48,7 +54,7 @@ export function partitionMatches(
   return predicates.every((predicate) => partitionProves(file, spec, fields, predicate));
 }
 
-function boundsProve(file: ContentFile, located: LocatedField | undefined, predicate: IcebergPredicate): boolean {
+function boundsProve(file: JudgedFile, located: LocatedField | undefined, predicate: IcebergPredicate): boolean {
   if (located === undefined || located.repeated || typeof located.field.type !== "string") return false;
   const { type } = located.field;
   const nulls = file.nullValueCounts.get(predicate.fieldId);
@@ -69,7 +75,7 @@ function boundsProve(file: ContentFile, located: LocatedField | undefined, predi
 }
 
 function partitionProves(
-  file: ContentFile,
+  file: JudgedFile,
   spec: PartitionSpec,
   fields: ReadonlyMap<number, LocatedField>,
   predicate: IcebergPredicate,

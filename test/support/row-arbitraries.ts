@@ -26,8 +26,8 @@ export const FIELDS = fieldsById(SCHEMA);
 /** Microseconds of a day. */
 export const DAY_MICROS = 86_400_000_000;
 
-/** Small domains, so that values meet. */
-const VALUES: Readonly<Record<number, fc.Arbitrary<Scalar>>> = {
+/** Values of each column, of small domains so that they meet. */
+export const VALUES: Readonly<Record<number, fc.Arbitrary<Scalar>>> = {
   1: fc.integer({ min: -25, max: 25 }),
   2: fc
     .integer({ min: -400, max: 400 })

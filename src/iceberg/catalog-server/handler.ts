@@ -17,6 +17,7 @@ import {
   repeatNamespaceUpdate,
   updateNamespace,
 } from "./namespace-routes.ts";
+import { cancelPlan, fetchPlan, fetchTasks, planTable } from "./plan-routes.ts";
 import type { RequestContext } from "./request-context.ts";
 import { matchRoute, type PathParams, type RoutePattern } from "./router.ts";
 import { signRequest } from "./sign-routes.ts";
@@ -68,6 +69,7 @@ const NAMESPACES = "/v1/namespaces";
 const NAMESPACE = `${NAMESPACES}/{namespace}`;
 const TABLES = `${NAMESPACE}/tables`;
 const TABLE = `${TABLES}/{table}`;
+const PLAN = `${TABLE}/plan/{plan-id}`;
 const VIEWS = `${NAMESPACE}/views`;
 const VIEW = `${VIEWS}/{view}`;
 
@@ -91,6 +93,10 @@ const onTable =
   (handle: (context: RequestContext, table: TableIdentifier) => Promise<Response>): Handle =>
   (context, params) =>
     handle(context, tableOf(params));
+const onPlan =
+  (handle: (context: RequestContext, table: TableIdentifier, planId: string) => Promise<Response>): Handle =>
+  (context, params) =>
+    handle(context, tableOf(params), params["plan-id"] ?? "");
 const onView =
   (handle: (context: RequestContext, view: TableIdentifier) => Promise<Response>): Handle =>
   (context, params) =>
@@ -118,10 +124,6 @@ const refuse =
 /** Endpoints of the protocol that are refused, with the reason. Their bodies are not read. */
 const REFUSED: readonly (readonly [method: string, pattern: string, reason: string])[] = [
   ["POST", "/v1/oauth/tokens", "The catalog issues no tokens: give the client one of the deployment's (token=…)."],
-  ["POST", `${TABLE}/plan`, "The catalog does not plan scans: plan in the client."],
-  ["GET", `${TABLE}/plan/{plan}`, "The catalog does not plan scans: plan in the client."],
-  ["DELETE", `${TABLE}/plan/{plan}`, "The catalog does not plan scans: plan in the client."],
-  ["POST", `${TABLE}/tasks`, "The catalog does not plan scans: plan in the client."],
   ["GET", `${NAMESPACE}/functions`, "The catalog keeps no functions."],
   ["GET", `${NAMESPACE}/functions/{function}`, "The catalog keeps no functions."],
 ];
@@ -163,6 +165,10 @@ const ROUTES: readonly CatalogRoute[] = [
   { method: "GET", pattern: `${TABLE}/credentials`, access: "read", handle: onTable(loadCredentials) },
   { method: "POST", pattern: `${TABLE}/sign`, access: "read", handle: onTable(signRequest) },
   { method: "POST", pattern: `${TABLE}/metrics`, access: "read", handle: onTable(reportMetrics) },
+  { method: "POST", pattern: `${TABLE}/plan`, access: "read", handle: onTable(planTable) },
+  { method: "GET", pattern: PLAN, access: "read", handle: onPlan(fetchPlan) },
+  { method: "DELETE", pattern: PLAN, access: "read", handle: onPlan(cancelPlan) },
+  { method: "POST", pattern: `${TABLE}/tasks`, access: "read", handle: onTable(fetchTasks) },
   {
     method: "POST",
     pattern: `${NAMESPACE}/register`,

@@ -438,9 +438,9 @@ test("unregister and register hand a table over; an overwrite replaces one", asy
   expect((await call(lake, "POST", "/namespaces/default/register", again)).status).toBe(200);
 });
 
-test("scan planning and functions are refused by name and not advertised", async () => {
+test("functions are refused by name and not advertised", async () => {
   const lake = await withTables(["t"]);
-  expect(await call(lake, "POST", `${TABLES}/t/plan`, {})).toMatchObject({
+  expect(await call(lake, "GET", "/namespaces/default/functions")).toMatchObject({
     status: 406,
     body: { error: { type: "UnsupportedOperationException" } },
   });
