@@ -1,7 +1,7 @@
 // Batches to Arrow: buffers are built straight from our arrays, no Arrow builder in between.
 
 import * as arrow from "apache-arrow";
-import { InvariantViolation, LakeError } from "#core";
+import { concatBytes, InvariantViolation, LakeError } from "#core";
 import { flattenVector } from "./access.ts";
 import { arrowField, dataTypeToArrow, hasDecimal128 } from "./arrow-type.ts";
 import { vectorFromScalars } from "./build.ts";
@@ -58,10 +58,22 @@ export function batchToArrowIpc(
     );
   });
   const writer = new arrow.RecordBatchStreamWriter();
-  writer.reset(undefined, schema);
+  const sink = new ChunkSink();
+  writer.reset(sink, schema);
   for (const recordBatch of recordBatches) writer.write(recordBatch);
   writer.finish();
-  return writer.toUint8Array(true) as Uint8Array<ArrayBuffer>;
+  return concatBytes(sink.chunks);
+}
+
+/**
+ * Keeps each chunk as it is written. Arrow's own queue joins neighbours that lie in one buffer, so a column written
+ * twice in a row would lose its second writing.
+ */
+class ChunkSink extends arrow.AsyncByteQueue {
+  readonly chunks: Uint8Array[] = [];
+  override write(chunk: Uint8Array): void {
+    this.chunks.push(chunk);
+  }
 }
 
 function canKeepDictionary(vector: Vector): vector is DictionaryVector {

@@ -57,6 +57,7 @@ export function bindFunction(node: FuncCall, env: ExprEnvironment, span: SourceS
   }
   if (tableFunctionNames().includes(name)) return bindSetCall(name, args, env, span);
   const bound = args.map((arg) => env.bind(arg, env));
+  if (name === "overlaps") return bindCall(context, name, spanEnds(bound, context, span), span);
   const [only, ...others] = bound;
   const type = typeOfFunctionName(name);
   // PostgreSQL's functional cast: int4('5'), date(ts).
@@ -66,6 +67,13 @@ export function bindFunction(node: FuncCall, env: ExprEnvironment, span: SourceS
     }
   }
   return bindCall(context, name, bound, span);
+}
+
+/** The two ends of each span of OVERLAPS: a length stands for the start and it. */
+function spanEnds([a, b, c, d]: readonly Expr[], context: BindContext, span: SourceSpan): Expr[] {
+  const end = (start: Expr, length: Expr): Expr =>
+    length.type.kind === "interval" ? bindCall(context, "+", [start, length], span) : length;
+  return a === undefined || b === undefined || c === undefined || d === undefined ? [] : [a, end(a, b), c, end(c, d)];
 }
 
 /** rank(…) WITHIN GROUP and its kin. */

@@ -183,7 +183,8 @@ export function regroup(context: BindContext, expr: Expr, { keys, sets }: GroupK
     if (part.kind === "column" && part.index >= AGGREGATE_BASE) {
       return { ...part, index: keys.length + part.index - AGGREGATE_BASE };
     }
-    if (part.kind !== "literal") {
+    // A constant is itself everywhere but where it stands alone: there it is the key that a grouping may leave out.
+    if (part.kind !== "literal" || (part === expr && sets !== undefined)) {
       const position = identities.indexOf(exprIdentity(part));
       const key = keys[position];
       if (key !== undefined) {

@@ -31,7 +31,12 @@ export function bindQuery(statement: SelectStmt, env: ExprEnvironment): PlanNode
 
 function bindBody(statement: SelectStmt, env: ExprEnvironment): PlanNode {
   if (statement.op !== undefined && statement.op !== "SETOP_NONE") return bindSetOperation(statement, env);
-  if (statement.valuesLists !== undefined) return finish(statement, bindValues(statement.valuesLists, env), env);
+  if (statement.valuesLists !== undefined) {
+    const values = bindValues(statement.valuesLists, env);
+    // Rows that are ordered or cut are of one type already; without, the place of the VALUES may give it.
+    const isPlain = statement.sortClause === undefined && statement.limitOption === "LIMIT_OPTION_DEFAULT";
+    return finish(statement, isPlain ? values : resolveUnknownColumns(env.context, values), env);
+  }
   return bindSelect(statement, env);
 }
 

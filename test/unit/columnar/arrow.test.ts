@@ -117,6 +117,21 @@ test("the Arrow library reads the values itself", () => {
   ]);
 });
 
+test.each([1, 2, 5, 10])("I300 a column written %i times over keeps every writing", (length) => {
+  const vector = vectorFromScalars(
+    { kind: "int32" },
+    Array.from({ length }, (_, index) => index),
+  );
+  const columns = ["a", "b", "c"].map((name) => ({ name, type: { kind: "int32" } as const, nullable: true }));
+  const batch = { rowCount: length, columns: [vector, vector, vector] };
+  const read = arrowIpcToBatches(batchToArrowIpc(columns, [batch, batch]));
+  const expected = Array.from({ length }, (_, index) => [index, index, index]);
+  expect(read.flatMap((each) => Array.from({ length: each.rowCount }, (_, row) => rowAt(each, row)))).toEqual([
+    ...expected,
+    ...expected,
+  ]);
+});
+
 test("strings split inside a surrogate pair stay apart", () => {
   const type: DataType = { kind: "string" };
   const halves = ["x\ud83d", "\ude00y"];

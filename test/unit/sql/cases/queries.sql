@@ -92,3 +92,7 @@ SELECT id FROM (SELECT id, i2 FROM t WHERE i2 <> 0) s WHERE 10 / i2 > 2 ORDER BY
 SELECT hour, sum(c) FROM (SELECT date_trunc('hour', tz) AS hour, count(*) AS c FROM t GROUP BY 1) s WHERE hour >= '2024-01-15' AND hour < '2024-01-16' GROUP BY hour ORDER BY hour;
 SELECT date_trunc('hour', tz) AS hour, grp, count(*) AS event_count FROM t GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT unnest_it FROM unnest(ARRAY[3, 1, 2]) AS unnest_it ORDER BY 1;
+VALUES (1, 'a'), (2, NULL) ORDER BY 1 DESC;
+VALUES (1, 'a'), (2, NULL) ORDER BY 1 LIMIT 1;
+SELECT (timestamp '2001-02-16', INTERVAL '100 days') OVERLAPS (timestamp '2001-02-17', interval '1 day'), (null, null) overlaps (date '2001-01-01', date '2001-01-02');
+SELECT DATE '2024-01-01', count(*) FROM t GROUP BY ROLLUP (DATE '2024-01-01') ORDER BY 1;

@@ -1,0 +1,572 @@
+// Random queries from choices. The order of rows means nothing unless the query ends in an order over all columns;
+// where a query takes the first rows of an order, the order is total.
+
+import * as fc from "fast-check";
+import { choicesFrom, type Choices } from "./choices.ts";
+import {
+  anyType,
+  condition,
+  expression,
+  KEY_TYPES,
+  type ExpressionScope,
+  type ScopeColumn,
+  type SubqueryKind,
+  type ValueType,
+} from "./expressions.ts";
+
+/** A random query and where it may run. */
+export interface RandomQuery {
+  readonly sql: string;
+  /** Its last ORDER BY covers every column, so the order of rows counts. */
+  readonly ordered: boolean;
+  /** DuckDB's dialect agrees on everything in it. */
+  readonly common: boolean;
+}
+
+interface OutputColumn {
+  readonly name: string;
+  readonly type: ValueType;
+}
+
+interface BuiltQuery {
+  readonly sql: string;
+  readonly columns: readonly OutputColumn[];
+}
+
+interface Relation {
+  /** As it stands in FROM, with its alias. */
+  readonly sql: string;
+  readonly columns: readonly ScopeColumn[];
+}
+
+interface Builder {
+  readonly choices: Choices;
+  readonly common: boolean;
+  /** Common table expressions that may be read. */
+  readonly tables: readonly { readonly name: string; readonly columns: readonly OutputColumn[] }[];
+  readonly alias: () => string;
+  /** What is left of the query's size. */
+  readonly budget: { joins: number; subqueries: number };
+}
+
+const E: readonly OutputColumn[] = [
+  { name: "id", type: "int" },
+  { name: "k", type: "int" },
+  { name: "grp", type: "txt" },
+  { name: "v", type: "int" },
+  { name: "txt", type: "txt" },
+  { name: "n", type: "num" },
+  { name: "b", type: "bool" },
+  { name: "d", type: "date" },
+  { name: "ts", type: "ts" },
+  { name: "big", type: "big" },
+  { name: "f", type: "flt" },
+  { name: "tz", type: "tz" },
+];
+const DIM: readonly OutputColumn[] = [
+  { name: "id", type: "int" },
+  { name: "k", type: "int" },
+  { name: "grp", type: "txt" },
+  { name: "label", type: "txt" },
+  { name: "amount", type: "num" },
+  { name: "at", type: "ts" },
+];
+
+/** Depth of expressions in select lists and conditions. */
+const DEPTH = 2;
+
+function scopeOf(builder: Builder, columns: readonly ScopeColumn[], withSubqueries: boolean): ExpressionScope {
+  return {
+    choices: builder.choices,
+    columns,
+    common: builder.common,
+    subquery: withSubqueries ? (scope, wanted) => subquery(builder, scope, wanted) : undefined,
+  };
+}
+
+function qualified(alias: string, columns: readonly OutputColumn[], common: boolean): ScopeColumn[] {
+  // DuckDB's time zones are an extension that a test cannot load.
+  return columns.flatMap(({ name, type }) => (common && type === "tz" ? [] : [{ sql: `${alias}.${name}`, type }]));
+}
+
+/** A subquery over one table, correlated with the scope more often than not. */
+function subquery(builder: Builder, outer: ExpressionScope, wanted: SubqueryKind): string {
+  const { choices, budget } = builder;
+  if (budget.subqueries <= 0) return wanted === "rows" ? "SELECT 1 FROM dim WHERE dim.id = 3" : "SELECT 3";
+  budget.subqueries -= 1;
+  const relation = baseTable(builder, choices.next(3) === 2 ? "e" : "dim");
+  const inner = scopeOf(builder, relation.columns, budget.subqueries > 1);
+  const conditions: string[] = [];
+  const outerInts = outer.columns.filter((column) => column.type === "int");
+  const innerInts = relation.columns.filter((column) => column.type === "int");
+  const [outerFirst] = outerInts;
+  const [innerFirst] = innerInts;
+  if (outerFirst !== undefined && innerFirst !== undefined && choices.next(4) !== 3) {
+    const operator = choices.pick(["=", "=", "=", "<", ">=", "<>"]);
+    const left = choices.pick([innerFirst, ...innerInts.slice(1)]).sql;
+    conditions.push(`${left} ${operator} ${choices.pick([outerFirst, ...outerInts.slice(1)]).sql}`);
+  }
+  if (choices.chance(2)) conditions.push(condition(inner, 1));
+  const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
+  switch (wanted) {
+    case "rows":
+      return `SELECT ${choices.pick(["1", "*"])} FROM ${relation.sql}${where}`;
+    case "ints":
+      return `SELECT ${expression({ ...inner, subquery: undefined }, "int", 1)} FROM ${relation.sql}${where}`;
+    case "count":
+      return `SELECT ${choices.pick(["count(*)", `count(${innerFirst?.sql ?? "*"})`])} FROM ${relation.sql}${where}`;
+    case "value":
+      return `SELECT ${choices.pick(["max", "min"])}(${innerFirst?.sql ?? "1"}) FROM ${relation.sql}${where}`;
+  }
+}
+
+function baseTable(builder: Builder, name: "e" | "dim"): Relation {
+  const alias = builder.alias();
+  return { sql: `${name} ${alias}`, columns: qualified(alias, name === "e" ? E : DIM, builder.common) };
+}
+
+function relationOf(builder: Builder, depth: number): Relation {
+  const { choices, tables } = builder;
+  const [cte, ...otherCtes] = tables;
+  if (cte !== undefined && choices.chance(2)) {
+    const table = choices.pick([cte, ...otherCtes]);
+    const alias = builder.alias();
+    return { sql: `${table.name} ${alias}`, columns: qualified(alias, table.columns, builder.common) };
+  }
+  const derived = (): Relation => {
+    const alias = builder.alias();
+    const inner = derivedQuery(builder, depth - 1);
+    return { sql: `(${inner.sql}) ${alias}`, columns: qualified(alias, inner.columns, builder.common) };
+  };
+  switch (depth <= 0 ? choices.next(2) : choices.next(8)) {
+    case 0:
+    case 2:
+      return baseTable(builder, "e");
+    case 1:
+    case 3:
+      return baseTable(builder, "dim");
+    case 4:
+    case 5:
+      return derived();
+    case 6: {
+      const alias = builder.alias();
+      const scope = scopeOf(builder, [], false);
+      const row = (): string =>
+        `(${expression(scope, "int", 0)}, ${expression(scope, "txt", 0)}, ${expression(scope, "num", 0)})`;
+      const rows = Array.from({ length: 1 + choices.next(3) }, row);
+      // The first row names the types: a list of untyped NULLs would be text.
+      return {
+        sql: `(VALUES (CAST(1 AS int), CAST('a' AS text), CAST(1.5 AS numeric(12,2))), ${rows.join(", ")}) ${alias}(x, y, z)`,
+        columns: [
+          { sql: `${alias}.x`, type: "int" },
+          { sql: `${alias}.y`, type: "txt" },
+        ],
+      };
+    }
+    default: {
+      const alias = builder.alias();
+      return {
+        sql: `generate_series(${choices.pick(["1, 5", "-2, 9, 3", "3, 1"])}) ${alias}(x)`,
+        columns: builder.common
+          ? [{ sql: `CAST(${alias}.x AS int)`, type: "int" }]
+          : [{ sql: `${alias}.x`, type: "int" }],
+      };
+    }
+  }
+}
+
+/** FROM: a relation, or joins of two or three. */
+function fromClause(builder: Builder, depth: number): Relation {
+  const { choices, budget } = builder;
+  let result = relationOf(builder, depth);
+  while (budget.joins > 0 && choices.next(5) >= 3) {
+    budget.joins -= 1;
+    const lateral = !builder.common && choices.chance(5);
+    const left = result;
+    const right = lateral ? lateralRelation(builder, left) : relationOf(builder, depth);
+    const type = choices.pick(lateral ? ["JOIN", "LEFT JOIN"] : ["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"]);
+    const columns = [...left.columns, ...right.columns];
+    if (lateral && type === "JOIN") {
+      result = { sql: `${left.sql} CROSS JOIN ${right.sql}`, columns };
+      continue;
+    }
+    const keys = joinKeys(builder, left, right);
+    const extra =
+      type !== "FULL JOIN" && choices.chance(3) ? ` AND ${condition(scopeOf(builder, columns, false), 1)}` : "";
+    const on = lateral ? "true" : keys;
+    result = { sql: `${left.sql} ${type} ${right.sql} ON ${on}${extra}`, columns };
+  }
+  return result;
+}
+
+/** Equalities between columns of one type; every relation has an int. */
+function joinKeys(builder: Builder, left: Relation, right: Relation): string {
+  const { choices } = builder;
+  const equality = (type: ValueType): string | undefined => {
+    const [a, ...restA] = left.columns.filter((column) => column.type === type);
+    const [b, ...restB] = right.columns.filter((column) => column.type === type);
+    if (a === undefined || b === undefined) return undefined;
+    return `${choices.pick([a, ...restA]).sql} = ${choices.pick([b, ...restB]).sql}`;
+  };
+  const first = equality("int") ?? "1 = 1";
+  const second = choices.chance(4) ? equality(choices.pick(["txt", "date", "num", "ts"])) : undefined;
+  return second === undefined ? first : `${first} AND ${second}`;
+}
+
+function lateralRelation(builder: Builder, left: Relation): Relation {
+  const { choices } = builder;
+  const inner = baseTable(builder, "dim");
+  const alias = builder.alias();
+  const [outerInt, ...others] = left.columns.filter((column) => column.type === "int");
+  const link =
+    outerInt === undefined
+      ? "true"
+      : `${inner.columns[1]?.sql ?? "1"} ${choices.pick(["=", ">=", "<>"])} ${choices.pick([outerInt, ...others]).sql}`;
+  const [id = "1", k = "1"] = inner.columns.map((column) => column.sql);
+  const shape = choices.pick(["rows", "first", "total"]);
+  const body =
+    shape === "total"
+      ? `SELECT count(*)::int AS x, max(${k}) AS y FROM ${inner.sql} WHERE ${link}`
+      : `SELECT ${id} AS x, ${k} AS y FROM ${inner.sql} WHERE ${link} ORDER BY ${id} ${choices.pick(["", "DESC"])}${shape === "first" ? " LIMIT 1" : ""}`;
+  return {
+    sql: `LATERAL (${body}) ${alias}`,
+    columns: [
+      { sql: `${alias}.x`, type: "int" },
+      { sql: `${alias}.y`, type: "int" },
+    ],
+  };
+}
+
+/** Columns for select lists and keys whose equal values look alike. */
+function keyExpression(scope: ExpressionScope): { readonly sql: string; readonly type: ValueType } {
+  const type = scope.choices.pick(KEY_TYPES);
+  const text = expression(scope, type, 1);
+  // A bare number would be the position of a column, a bare text is refused as a key.
+  const sql = /^(-?\d|'|true|false)/.test(text) ? `COALESCE(${text}, ${text})` : text;
+  return { sql: type === "num" ? `round(${sql}, 3)` : sql, type };
+}
+
+function selectList(items: readonly { readonly sql: string; readonly type: ValueType }[]): BuiltQuery {
+  return {
+    sql: items.map(({ sql }, index) => `${sql} AS c${index + 1}`).join(", "),
+    columns: items.map(({ type }, index) => ({ name: `c${index + 1}`, type })),
+  };
+}
+
+function whereClause(builder: Builder, columns: readonly ScopeColumn[]): string {
+  const { choices } = builder;
+  if (!choices.chance(2)) return "";
+  return ` WHERE ${condition(scopeOf(builder, columns, true), DEPTH)}`;
+}
+
+/** A query whose columns are fit to be keys and to be ordered by. */
+function derivedQuery(builder: Builder, depth: number): BuiltQuery {
+  switch (builder.choices.next(5)) {
+    case 0:
+    case 1:
+      return projection(builder, depth, true);
+    case 2:
+      return aggregation(builder, depth, true);
+    case 3:
+      return setOperation(builder, depth);
+    default:
+      return windowed(builder, depth);
+  }
+}
+
+function projection(builder: Builder, depth: number, keysOnly: boolean): BuiltQuery {
+  const { choices } = builder;
+  const from = fromClause(builder, depth);
+  const scope = scopeOf(builder, from.columns, !keysOnly);
+  const first = { sql: expression({ ...scope, subquery: undefined }, "int", 0), type: "int" as const };
+  const item = (): { sql: string; type: ValueType } => {
+    if (keysOnly) return keyExpression(scope);
+    const type = anyType(scope);
+    return { sql: expression(scope, type, DEPTH), type };
+  };
+  const list = selectList([first, ...Array.from({ length: choices.next(4) }, item)]);
+  const distinct = keysOnly && choices.chance(3) ? "DISTINCT " : "";
+  return {
+    sql: `SELECT ${distinct}${list.sql} FROM ${from.sql}${whereClause(builder, from.columns)}`,
+    columns: list.columns,
+  };
+}
+
+function aggregateCall(scope: ExpressionScope, keysOnly: boolean): { readonly sql: string; readonly type: ValueType } {
+  const { choices, common } = scope;
+  const of = (type: ValueType): string => expression(scope, type, 1);
+  const filter = choices.chance(4) ? ` FILTER (WHERE ${condition(scope, 1)})` : "";
+  const key = choices.pick(["int", "txt", "date", "ts", "big"] as const);
+  const forms: [() => { sql: string; type: ValueType }, ...(() => { sql: string; type: ValueType })[]] = [
+    () => ({ sql: `count(*)${filter}`, type: "big" }),
+    () => ({ sql: `CAST(sum(${of("int")})${filter} AS bigint)`, type: "big" }),
+    () => ({ sql: `${choices.pick(["min", "max"])}(${of(key)})${filter}`, type: key }),
+    () => ({ sql: `count(${of(anyType(scope))})${filter}`, type: "big" }),
+    () => ({ sql: `count(DISTINCT ${of(key)})${filter}`, type: "big" }),
+    () => ({ sql: `round(sum(${of("num")})${filter}, 3)`, type: "num" }),
+    () => ({ sql: `bool_${choices.pick(["and", "or"])}(${of("bool")})${filter}`, type: "bool" }),
+    () => ({ sql: `CAST(sum(DISTINCT ${of("int")})${filter} AS bigint)`, type: "big" }),
+  ];
+  if (!keysOnly) {
+    forms.push(
+      () => ({ sql: `avg(${of("int")})${filter}`, type: "num" }),
+      () => ({ sql: `${choices.pick(["min", "max"])}(${of("flt")})${filter}`, type: "flt" }),
+    );
+  }
+  if (!common) {
+    const text = of("txt");
+    const ints = of("int");
+    // The order within a list is of its values, so that no engine's order of rows shows.
+    forms.push(
+      () => ({ sql: `string_agg(${text}, ',' ORDER BY ${text})${filter}`, type: "txt" }),
+      () => ({ sql: `round(avg(${of("num")})${filter}, 3)`, type: "num" }),
+    );
+    if (!keysOnly) {
+      forms.push(
+        () => ({ sql: `array_agg(${ints} ORDER BY ${ints} DESC NULLS LAST)${filter}`, type: "ints" }),
+        () => ({ sql: `array_agg(DISTINCT ${ints})${filter}`, type: "ints" }),
+        () => ({ sql: `jsonb_agg(${ints} ORDER BY ${ints})${filter}`, type: "json" }),
+        () => ({ sql: `percentile_disc(0.5) WITHIN GROUP (ORDER BY ${of(key)})${filter}`, type: key }),
+        () => ({ sql: `percentile_cont(0.25) WITHIN GROUP (ORDER BY ${ints})${filter}`, type: "flt" }),
+        () => ({ sql: `mode() WITHIN GROUP (ORDER BY ${of(key)})${filter}`, type: key }),
+        () => ({ sql: `rank(3) WITHIN GROUP (ORDER BY ${ints})${filter}`, type: "big" }),
+        () => ({
+          sql: `${choices.pick(["var_pop", "stddev", "var_samp", "stddev_pop"])}(${ints})${filter}`,
+          type: "num",
+        }),
+        () => ({ sql: `sum(${of("iv")})${filter}`, type: "iv" }),
+        () => ({ sql: `bit_or(${ints})${filter}`, type: "int" }),
+        () => ({ sql: `every(${of("bool")})${filter}`, type: "bool" }),
+        () => ({ sql: `regr_count(${ints}, ${of("int")})${filter}`, type: "big" }),
+      );
+    }
+  }
+  return choices.pick(forms)();
+}
+
+function aggregation(builder: Builder, depth: number, keysOnly: boolean): BuiltQuery {
+  const { choices } = builder;
+  const from = fromClause(builder, depth);
+  const scope = scopeOf(builder, from.columns, false);
+  const keys = Array.from({ length: choices.next(4) }, () => keyExpression(scope));
+  const calls = Array.from({ length: 1 + choices.next(3) }, () => aggregateCall(scope, keysOnly));
+  const form = choices.pick(["plain", "plain", "ROLLUP", "CUBE", "SETS"]);
+  // A literal as a key would be the number of a column; a key in parentheses is not one.
+  const keyTexts = keys.map(({ sql }) => `(${sql})`);
+  const plain = keyTexts.join(", ");
+  const [firstKey = "()"] = keyTexts;
+  const groupBy =
+    keys.length === 0
+      ? ""
+      : form === "plain"
+        ? ` GROUP BY ${plain}`
+        : form === "SETS"
+          ? ` GROUP BY GROUPING SETS ((${plain}), (${firstKey}), ())`
+          : ` GROUP BY ${form} (${plain})`;
+  const grouping =
+    keys.length > 0 && form !== "plain" && choices.chance(2)
+      ? [{ sql: `CAST(GROUPING(${plain}) AS int)`, type: "int" as const }]
+      : [];
+  const having = choices.chance(4) ? ` HAVING count(*) ${choices.pick(["> 1", "< 5", "<> 2"])}` : "";
+  const first = { sql: "CAST(count(*) AS int)", type: "int" as const };
+  const shown = keys.map(({ sql, type }) => ({ sql: `(${sql})`, type }));
+  const list = selectList([first, ...shown, ...grouping, ...calls]);
+  const where = whereClause(builder, from.columns);
+  return { sql: `SELECT ${list.sql} FROM ${from.sql}${where}${groupBy}${having}`, columns: list.columns };
+}
+
+/** Frames of rows need a total order: an order over every column is one, for equal rows are alike. */
+function totalOrder(builder: Builder, columns: readonly ScopeColumn[]): string {
+  const { choices } = builder;
+  const sortable = columns.filter((column) => column.type !== "ints" && column.type !== "json" && column.type !== "iv");
+  const direction = (): string =>
+    choices.pick(["ASC NULLS LAST", "DESC NULLS LAST", "ASC NULLS FIRST", "DESC NULLS FIRST"]);
+  const start = choices.next(Math.max(sortable.length, 1));
+  const turned = [...sortable.slice(start), ...sortable.slice(0, start)];
+  return turned.map((column) => `${column.sql} ${direction()}`).join(", ");
+}
+
+function windowCall(builder: Builder, scope: ExpressionScope): { readonly sql: string; readonly type: ValueType } {
+  const { choices } = builder;
+  const type = choices.pick(["int", "txt", "date", "big", "ts"] as const);
+  const value = expression(scope, type, 1);
+  const int = expression(scope, "int", 1);
+  const partition = choices.chance(2)
+    ? `PARTITION BY ${expression(scope, choices.pick(["txt", "int", "bool"]), 1)} `
+    : "";
+  const order = `ORDER BY ${totalOrder(builder, scope.columns)}`;
+  const frame = choices.pick([
+    "",
+    " ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING",
+    " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
+    " ROWS BETWEEN 2 FOLLOWING AND 4 FOLLOWING",
+    " GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
+    " ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW",
+    " ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING EXCLUDE TIES",
+  ]);
+  // Peers share these values, so any order will do.
+  const loose = `(${partition}ORDER BY ${int} ${choices.pick(["ASC NULLS LAST", "DESC NULLS LAST"])})`;
+  const ranged = `(${partition}ORDER BY ${int} ${choices.pick(["ASC NULLS LAST", "DESC NULLS LAST"])} RANGE BETWEEN ${choices.pick(["2 PRECEDING AND CURRENT ROW", "1 PRECEDING AND 3 FOLLOWING", "UNBOUNDED PRECEDING AND 1 FOLLOWING", "CURRENT ROW AND 5 FOLLOWING"])})`;
+  const total = `(${partition}${order})`;
+  const framed = `(${partition}${order}${frame})`;
+  const forms: [() => { sql: string; type: ValueType }, ...(() => { sql: string; type: ValueType })[]] = [
+    () => ({ sql: `row_number() OVER ${total}`, type: "big" }),
+    () => ({ sql: `${choices.pick(["rank", "dense_rank"])}() OVER ${loose}`, type: "big" }),
+    () => ({ sql: `count(*) OVER ${choices.pick([framed, loose, ranged])}`, type: "big" }),
+    () => ({ sql: `CAST(sum(${int}) OVER ${choices.pick([framed, loose, ranged])} AS bigint)`, type: "big" }),
+    () => ({ sql: `${choices.pick(["min", "max"])}(${value}) OVER ${choices.pick([framed, loose, ranged])}`, type }),
+    () => ({
+      sql: `${choices.pick(["lag", "lead"])}(${value}${choices.pick(["", ", 2", ", 0"])}) OVER ${total}`,
+      type,
+    }),
+    () => ({ sql: `${choices.pick(["first_value", "last_value"])}(${value}) OVER ${framed}`, type }),
+    () => ({ sql: `nth_value(${value}, 2) OVER ${framed}`, type }),
+    () => ({ sql: `CAST(ntile(3) OVER ${total} AS int)`, type: "int" }),
+    () => ({ sql: `count(${value}) OVER (${partition.trim()})`, type: "big" }),
+  ];
+  if (!builder.common) {
+    forms.push(
+      () => ({ sql: `round(avg(${int}) OVER ${framed}, 3)`, type: "num" }),
+      () => ({ sql: `count(*) FILTER (WHERE ${condition(scope, 1)}) OVER ${framed}`, type: "big" }),
+      () => ({ sql: `cume_dist() OVER ${loose}::text`, type: "txt" }),
+      () => ({ sql: `string_agg(${expression(scope, "txt", 1)}, '') OVER ${framed}`, type: "txt" }),
+    );
+  }
+  const form = choices.pick(forms);
+  const built = form();
+  return built.sql.endsWith("::text") ? { ...built, sql: `(${built.sql.replace("::text", "")})::text` } : built;
+}
+
+function windowed(builder: Builder, depth: number): BuiltQuery {
+  const { choices } = builder;
+  const from = fromClause(builder, Math.min(depth, 0));
+  const scope = scopeOf(builder, from.columns, false);
+  const first = { sql: expression(scope, "int", 0), type: "int" as const };
+  const calls = Array.from({ length: 1 + choices.next(2) }, () => windowCall(builder, scope));
+  const list = selectList([first, ...calls]);
+  return { sql: `SELECT ${list.sql} FROM ${from.sql}${whereClause(builder, from.columns)}`, columns: list.columns };
+}
+
+function setOperation(builder: Builder, depth: number): BuiltQuery {
+  const { choices } = builder;
+  const types = ["int" as const, ...Array.from({ length: choices.next(3) }, () => choices.pick(KEY_TYPES))];
+  const branch = (): string => {
+    const from = fromClause(builder, Math.min(depth - 1, 1));
+    const scope = scopeOf(builder, from.columns, false);
+    const items = types.map((type) => {
+      const sql = expression(scope, type, 1);
+      return { sql: type === "num" ? `round(${sql}, 3)` : sql, type };
+    });
+    return `SELECT ${selectList(items).sql} FROM ${from.sql}${whereClause(builder, from.columns)}`;
+  };
+  const operation = (): string =>
+    choices.pick(["UNION ALL", "UNION", "INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL"] as const);
+  const parts = [branch(), operation(), branch()];
+  if (choices.chance(3)) parts.push(operation(), branch());
+  return {
+    sql: parts.join(" "),
+    columns: types.map((type, index) => ({ name: `c${index + 1}`, type })),
+  };
+}
+
+/** A recursive query that ends: a counter, or a walk over dim with its depth bounded. */
+function recursive(builder: Builder): BuiltQuery {
+  const { choices } = builder;
+  const union = choices.pick(["UNION ALL", "UNION"]);
+  const bound = 2 + choices.next(3);
+  const start = choices.pick(["SELECT 1, 0", "SELECT id, 0 FROM dim WHERE id < 4", "SELECT k, 0 FROM dim"]);
+  const step = choices.pick([
+    `SELECT r.x * 2, r.lvl + 1 FROM r WHERE r.lvl < ${bound}`,
+    `SELECT d.k, r.lvl + 1 FROM r JOIN dim d ON d.id = r.x WHERE r.lvl < ${bound}`,
+    `SELECT d.id, r.lvl + 1 FROM r, dim d WHERE d.k = r.x AND r.lvl < ${bound}`,
+  ]);
+  const columns: OutputColumn[] = [
+    { name: "c1", type: "int" },
+    { name: "c2", type: "int" },
+  ];
+  const scope = scopeOf(
+    builder,
+    [
+      { sql: "r.x", type: "int" },
+      { sql: "r.lvl", type: "int" },
+    ],
+    true,
+  );
+  const tail = choices.pick([
+    "SELECT r.x AS c1, r.lvl AS c2 FROM r",
+    "SELECT r.lvl AS c1, CAST(count(*) AS int) AS c2 FROM r GROUP BY r.lvl",
+    "SELECT r.x AS c1, e.v AS c2 FROM r JOIN e ON e.k = r.x",
+  ]);
+  const where = choices.chance(2) && !tail.includes("GROUP") ? ` WHERE ${condition(scope, 1)}` : "";
+  return { sql: `WITH RECURSIVE r(x, lvl) AS (${start} ${union} ${step}) ${tail}${where}`, columns };
+}
+
+function main(builder: Builder): BuiltQuery {
+  const { choices } = builder;
+  switch (choices.next(9)) {
+    case 0:
+    case 1:
+      return projection(builder, 1, false);
+    case 2:
+    case 3:
+      return aggregation(builder, 1, false);
+    case 4:
+      return windowed(builder, 1);
+    case 5:
+      return setOperation(builder, 1);
+    case 6:
+      return projection(builder, 2, true);
+    case 7:
+      return recursive(builder);
+    default: {
+      const ctes = Array.from({ length: 1 + choices.next(2) }, (_, index) => ({
+        name: `w${index + 1}`,
+        query: derivedQuery(builder, 1),
+      }));
+      const tables = ctes.map(({ name, query }) => ({ name, columns: query.columns }));
+      const body = derivedQuery({ ...builder, tables, budget: { joins: 2, subqueries: 1 } }, 1);
+      const withs = ctes.map(({ name, query }) => `${name} AS (${query.sql})`).join(", ");
+      return { sql: `WITH ${withs} ${body.sql}`, columns: body.columns };
+    }
+  }
+}
+
+/** Ordering by every column makes the order of rows part of the answer, and LIMIT one answer. */
+function ordered(builder: Builder, query: BuiltQuery): RandomQuery {
+  const { choices, common } = builder;
+  const sortable = query.columns.every(
+    ({ type }) => type !== "json" && type !== "iv" && type !== "ints" && type !== "tz",
+  );
+  if (!sortable || !choices.chance(3)) return { sql: query.sql, ordered: false, common };
+  const keys = query.columns.map(
+    (_, index) =>
+      `${index + 1} ${choices.pick(["ASC NULLS LAST", "DESC NULLS LAST", "ASC NULLS FIRST", "DESC NULLS FIRST"])}`,
+  );
+  const limit = choices.pick(["", " LIMIT 3", " LIMIT 10 OFFSET 2", " OFFSET 5"]);
+  return { sql: `${query.sql} ORDER BY ${keys.join(", ")}${limit}`, ordered: true, common };
+}
+
+/** The query that a list of choices stands for. */
+export function queryFrom(list: readonly number[]): RandomQuery {
+  const choices = choicesFrom(list);
+  const common = choices.next(3) === 2;
+  let aliases = 0;
+  const builder: Builder = {
+    choices,
+    common,
+    tables: [],
+    alias: () => {
+      aliases += 1;
+      return `q${aliases}`;
+    },
+    budget: { joins: 2, subqueries: 2 },
+  };
+  return ordered(builder, main(builder));
+}
+
+const CHOICE = fc.integer({ min: 0, max: 2 ** 20 });
+
+/** Any query over `e` and `dim`. */
+export const randomStructuredQuery: fc.Arbitrary<RandomQuery> = fc
+  .noBias(fc.array(CHOICE, { maxLength: 160, size: "max" }))
+  .map((list) => queryFrom(list));
