@@ -10,6 +10,7 @@ import { numberParameters } from "./named-parameters.ts";
 import { normalizeWhitespace } from "./pattern.ts";
 import { chain, type MappedText } from "./pieces.ts";
 import { markQualify, showQualify } from "./qualify.ts";
+import { createRememberedTexts } from "./remembered.ts";
 import { rewriteShow } from "./show.ts";
 import { extractTimeTravel, type TimeTravelClause } from "./time-travel.ts";
 
@@ -74,14 +75,18 @@ interface RawTree {
   readonly stmts?: readonly { readonly stmt?: Node; readonly stmt_location?: number }[];
 }
 
+const remembered = createRememberedTexts<ParsedStatement>();
+
 /**
- * Parses exactly one statement.
+ * Parses exactly one statement. What is returned is shared by all who parse the text: nobody may change it.
  *
  * Errors: `sql_syntax_error` with the position; `sql_unsupported` for several statements or a query too deep or long.
  */
 export function parseStatement(sql: string): ParsedStatement {
-  const shown = rewriteShow(sql);
-  return shown === undefined ? parseText(sql) : parseRewritten(sql, shown);
+  return remembered.get(sql, () => {
+    const shown = rewriteShow(sql);
+    return shown === undefined ? parseText(sql) : parseRewritten(sql, shown);
+  });
 }
 
 /** A statement that is parsed as another text, with its positions in its own. */
