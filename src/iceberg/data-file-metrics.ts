@@ -8,7 +8,7 @@ import { isNanosecondType } from "./nanosecond-time.ts";
 import { fieldsById, type IcebergSchema, type LocatedField } from "./schema.ts";
 import { scalarToSingleValue } from "./single-value.ts";
 import type { PartitionSpec } from "./table-metadata.ts";
-import { unreadableType } from "./type-conversion.ts";
+import { parseShapesType } from "./type-names.ts";
 
 /** How much is kept about a column. */
 type MetricsMode =
@@ -120,19 +120,31 @@ interface BoundBytes {
 
 function columnBounds({ field }: LocatedField, totals: ColumnTotals, mode: MetricsMode): BoundBytes {
   const { type } = field;
-  if (typeof type !== "string" || unreadableType(type, "") !== undefined) return { lower: undefined, upper: undefined };
+  if (typeof type !== "string" || parseShapesType(type) !== undefined) return NO_BOUNDS;
+  if (isNanosecondType(type)) return nanosecondBounds(type, totals);
   const length = mode.kind === "truncate" && TRUNCATED_TYPES.has(type) ? mode.length : undefined;
-  const min = isNanosecondType(type) ? boundInNanos(totals.min, 0n) : totals.min;
-  const max = isNanosecondType(type) ? boundInNanos(totals.max, 999n) : totals.max;
+  const { min, max } = totals;
   return {
     lower: encodeBound(type, length === undefined ? min : truncateDown(min, length)),
     upper: encodeBound(type, length === undefined ? max : truncateUp(max, length)),
   };
 }
 
-/** Statistics of nanosecond columns are cut to microseconds. */
-function boundInNanos(micros: Scalar | undefined, above: bigint): Scalar | undefined {
-  return typeof micros === "number" || typeof micros === "bigint" ? BigInt(micros) * 1000n + above : undefined;
+const NO_BOUNDS: BoundBytes = { lower: undefined, upper: undefined };
+const NANOS_PER_MICRO = 1000n;
+
+function nanosecondBounds(type: string, { min, max, minNanos, maxNanos }: ColumnTotals): BoundBytes {
+  if (minNanos !== undefined && maxNanos !== undefined) {
+    return { lower: encodeBound(type, minNanos), upper: encodeBound(type, maxNanos) };
+  }
+  // Files that count in microseconds, or whose statistics say no more.
+  const isWhole = (value: Scalar | undefined): value is number | bigint =>
+    typeof value === "number" || typeof value === "bigint";
+  if (!isWhole(min) || !isWhole(max)) return NO_BOUNDS;
+  return {
+    lower: encodeBound(type, BigInt(min) * NANOS_PER_MICRO),
+    upper: encodeBound(type, BigInt(max) * NANOS_PER_MICRO + NANOS_PER_MICRO - 1n),
+  };
 }
 
 function truncateDown(value: Scalar | undefined, length: number): Scalar | undefined {

@@ -5,7 +5,7 @@ import { LakeError, bytesToHex } from "#core";
 import type { Scalar } from "#columnar";
 import type { IcebergField, IcebergType } from "./schema.ts";
 import { isDecimal, narrowInteger } from "./single-value.ts";
-import { parseDecimalType, parseFixedType } from "./type-names.ts";
+import { parseDecimalType, parseFixedType, parseShapesType } from "./type-names.ts";
 
 const MICROS_PER_SECOND = 1_000_000n;
 const SECONDS_PER_DAY = 86_400;
@@ -39,14 +39,20 @@ export function jsonToDefault(type: IcebergType, json: unknown): Scalar {
   }
 }
 
+/** Whether values of a type default to null, whatever metadata says. */
+function defaultsToNull(type: IcebergType): boolean {
+  if (typeof type !== "string") return false;
+  return type === "unknown" || type === "variant" || parseShapesType(type) !== undefined;
+}
+
 /** The value of the field in rows written before it was added; null without a default. Errors: as jsonToDefault. */
 export function initialDefault(field: IcebergField): Scalar {
-  return jsonToDefault(field.type, field["initial-default"]);
+  return defaultsToNull(field.type) ? null : jsonToDefault(field.type, field["initial-default"]);
 }
 
 /** The value of the field in rows that do not give one; null without a default. Errors: as jsonToDefault. */
 export function writeDefault(field: IcebergField): Scalar {
-  return jsonToDefault(field.type, field["write-default"]);
+  return defaultsToNull(field.type) ? null : jsonToDefault(field.type, field["write-default"]);
 }
 
 function noDefault(type: string, json: unknown): LakeError {

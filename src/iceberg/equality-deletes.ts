@@ -5,11 +5,10 @@ import { LakeError } from "#core";
 import { scalarAt, type DataType, type Scalar, type Vector } from "#columnar";
 import { readParquetMetadata, scanParquet, type RangeReader } from "#parquet";
 import type { DeleteFile } from "./data-file.ts";
-import { isNanosecondType } from "./nanosecond-time.ts";
 import type { IcebergField, LocatedField } from "./schema.ts";
 import { allFieldsById } from "./spec-tuple.ts";
 import { currentSchema, type TableMetadata } from "./table-metadata.ts";
-import { icebergTypeToDataType } from "./type-conversion.ts";
+import { icebergTypeToStoredType } from "./type-conversion.ts";
 
 /** A value as a Map key: equal for equal values of one column. */
 export type ValueKey = string | number | bigint | boolean | null;
@@ -59,15 +58,13 @@ export function equalityColumns(metadata: TableMetadata, fieldIds: readonly numb
   });
 }
 
-const NANOSECONDS: DataType = { kind: "int64" };
-
 function locateColumn({ field }: LocatedField, roots: readonly IcebergField[]): EqualityColumn | undefined {
   // The newest schema's root comes last and has the names that values are read by.
   for (const root of roots.toReversed()) {
     const path = pathTo(root, field.id);
     if (path === undefined) continue;
-    // Nanoseconds are compared as they are stored.
-    const rootType = isNanosecondType(root.type) ? NANOSECONDS : icebergTypeToDataType(root.type);
+    // Values are compared as they are stored.
+    const rootType = icebergTypeToStoredType(root.type);
     return { fieldId: field.id, rootFieldId: root.id, rootType, path };
   }
   return undefined;

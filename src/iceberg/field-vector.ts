@@ -2,7 +2,7 @@
 
 import { scalarAt, vectorFromScalars, type Batch, type Scalar, type Vector } from "#columnar";
 import type { IcebergField, IcebergSchema, IcebergType } from "./schema.ts";
-import { icebergTypeToDataType } from "./type-conversion.ts";
+import { icebergTypeToStoredType } from "./type-conversion.ts";
 
 /** One field's values, a row each. */
 export interface FieldVector {
@@ -19,7 +19,7 @@ interface FieldPath {
 }
 
 /**
- * The values of a field of a batch whose columns begin with the schema's, in order; undefined when the schema does not
+ * The values of a field, as files hold them, of a batch whose columns begin with the schema's, in order; undefined when the schema does not
  * have the field, or has it inside a list or map, where a row has no one value. A column's own vector is returned as it is.
  *
  * Cost: members of structs are copied out, one pass.
@@ -31,7 +31,7 @@ export function fieldVector(batch: Batch, schema: IcebergSchema, fieldId: number
   if (path.members.length === 0) return { field: path.field, vector: column };
   const values: Scalar[] = [];
   for (let row = 0; row < batch.rowCount; row++) values.push(memberOf(scalarAt(column, row), path.members));
-  return { field: path.field, vector: vectorFromScalars(icebergTypeToDataType(path.field.type), values) };
+  return { field: path.field, vector: vectorFromScalars(icebergTypeToStoredType(path.field.type), values) };
 }
 
 /** The field of that id that is a column or inside structs alone; undefined when there is none. */

@@ -44,7 +44,8 @@ export {
   type MappedField,
   type NameMapping,
 } from "./name-mapping.ts";
-export { toStoredPredicates } from "./nanosecond-time.ts";
+export { toProvingPredicates, toStoredPredicates } from "./nanosecond-time.ts";
+export { fromStoredVector, toStoredBatch, toStoredVector } from "./stored-values.ts";
 export { fieldVector, findSingleValued, type FieldVector } from "./field-vector.ts";
 export { newDataFileLocation, partitionPath, splitByPartition, type BatchPartition } from "./partition-batch.ts";
 export { partitionKey } from "./snapshot-summary.ts";
@@ -148,12 +149,11 @@ export {
 } from "./table.ts";
 export {
   icebergTypeToDataType,
-  requireReadable,
+  icebergTypeToStoredType,
   schemaToColumns,
   schemaToParquetFields,
-  unreadableType,
+  sqlWriteDefault,
   type IcebergColumn,
-  type UnreadableType,
 } from "./type-conversion.ts";
 export { LAST_UPDATED_FIELD_ID, LINEAGE_COLUMNS, ROW_ID_FIELD_ID } from "./row-lineage.ts";
 export {
@@ -172,6 +172,7 @@ export {
 } from "./row-deletes-write.ts";
 export {
   createFileProjection,
+  storedConstants,
   fileConstants,
   type FileProjection,
   type FileProjectionRequest,

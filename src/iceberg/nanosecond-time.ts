@@ -1,12 +1,13 @@
-// Timestamps with nanoseconds (format version 3) among engines that count microseconds: a value is read exactly or
-// refused, never cut. In manifests, and in predicates on them, such values stay nanoseconds.
+// Timestamps with nanoseconds (format version 3) in a SQL that counts microseconds. SQL sees each rounded down to its
+// microsecond; files, manifests and predicates on them have all digits, and statements that write never lose any.
 
 import { LakeError } from "#core";
-import { constantVector, type DataType, type FlatVector, type Scalar, type TypeKind, type Vector } from "#columnar";
+import type { Scalar } from "#columnar";
 import type { IcebergSchema, IcebergType } from "./schema.ts";
+import { narrowInteger } from "./single-value.ts";
 import type { IcebergPredicate } from "./table.ts";
 
-const NANOS_PER_MICRO = 1000;
+const NANOS_PER_MICRO = 1000n;
 
 /** The types with nanoseconds. */
 export type NanosecondType = "timestamp_ns" | "timestamptz_ns";
@@ -16,80 +17,103 @@ export function isNanosecondType(type: IcebergType | undefined): type is Nanosec
   return type === "timestamp_ns" || type === "timestamptz_ns";
 }
 
-/** The type that values are read as. */
-export function microsecondType(type: NanosecondType): DataType & { readonly kind: "timestamp" } {
-  return { kind: "timestamp", utc: type === "timestamptz_ns" };
-}
-
-/** Predicates in microseconds on the schema's columns as planning wants them: nanoseconds where the column has them. */
+/**
+ * Predicates on what SQL sees of the schema's columns as conditions on what is stored, which the same rows fulfil or,
+ * of several values, rows between them too: for ruling out.
+ */
 export function toStoredPredicates<P extends IcebergPredicate>(
   schema: IcebergSchema,
   predicates: readonly P[],
 ): readonly P[] {
-  const nanos = new Set(schema.fields.filter((field) => isNanosecondType(field.type)).map((field) => field.id));
+  const nanos = nanosecondFields(schema);
   if (nanos.size === 0) return predicates;
-  return predicates.map((predicate) =>
-    nanos.has(predicate.fieldId) ? { ...predicate, values: predicate.values.map(microsToNanos) } : predicate,
-  );
-}
-
-function microsToNanos(value: Scalar): Scalar {
-  // Infinite times are no integers and lie beyond every stored one.
-  if (typeof value !== "bigint" && !(typeof value === "number" && Number.isInteger(value))) return value;
-  return BigInt(value) * BigInt(NANOS_PER_MICRO);
-}
-
-/** Nanoseconds as microseconds, cut below: for what may be imprecise, such as ruling out. */
-export function nanosToMicrosBelow(value: Scalar): Scalar {
-  if (typeof value === "number") return Math.floor(value / NANOS_PER_MICRO);
-  if (typeof value !== "bigint") return value;
-  const step = BigInt(NANOS_PER_MICRO);
-  return Number((value - (((value % step) + step) % step)) / step);
+  return predicates.flatMap((predicate) => (nanos.has(predicate.fieldId) ? storedConditions(predicate) : [predicate]));
 }
 
 /**
- * Nanoseconds as whole microseconds. Errors: `numeric_out_of_range` for a value that has none.
+ * Conditions on what is stored that prove the predicates of the rows that fulfil them; undefined where there are none
+ * so simple.
  */
-export function nanosToMicros(value: Scalar, column: string): Scalar {
-  if (value === null) return null;
-  const micros = nanosToMicrosBelow(value);
-  if (typeof micros === "number" && BigInt(value as number | bigint) === BigInt(micros) * BigInt(NANOS_PER_MICRO)) {
-    return micros;
+export function toProvingPredicates<P extends IcebergPredicate>(
+  schema: IcebergSchema,
+  predicates: readonly P[],
+): readonly P[] | undefined {
+  const nanos = nanosecondFields(schema);
+  const isInexact = ({ fieldId, operator, values }: P): boolean =>
+    nanos.has(fieldId) && (operator === "<>" || (operator === "in" && values.length > 1));
+  return predicates.some(isInexact) ? undefined : toStoredPredicates(schema, predicates);
+}
+
+function nanosecondFields(schema: IcebergSchema): ReadonlySet<number> {
+  return new Set(schema.fields.filter((field) => isNanosecondType(field.type)).map((field) => field.id));
+}
+
+function storedConditions<P extends IcebergPredicate>(predicate: P): P[] {
+  const { operator, values } = predicate;
+  // Infinite times are no integers and lie beyond every stored one.
+  const micros = values.filter((value): value is number | bigint => isWhole(value)).map(BigInt);
+  const [first] = micros;
+  if (first === undefined || micros.length < values.length) return [predicate];
+  const condition = (op: P["operator"], value: bigint): P => ({ ...predicate, operator: op, values: [value] });
+  switch (operator) {
+    case "=":
+    case "in": {
+      const least = micros.reduce((a, b) => (b < a ? b : a), first);
+      const greatest = micros.reduce((a, b) => (b > a ? b : a), first);
+      return [condition(">=", firstNano(least)), condition("<=", lastNano(greatest))];
+    }
+    case "<":
+    case ">=":
+    case "<>":
+      return [condition(operator, firstNano(first))];
+    case "<=":
+    case ">":
+      return [condition(operator, lastNano(first))];
+    case "is_null":
+    case "is_not_null":
+    case "starts_with":
+      return [predicate];
   }
+}
+
+function firstNano(micros: bigint): bigint {
+  return micros * NANOS_PER_MICRO;
+}
+
+function lastNano(micros: bigint): bigint {
+  return firstNano(micros) + NANOS_PER_MICRO - 1n;
+}
+
+function isWhole(value: Scalar): boolean {
+  return typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value));
+}
+
+/** Nanoseconds as microseconds, rounded down. */
+export function nanosToMicrosBelow(value: Scalar): Scalar {
+  if (typeof value !== "bigint" && typeof value !== "number") return value;
+  const nanos = BigInt(value);
+  return narrowInteger((nanos - (((nanos % NANOS_PER_MICRO) + NANOS_PER_MICRO) % NANOS_PER_MICRO)) / NANOS_PER_MICRO);
+}
+
+/** Nanoseconds as whole microseconds. Errors: `numeric_out_of_range` for a value that has none. */
+export function nanosToMicrosExactly(value: Scalar, column: string): Scalar {
+  if (typeof value !== "bigint" && typeof value !== "number") return value;
+  if (BigInt(value) % NANOS_PER_MICRO === 0n) return nanosToMicrosBelow(value);
   throw new LakeError(
     "numeric_out_of_range",
-    `Column "${column}" has a time with nanoseconds, which a timestamp of microseconds cannot hold; it was not cut.`,
+    `Column "${column}" has a time with nanoseconds, which SQL would cut to microseconds; nothing was written.`,
     { details: { column } },
   );
 }
 
-/** Dictionaries are shared by all batches of a chunk. */
-const convertedDictionaries = new WeakMap<FlatVector, FlatVector>();
-
-/** A vector of int64 nanoseconds as timestamps. Errors: as {@link nanosToMicros}. */
-export function nanosVectorToMicros(
-  vector: Vector,
-  type: DataType & { readonly kind: "timestamp" },
-  column: string,
-): Vector {
-  if (vector.encoding === "constant") return constantVector(type, nanosToMicros(vector.value, column), vector.length);
-  if (vector.encoding === "flat") return flatToMicros(vector, type, column);
-  let dictionary = convertedDictionaries.get(vector.dictionary);
-  if (dictionary === undefined) {
-    dictionary = flatToMicros(vector.dictionary, type, column);
-    convertedDictionaries.set(vector.dictionary, dictionary);
-  }
-  return { ...vector, type, dictionary };
-}
-
-function flatToMicros({ values, validity, length }: FlatVector, type: DataType, column: string): FlatVector {
-  const micros = new Float64Array(length);
-  if (values instanceof Float64Array || values instanceof BigInt64Array) {
-    for (let i = 0; i < length; i++) {
-      if (validity === undefined || validity[i] === 1) micros[i] = nanosToMicros(values[i] ?? null, column) as number;
-    }
-    return { encoding: "flat", type, length, values: micros, validity };
-  }
-  const kind: TypeKind = "int64";
-  throw new LakeError("data_invalid", `Column "${column}" is not stored as ${kind} nanoseconds.`);
+/** Microseconds as nanoseconds. Errors: `numeric_out_of_range` before 1677 and after 2262. */
+export function microsToNanos(value: Scalar, column: string): Scalar {
+  if (value === null) return null;
+  const nanos = isWhole(value) ? BigInt(value as number | bigint) * NANOS_PER_MICRO : undefined;
+  if (nanos !== undefined && BigInt.asIntN(64, nanos) === nanos) return narrowInteger(nanos);
+  throw new LakeError(
+    "numeric_out_of_range",
+    `Column "${column}" counts nanoseconds, and a time is too far from now to be counted so.`,
+    { details: { column } },
+  );
 }

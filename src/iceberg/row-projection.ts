@@ -16,21 +16,13 @@ import type { ParquetMetadata, ScanBatch, ScanColumn } from "#parquet";
 import { initialDefault } from "./default-value.ts";
 import type { DataFile } from "./data-file.ts";
 import type { RowDeletes } from "./row-deletes.ts";
-import {
-  isNanosecondType,
-  microsecondType,
-  nanosToMicros,
-  nanosToMicrosBelow,
-  nanosVectorToMicros,
-  type NanosecondType,
-} from "./nanosecond-time.ts";
+import { isNanosecondType, nanosToMicrosBelow, nanosToMicrosExactly } from "./nanosecond-time.ts";
 import { LAST_UPDATED_FIELD_ID, ROW_ID_FIELD_ID } from "./row-lineage.ts";
 import { allFieldsById } from "./spec-tuple.ts";
 import { specById, type TableMetadata } from "./table-metadata.ts";
 import type { ScanFile } from "./table.ts";
-import { unreadableType } from "./type-conversion.ts";
 
-/** A column wanted of a file. */
+/** A column wanted of a file, in SQL's form or that of files. */
 export interface ProjectedColumn {
   readonly fieldId: number;
   readonly type: DataType;
@@ -44,6 +36,8 @@ export interface FileProjectionRequest {
   /** May name the row lineage columns, as int64. */
   readonly columns: readonly ProjectedColumn[];
   readonly deletes: RowDeletes | undefined;
+  /** Refuses times with nanoseconds that a file lacks and SQL would round; the scan is to be told the same. */
+  readonly exactTimes?: boolean;
 }
 
 /** Live rows of a batch. */
@@ -63,36 +57,32 @@ export interface FileProjection {
 
 /**
  * Plans a projection. Errors: `metadata_invalid` for a default value that is none of its type; those of project include
- * `numeric_out_of_range` for nanoseconds that no timestamp holds.
+ * `numeric_out_of_range` when times have to be exact.
  */
 export function createFileProjection(request: FileProjectionRequest): FileProjection {
-  const { metadata, file, parquet, columns, deletes } = request;
+  const { metadata, file, parquet, columns, deletes, exactTimes = false } = request;
   const present = new Set(parquet.columns.map((column) => column.rootFieldId));
   const constants = storedConstants(metadata, file.dataFile);
   const nanoseconds = nanosecondColumns(metadata);
-  const storedAsNanos = new Set(
-    parquet.columns.filter(({ conversion }) => conversion === "nanos").map(({ rootFieldId }) => rootFieldId),
-  );
   // Deletes compare values in a type of their own choosing.
   const extra = deletes?.columns ?? [];
-  const scanColumns = [...columns, ...extra].map(({ fieldId, type }) => ({
-    fieldId,
-    type: nanoseconds.has(fieldId) && storedAsNanos.has(fieldId) ? INT64 : type,
-  }));
+  const scanColumns = [...columns, ...extra].map(({ fieldId, type }) => ({ fieldId, type }));
 
   /** What a column holds once the file's own values are there. */
   function complete({ fieldId, type }: ProjectedColumn, vector: Vector, firstRow: number): Vector {
     if (fieldId === ROW_ID_FIELD_ID) return inheritRowIds(vector, file.dataFile.firstRowId, firstRow);
     if (fieldId === LAST_UPDATED_FIELD_ID) return inheritSequence(vector, file.sequenceNumber);
-    const nanos = type.kind === "timestamp" ? nanoseconds.get(fieldId) : undefined;
-    if (present.has(fieldId)) {
-      return nanos === undefined || vector.type.kind !== "int64"
-        ? vector
-        : nanosVectorToMicros(vector, microsecondType(nanos.type), nanos.path);
-    }
+    if (present.has(fieldId)) return vector;
     const value = constants.get(fieldId);
     if (value === undefined) return vector;
-    return constantVector(type, nanos === undefined ? value : nanosToMicros(value, nanos.path), vector.length);
+    // Constants are as they are stored.
+    const path = type.kind === "timestamp" ? nanoseconds.get(fieldId) : undefined;
+    if (path === undefined) return constantVector(type, value, vector.length);
+    return constantVector(
+      type,
+      exactTimes ? nanosToMicrosExactly(value, path) : nanosToMicrosBelow(value),
+      vector.length,
+    );
   }
 
   return {
@@ -113,7 +103,7 @@ export function createFileProjection(request: FileProjectionRequest): FileProjec
 
 /**
  * Values of columns that the file itself may lack: those of identity partition fields from the manifest, else the
- * initial defaults of fields added later. For ruling files out: nanoseconds are cut to microseconds.
+ * initial defaults of fields added later. For ruling files out: nanoseconds are rounded down to microseconds.
  */
 export function fileConstants(metadata: TableMetadata, file: DataFile): ReadonlyMap<number, Scalar> {
   const stored = storedConstants(metadata, file);
@@ -122,25 +112,22 @@ export function fileConstants(metadata: TableMetadata, file: DataFile): Readonly
   return new Map([...stored].map(([id, value]) => [id, nanoseconds.has(id) ? nanosToMicrosBelow(value) : value]));
 }
 
-interface NanosecondColumn {
-  readonly type: NanosecondType;
-  readonly path: string;
-}
+const nanosecondsByMetadata = new WeakMap<TableMetadata, ReadonlyMap<number, string>>();
 
-const nanosecondsByMetadata = new WeakMap<TableMetadata, ReadonlyMap<number, NanosecondColumn>>();
-
-function nanosecondColumns(metadata: TableMetadata): ReadonlyMap<number, NanosecondColumn> {
+/** Paths of the fields with nanoseconds by their ids. */
+function nanosecondColumns(metadata: TableMetadata): ReadonlyMap<number, string> {
   const known = nanosecondsByMetadata.get(metadata);
   if (known !== undefined) return known;
-  const found = new Map<number, NanosecondColumn>();
+  const found = new Map<number, string>();
   for (const [fieldId, { field, path }] of allFieldsById(metadata)) {
-    if (isNanosecondType(field.type)) found.set(fieldId, { type: field.type, path });
+    if (isNanosecondType(field.type)) found.set(fieldId, path);
   }
   nanosecondsByMetadata.set(metadata, found);
   return found;
 }
 
-function storedConstants(metadata: TableMetadata, file: DataFile): ReadonlyMap<number, Scalar> {
+/** As {@link fileConstants}, every value as it is stored. */
+export function storedConstants(metadata: TableMetadata, file: DataFile): ReadonlyMap<number, Scalar> {
   const constants = new Map<number, Scalar>(initialDefaults(metadata));
   for (const [index, field] of specById(metadata, file.specId).fields.entries()) {
     if (field.transform === "identity") constants.set(field["source-id"], file.partition[index] ?? null);
@@ -156,7 +143,7 @@ function initialDefaults(metadata: TableMetadata): ReadonlyMap<number, Scalar> {
   if (known !== undefined) return known;
   const defaults = new Map<number, Scalar>();
   for (const [fieldId, { field }] of allFieldsById(metadata)) {
-    if (field["initial-default"] === undefined || unreadableType(field.type, field.name) !== undefined) continue;
+    if (field["initial-default"] === undefined) continue;
     defaults.set(fieldId, initialDefault(field));
   }
   defaultsByMetadata.set(metadata, defaults);

@@ -8,6 +8,7 @@ import { dataFileFromParquet } from "./data-file-metrics.ts";
 import type { DataFile } from "./data-file.ts";
 import { newDataFileLocation, splitByPartition } from "./partition-batch.ts";
 import { LINEAGE_COLUMNS } from "./row-lineage.ts";
+import { toStoredBatch } from "./stored-values.ts";
 import { currentSchema, defaultSpec, schemaById, specById, type TableMetadata } from "./table-metadata.ts";
 import { tableWriteOptions, targetFileBytes } from "./table-writer-options.ts";
 import type { Table } from "./table.ts";
@@ -51,8 +52,8 @@ export interface TableWriterOptions {
 /** Writes rows; nothing is in the table until its files are committed. */
 export interface TableWriter {
   /**
-   * Takes rows in the schema's column order. Errors: those of the store and of the Parquet writer; the writer is then
-   * only good for {@link abort}.
+   * Takes rows in the schema's column order, each column in SQL's form or that of files. Errors: those of the store, of
+   * the Parquet writer and of converting; the writer is then only good for {@link abort}.
    */
   write(batch: Batch): Promise<void>;
   /** Completes the open files and returns all files. */
@@ -191,8 +192,9 @@ export function createTableWriter(
   }
 
   return {
-    async write(batch) {
-      if (batch.rowCount === 0) return;
+    async write(given) {
+      if (given.rowCount === 0) return;
+      const batch = toStoredBatch(given, columns);
       const parts = splitByPartition(batch, schema, spec);
       // Partitions that are open go first: their rows continue the last batch.
       const byArrival = parts.toSorted((a, b) => Number(open.has(b.path)) - Number(open.has(a.path)));

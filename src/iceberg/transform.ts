@@ -7,7 +7,7 @@ import { truncateString } from "./bound-truncation.ts";
 import { murmur3 } from "./murmur3.ts";
 import type { IcebergType } from "./schema.ts";
 import { bigintToBytes, isDecimal, narrowInteger, uuidToBytes } from "./single-value.ts";
-import { parseDecimalType, parseFixedType } from "./type-names.ts";
+import { parseDecimalType, parseFixedType, parseShapesType } from "./type-names.ts";
 
 /** A parsed transform. `unknown` keeps the name of one this code does not know: nothing can be pruned by it. */
 export type Transform =
@@ -74,9 +74,10 @@ export function canTransform(transform: Transform, source: IcebergType): boolean
   if (typeof source !== "string") return false;
   const decimal = parseDecimalType(source) !== undefined;
   switch (transform.kind) {
-    case "identity":
     case "void":
       return true;
+    case "identity":
+      return source !== "variant" && parseShapesType(source) === undefined;
     case "bucket":
       return BUCKET_SOURCES.has(source) || decimal || parseFixedType(source) !== undefined;
     case "truncate":

@@ -1,11 +1,19 @@
-// Iceberg types to and from the column types the engine and the Parquet code use.
+// Iceberg types to and from the column types the engine and the Parquet code use. Three types of format version 3 have
+// two forms: that of SQL, and that of files, which is what is copied from file to file.
+//
+// | type | in SQL | in files |
+// |---|---|---|
+// | timestamp_ns, timestamptz_ns | timestamp, microseconds | int64, nanoseconds |
+// | variant | json | struct of metadata and value |
+// | geometry, geography | binary, Well-Known Binary | the same, annotated |
 
 import { LakeError } from "#core";
 import type { ColumnSchema, DataType, Scalar, StructField } from "#columnar";
-import { initialDefault } from "./default-value.ts";
-import { isNanosecondType, microsecondType } from "./nanosecond-time.ts";
-import { childFields, type IcebergField, type IcebergSchema, type IcebergType } from "./schema.ts";
-import { parseDecimalType, parseFixedType } from "./type-names.ts";
+import { VARIANT_TYPE } from "#parquet";
+import { initialDefault, writeDefault } from "./default-value.ts";
+import { isNanosecondType, nanosToMicrosBelow, nanosToMicrosExactly } from "./nanosecond-time.ts";
+import type { IcebergField, IcebergSchema, IcebergType } from "./schema.ts";
+import { parseDecimalType, parseFixedType, parseShapesType } from "./type-names.ts";
 
 const DATA_TYPE_BY_PRIMITIVE: Readonly<Record<string, DataType>> = {
   boolean: { kind: "boolean" },
@@ -17,43 +25,89 @@ const DATA_TYPE_BY_PRIMITIVE: Readonly<Record<string, DataType>> = {
   time: { kind: "time" },
   timestamp: { kind: "timestamp", utc: false },
   timestamptz: { kind: "timestamp", utc: true },
+  timestamp_ns: { kind: "timestamp", utc: false },
+  timestamptz_ns: { kind: "timestamp", utc: true },
   string: { kind: "string" },
   uuid: { kind: "uuid" },
   binary: { kind: "binary" },
-  // Every value of an unknown column is null.
+  variant: { kind: "json" },
+  // Every value of an unknown column is null, and no file has one.
   unknown: { kind: "null" },
 };
 
+/** The types whose form in files is another. */
+const STORED_TYPE_BY_PRIMITIVE: Readonly<Record<string, DataType>> = {
+  timestamp_ns: { kind: "int64", stored: { kind: "timestamp_ns", utc: false } },
+  timestamptz_ns: { kind: "int64", stored: { kind: "timestamp_ns", utc: true } },
+  variant: VARIANT_TYPE,
+};
+
 /**
- * The column type of an Iceberg type, with the ids, nullability and initial defaults of nested fields.
- *
- * Errors: `unsupported_column_type` for types the engine has no vector for (nanosecond timestamps, variant, geometry,
- * geography).
+ * The column type that SQL sees of an Iceberg type, with the ids, nullability and initial defaults of nested fields.
+ * Errors: `unsupported_column_type` for a name that is no type.
  */
 export function icebergTypeToDataType(type: IcebergType): DataType {
+  return convertType(type, SQL_FORM);
+}
+
+/** The column type of an Iceberg type as files hold it. Errors: as {@link icebergTypeToDataType}. */
+export function icebergTypeToStoredType(type: IcebergType): DataType {
+  return convertType(type, STORED_FORM);
+}
+
+/** How types become those of one side. */
+interface TypeForm {
+  readonly primitive: (type: string) => DataType | undefined;
+  /** The value of a field's initial default. */
+  readonly missing: (field: IcebergField) => Scalar;
+}
+
+const SQL_FORM: TypeForm = {
+  primitive: (type) => DATA_TYPE_BY_PRIMITIVE[type] ?? (parseShapesType(type) === undefined ? undefined : BINARY),
+  missing: sqlDefault,
+};
+
+const STORED_FORM: TypeForm = {
+  primitive(type) {
+    const shapes = parseShapesType(type);
+    if (shapes !== undefined) return { kind: "binary", stored: shapes };
+    return STORED_TYPE_BY_PRIMITIVE[type] ?? DATA_TYPE_BY_PRIMITIVE[type];
+  },
+  missing: initialDefault,
+};
+
+const BINARY: DataType = { kind: "binary" };
+
+/** The initial default as SQL has it. */
+function sqlDefault(field: IcebergField): Scalar {
+  const value = initialDefault(field);
+  return isNanosecondType(field.type) ? nanosToMicrosBelow(value) : value;
+}
+
+function convertType(type: IcebergType, form: TypeForm): DataType {
   if (typeof type !== "string") {
     switch (type.type) {
       case "struct":
-        return { kind: "struct", fields: type.fields.map(fieldToStructField) };
+        return { kind: "struct", fields: type.fields.map((field) => fieldToStructField(field, form)) };
       case "list":
         return {
           kind: "list",
-          element: icebergTypeToDataType(type.element),
+          element: convertType(type.element, form),
           elementId: type["element-id"],
           elementRequired: type["element-required"],
         };
       case "map":
         return {
           kind: "map",
-          key: icebergTypeToDataType(type.key),
-          value: icebergTypeToDataType(type.value),
+          key: convertType(type.key, form),
+          value: convertType(type.value, form),
           keyId: type["key-id"],
           valueId: type["value-id"],
           valueRequired: type["value-required"],
         };
     }
   }
-  const plain = DATA_TYPE_BY_PRIMITIVE[type];
+  const plain = form.primitive(type);
   if (plain !== undefined) return plain;
   const decimal = parseDecimalType(type);
   if (decimal !== undefined) return { kind: "decimal", ...decimal };
@@ -64,15 +118,24 @@ export function icebergTypeToDataType(type: IcebergType): DataType {
   });
 }
 
-function fieldToStructField(field: IcebergField): StructField {
+function fieldToStructField(field: IcebergField, form: TypeForm): StructField {
   const hasDefault = field["initial-default"] !== undefined;
   return {
     name: field.name,
-    type: icebergTypeToDataType(field.type),
+    type: convertType(field.type, form),
     id: field.id,
     required: field.required,
-    ...(hasDefault ? { missing: initialDefault(field) } : {}),
+    ...(hasDefault ? { missing: form.missing(field) } : {}),
   };
+}
+
+/**
+ * What SQL puts into rows that do not give the field a value; null without a default. Errors: `numeric_out_of_range` for
+ * a default with nanoseconds, which SQL would cut; `metadata_invalid`.
+ */
+export function sqlWriteDefault(field: IcebergField): Scalar {
+  const value = writeDefault(field);
+  return isNanosecondType(field.type) ? nanosToMicrosExactly(value, field.name) : value;
 }
 
 /** A column with the field id that finds it in data files. */
@@ -80,94 +143,27 @@ export interface IcebergColumn extends ColumnSchema {
   readonly fieldId: number;
   /** The value in files that lack the column (its initial default); default null. */
   readonly missing?: Scalar;
-  /** Why no value of the column can be read; `type` is then that of a bare NULL, so that statements can be planned. */
-  readonly unreadable?: UnreadableType;
 }
 
-/** A type without a vector, and where in a column it is. */
-export interface UnreadableType {
-  /** As the specification writes it. */
-  readonly type: string;
-  /** Dotted path of the field that has it: the column itself, or a field inside it. */
-  readonly path: string;
-}
-
-/**
- * The schema's top-level columns in order. Columns of types that cannot be read are among them: whoever reads or copies
- * columns asks {@link requireReadable} first. Nanosecond timestamps are microseconds: see nanosecond-time.ts.
- */
+/** The schema's top-level columns in order, as SQL sees them. */
 export function schemaToColumns(schema: IcebergSchema): IcebergColumn[] {
-  return schema.fields.map((field) => {
-    const base = { name: field.name, nullable: !field.required, fieldId: field.id };
-    const unreadable = unreadableType(field.type, field.name);
-    if (unreadable !== undefined) return { ...base, type: UNREADABLE, unreadable };
-    const nanos = isNanosecondType(field.type);
-    return {
-      ...base,
-      type: nanos ? microsecondType(field.type) : icebergTypeToDataType(field.type),
-      // A default with nanoseconds is refused where a file needs it.
-      ...(field["initial-default"] === undefined || nanos ? {} : { missing: initialDefault(field) }),
-    };
-  });
-}
-
-const UNREADABLE: DataType = { kind: "null" };
-
-/** The first type inside a column's that cannot be read; undefined when the whole column can be. */
-export function unreadableType(type: IcebergType, path: string): UnreadableType | undefined {
-  if (isNanosecondType(type)) return undefined;
-  return unreadableInside(type, path);
-}
-
-function unreadableInside(type: IcebergType, path: string): UnreadableType | undefined {
-  if (typeof type === "string") return isReadablePrimitive(type) ? undefined : { type, path };
-  for (const child of childFields(type)) {
-    const found = unreadableInside(child.type, `${path}.${child.name}`);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-function isReadablePrimitive(type: string): boolean {
-  return (
-    Object.hasOwn(DATA_TYPE_BY_PRIMITIVE, type) ||
-    parseDecimalType(type) !== undefined ||
-    parseFixedType(type) !== undefined
-  );
+  return columnsOf(schema, SQL_FORM);
 }
 
 /**
- * Passes when every column can be read. Errors: `unsupported_column_type`, naming each column that cannot and its type.
- */
-export function requireReadable(columns: readonly IcebergColumn[], table?: string): void {
-  const refused = columns.flatMap(({ name, unreadable }) =>
-    unreadable === undefined ? [] : [{ name, ...unreadable }],
-  );
-  const [first] = refused;
-  if (first === undefined) return;
-  const described = refused.map(({ name, path, type }) =>
-    path === name ? `"${name}" of type ${type}` : `"${name}" with its field ${path} of type ${type}`,
-  );
-  const what = described.length === 1 ? "the column" : "the columns";
-  const where = table === undefined ? "" : ` of ${table}`;
-  throw new LakeError("unsupported_column_type", `Firn cannot read ${what} ${described.join(", ")}${where}.`, {
-    details: { column: first.name, column_type: first.type },
-  });
-}
-
-/**
- * The schema's columns as the Parquet writer wants them. Same shape as #parquet's ParquetField.
- *
- * Errors: `unsupported_column_type` for columns that cannot be read, and for nanosecond timestamps, which are not written.
+ * The schema's columns as files hold them: what the Parquet writer wants, and what is copied from file to file. Same
+ * shape as #parquet's ParquetField.
  */
 export function schemaToParquetFields(schema: IcebergSchema): IcebergColumn[] {
-  const columns = schemaToColumns(schema);
-  requireReadable(columns);
-  for (const { name, type } of schema.fields) {
-    if (!isNanosecondType(type)) continue;
-    throw new LakeError("unsupported_column_type", `Firn cannot write the column "${name}" of type ${type}.`, {
-      details: { column: name, column_type: type },
-    });
-  }
-  return columns;
+  return columnsOf(schema, STORED_FORM);
+}
+
+function columnsOf(schema: IcebergSchema, form: TypeForm): IcebergColumn[] {
+  return schema.fields.map((field) => ({
+    name: field.name,
+    nullable: !field.required,
+    fieldId: field.id,
+    type: convertType(field.type, form),
+    ...(field["initial-default"] === undefined ? {} : { missing: form.missing(field) }),
+  }));
 }

@@ -9,7 +9,7 @@ import {
   defaultSpec,
   fieldVector,
   findSingleValued,
-  icebergTypeToDataType,
+  icebergTypeToStoredType,
   parseTransform,
   splitByPartition,
   transformResultType,
@@ -118,7 +118,7 @@ function transformColumn(schema: IcebergSchema, key: ResolvedSortKey, index: num
   const field = findSingleValued(schema, key.fieldId);
   if (field === undefined) throw columnIsGone();
   const transform = parseTransform(key.transform);
-  const type = icebergTypeToDataType(transformResultType(transform, field.type));
+  const type = icebergTypeToStoredType(transformResultType(transform, field.type));
   return {
     column: derivedColumn(`_sort_${index}`, type, index),
     compute(batch) {

@@ -10,10 +10,9 @@ import {
   fieldsById,
   findColumn,
   findSingleValued,
-  icebergTypeToDataType,
+  icebergTypeToStoredType,
   parseTransform,
   targetFileBytes,
-  unreadableType,
   type IcebergField,
   type NullOrder,
   type SortField,
@@ -152,13 +151,15 @@ function findField(path: string, metadata: TableMetadata, option: string): Icebe
 }
 
 function requireSortable(field: IcebergField, column: string, option: string): void {
-  if (unreadableType(field.type, column) === undefined && isSortable(icebergTypeToDataType(field.type))) return;
+  if (isSortable(icebergTypeToStoredType(field.type))) return;
   throw invalidOption(option, `The column "${column}" has a type without an order.`, { column });
 }
 
 /** Whether rows can be ordered by values of the type. */
 function isSortable(type: DataType): boolean {
-  return type.kind !== "list" && type.kind !== "struct" && type.kind !== "map" && type.kind !== "interval";
+  const { kind } = type;
+  if (kind === "binary") return type.stored === undefined;
+  return kind !== "list" && kind !== "struct" && kind !== "map" && kind !== "interval" && kind !== "null";
 }
 
 /** The keys of the table's own order; `void` ones order nothing. Errors: `invalid_option`, `unsupported_operation`. */

@@ -6,8 +6,8 @@ import {
   LINEAGE_COLUMNS,
   createTableWriter,
   currentSchema,
-  fileConstants,
   schemaToParquetFields,
+  storedConstants,
   type DataFile,
   type IcebergColumn,
   type Table,
@@ -118,7 +118,7 @@ export async function runRewriteGroup(deps: RewriteDeps, table: Table, task: Rew
       ...deps,
       metadata,
       onFile: ({ dataFile, deletes }, footer) => {
-        if (deletes.length === 0) inputs.add(footer, fileConstants(metadata, dataFile));
+        if (deletes.length === 0) inputs.add(footer, storedConstants(metadata, dataFile));
       },
       onRows: async (rows, live, { deletes }) => {
         readRows += rows;

@@ -58,8 +58,7 @@ export function createContentTally(columns: readonly IcebergColumn[]): ContentTa
         for (const group of metadata.rowGroups) {
           const chunk = leaf === undefined ? undefined : group.columns[leaf.leafIndex];
           if (chunk === undefined) addConstant(tally, missing?.get(fieldId) ?? null, group.numRows, type);
-          else
-            addChunk(tally, hasOrderOf(leaf?.type, type) ? chunk : { ...chunk, min: undefined, max: undefined }, type);
+          else addChunk(tally, comparableChunk(chunk, leaf?.type, type), type);
         }
       }
     },
@@ -75,6 +74,12 @@ export function createContentTally(columns: readonly IcebergColumn[]): ContentTa
       }
     },
   };
+}
+
+/** The chunk with its bounds as values of the table's type, or without them. */
+function comparableChunk(chunk: ParquetColumnChunk, fileType: DataType | undefined, type: DataType): ParquetColumnChunk {
+  if (type.kind === "int64" && type.stored !== undefined) return { ...chunk, min: chunk.minNanos, max: chunk.maxNanos };
+  return hasOrderOf(fileType, type) ? chunk : { ...chunk, min: undefined, max: undefined };
 }
 
 /** Whether bounds of a file's type are values of the table's. */

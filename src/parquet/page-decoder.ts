@@ -1,9 +1,10 @@
 // The values of one chunk's pages: its dictionary and every encoding, as vectors of the type wanted.
 
 import { LakeError } from "#core";
-import { ByteCursor, corruptData, decodeHybrid } from "#codec";
+import { ByteCursor, corruptData, countHybrid, decodeHybrid } from "#codec";
 import {
   constantVector,
+  packedVector,
   decimalVector,
   textVector,
   type DataType,
@@ -20,6 +21,7 @@ import { decodePlain } from "./plain.ts";
 import { promoteVector } from "./promote.ts";
 import { scatterCodes, scatterValues } from "./scatter.ts";
 import { decodeTextBlock, scatterBlock } from "./text-pages.ts";
+import { wholeMicros } from "./whole-micros.ts";
 
 const FILLERS: { readonly [kind in DataType["kind"]]?: unknown } = {
   string: "",
@@ -38,6 +40,8 @@ export class PageDecoder {
   readonly #fileType: DataType;
   readonly #type: DataType;
   readonly #refusesWide: boolean;
+  /** The type of microseconds that nanoseconds have to be whole ones of. */
+  readonly #wholeMicros: DataType | undefined;
   /** Whether text is left as UTF-8. */
   readonly keepsText: boolean;
   #dictionary: FlatVector | undefined;
@@ -48,14 +52,17 @@ export class PageDecoder {
   #dictionaryLength = 0;
 
   /** `type` is what values shall be read as. */
-  constructor(column: ParquetColumn, type: DataType | undefined, { keepText = false, wideTimestamps = false }: Keep) {
-    const reading = readAs(column, type);
+  constructor(column: ParquetColumn, type: DataType | undefined, keep: Keep) {
+    const { keepText = false, wideTimestamps = false, exactTimes = false } = keep;
+    const stored = readAs(column, type);
+    this.#wholeMicros = exactTimes && stored.conversion === "nanos" ? stored.type : undefined;
+    const reading = this.#wholeMicros === undefined ? stored : readAs(column, INT64);
     if (reading.type === undefined) {
       throw corruptData(`the type of column "${column.path.join(".")}" is not supported`);
     }
     this.#column = reading;
     this.#fileType = reading.type;
-    this.#type = type ?? reading.type;
+    this.#type = type ?? stored.type ?? reading.type;
     this.#refusesWide = !wideTimestamps && reading.type.kind === "timestamp";
     this.keepsText =
       keepText &&
@@ -113,7 +120,9 @@ export class PageDecoder {
   decode(page: Page): Vector {
     const isNested = page.definitionLevels !== undefined || page.repetitionLevels !== undefined;
     const rows = isNested ? { ...page, valueCount: page.presentCount } : page;
-    const vector = this.#decode(rows);
+    const decoded = this.#decode(rows);
+    const micros = this.#wholeMicros;
+    const vector = micros === undefined ? decoded : wholeMicros(decoded, micros, this.#column.path.join("."));
     if (this.#refusesWide) refuseWide(vector, this.#column);
     return promoteVector(vector, this.#type, this.#column.path.join("."));
   }
@@ -144,15 +153,21 @@ export class PageDecoder {
     const { validity, valueCount: length, presentCount } = page;
     if (presentCount === 0) return this.#nullPage(length, validity);
     if (dictionary === undefined) throw corruptData("a page refers to a dictionary that is not there");
-    const cursor = new ByteCursor(page.values);
-    const width = cursor.readByte();
-    let codes = new Int32Array(presentCount);
-    decodeHybrid(cursor, width, codes, 0, presentCount);
-    const entries = this.#wantedCode === undefined ? dictionary.length : this.#dictionaryLength;
-    if (width >= 31 || 2 ** width > entries) checkCodes(codes, entries);
-    if (this.#wantedCode !== undefined) return this.#wantedRows(codes, this.#wantedCode, dictionary, page);
-    if (validity !== undefined) codes = scatterCodes(codes, validity) as Int32Array<ArrayBuffer>;
-    return { encoding: "dictionary", type: this.#fileType, length, codes, dictionary, validity };
+    if (this.#wantedCode !== undefined) {
+      const codes = decodeCodes(page, this.#dictionaryLength);
+      return this.#wantedRows(codes, this.#wantedCode, dictionary, page);
+    }
+    const packed = {
+      decode(): Int32Array {
+        const codes = decodeCodes(page, dictionary.length);
+        return validity === undefined ? codes : scatterCodes(codes, validity);
+      },
+      count(counts: Int32Array): void {
+        const cursor = new ByteCursor(page.values);
+        countHybrid(cursor, cursor.readByte(), counts, presentCount);
+      },
+    };
+    return packedVector(this.#fileType, length, packed, dictionary, validity);
   }
 
   /** Rows with the wanted code; the others are null. */
@@ -207,6 +222,8 @@ export interface Keep {
   readonly keepText?: boolean | undefined;
   /** Gives timestamps that are not exact as a double as 64-bit integers, which nobody else understands. */
   readonly wideTimestamps?: boolean | undefined;
+  /** Refuses nanoseconds that are no whole microseconds. */
+  readonly exactTimes?: boolean | undefined;
 }
 
 function refuseWide(vector: Vector, column: ParquetColumn): void {
@@ -220,10 +237,23 @@ function refuseWide(vector: Vector, column: ParquetColumn): void {
   }
 }
 
-/** Nanoseconds can be had as they are, and the oldest timestamps do not say whether they are in UTC. */
+const INT64: DataType = { kind: "int64" };
+
+/** Nanoseconds can be had as they are. The oldest timestamps, and nanoseconds of some writers, do not say their zone. */
 function readAs(column: ParquetColumn, type: DataType | undefined): ParquetColumn {
   if (type?.kind === "int64" && column.conversion === "nanos") return { ...column, type, conversion: "none" };
-  return type?.kind === "timestamp" && column.physicalType === "int96" ? { ...column, type } : column;
+  const saysNoZone = column.physicalType === "int96" || column.conversion === "nanos";
+  return type?.kind === "timestamp" && saysNoZone ? { ...column, type } : column;
+}
+
+/** The codes of a page's present rows. */
+function decodeCodes({ values, presentCount }: Page, entries: number): Int32Array {
+  const cursor = new ByteCursor(values);
+  const width = cursor.readByte();
+  const codes = new Int32Array(presentCount);
+  decodeHybrid(cursor, width, codes, 0, presentCount);
+  if (width >= 31 || 2 ** width > entries) checkCodes(codes, entries);
+  return codes;
 }
 
 function checkCodes(codes: Int32Array, dictionaryLength: number): void {

@@ -37,7 +37,7 @@ export interface ScanOptions {
   readonly rowGroups?: readonly number[];
   /** The rows wanted of row groups by their index: others are not read, and their pages not fetched. */
   readonly rows?: ReadonlyMap<number, WantedRows>;
-  /** Rows a batch has, but the last of a row group; default BATCH_ROWS. */
+  /** Rows a batch has, but the last of a row group; by default about BATCH_ROWS, so that batches end with pages. */
   readonly batchRows?: number;
   /** Leaves text as UTF-8 for readers that move it on (see textVector); its strings are made when asked for. */
   readonly keepText?: boolean;
@@ -46,6 +46,8 @@ export interface ScanOptions {
    * scan refuses them.
    */
   readonly wideTimestamps?: boolean;
+  /** Refuses nanoseconds that are asked for as microseconds and are not whole ones; by default they are rounded down. */
+  readonly exactTimes?: boolean;
   /**
    * Only rows whose column at `position` of `columns` is this text are wanted; needs `keepText`. Batches without one
    * are left out and what only they need is not decoded. Rows that do not match may come, and their text may be null.
@@ -95,7 +97,6 @@ export async function* scanParquet(
 ): AsyncGenerator<ScanBatch, void, void> {
   const { signal, equals } = options;
   const wantedText = equals !== undefined && canSearch(equals.text) ? encoder.encode(equals.text) : undefined;
-  const batchRows = Math.max(1, options.batchRows ?? BATCH_ROWS);
   const wanted = options.columns ?? (options.fieldIds ?? []).map((fieldId) => ({ fieldId }));
   const plans = wanted.map((column) => planColumn(metadata, column));
   const selected = options.rowGroups ?? metadata.rowGroups.map((_, index) => index);
@@ -119,33 +120,31 @@ export async function* scanParquet(
     const readers = plans.map((plan) => columnReader(plan, group, fetched, options));
     const tested = wantedText === undefined ? undefined : readers[equals?.position ?? -1];
     if (wantedText !== undefined) tested?.wantOnly(wantedText);
-    let at = 0;
-    for (const { start: row, end } of batchesOf(options.rows?.get(index)?.ranges, group.numRows, batchRows)) {
-      signal?.throwIfAborted();
-      if (row > 0 || position > 0) next ??= fetchGroup(position + 1);
-      const rowCount = end - row;
-      if (row > at) for (const each of readers) each.skip(row - at);
-      at = end;
-      const first = tested?.read(rowCount);
-      if (first?.encoding === "constant" && first.value === null) {
-        for (const other of readers) if (other !== tested) other.skip(rowCount);
-        continue;
+    const lead = tested ?? readers[0];
+    let row = 0;
+    for (const { start, end } of options.rows?.get(index)?.ranges ?? [{ start: 0, end: group.numRows }]) {
+      if (start > row) for (const each of readers) each.skip(start - row);
+      for (row = start; row < end;) {
+        signal?.throwIfAborted();
+        if (row > 0 || position > 0) next ??= fetchGroup(position + 1);
+        const firstRow = (firstRows[index] ?? 0) + row;
+        const rowCount = Math.min(end - row, options.batchRows ?? rowsOfBatch(lead?.rowsAhead() ?? 0));
+        row += rowCount;
+        const first = tested?.read(rowCount);
+        if (first?.encoding === "constant" && first.value === null) {
+          for (const other of readers) if (other !== tested) other.skip(rowCount);
+          continue;
+        }
+        const columns = readers.map((each) => (each === tested && first !== undefined ? first : each.read(rowCount)));
+        yield { rowCount, columns, rowGroup: index, firstRow };
       }
-      const columns = readers.map((each) => (each === tested && first !== undefined ? first : each.read(rowCount)));
-      yield { rowCount, columns, rowGroup: index, firstRow: (firstRows[index] ?? 0) + row };
     }
   }
 }
 
-/** The rows to read in pieces of at most `batchRows`. */
-function* batchesOf(
-  ranges: readonly RowRange[] | undefined,
-  numRows: number,
-  batchRows: number,
-): Generator<RowRange, void, undefined> {
-  for (const { start, end } of ranges ?? [{ start: 0, end: numRows }]) {
-    for (let row = start; row < end; row += batchRows) yield { start: row, end: Math.min(end, row + batchRows) };
-  }
+/** Pages of one column mostly end where those of the others do, and rows that end with pages need no joining. */
+function rowsOfBatch(ahead: number): number {
+  return ahead >= BATCH_ROWS / 2 && ahead <= BATCH_ROWS * 2 ? ahead : BATCH_ROWS;
 }
 
 function rowGroupAt(metadata: ParquetMetadata, index: number): ParquetRowGroup {
@@ -234,6 +233,8 @@ function chunkOf(group: ParquetRowGroup, column: ParquetColumn): ParquetColumnCh
 interface ColumnReader {
   read(rows: number): Vector;
   skip(rows: number): void;
+  /** Rows that can be read without joining pages; 0 when that is not known. */
+  rowsAhead(): number;
   wantOnly(text: Uint8Array): void;
 }
 
@@ -250,7 +251,7 @@ function columnReader(plan: ColumnPlan, group: ParquetRowGroup, fetched: Chunks,
   };
   switch (plan.kind) {
     case "missing":
-      return { read: (rows) => nullVector(plan.type, rows), skip: () => {}, wantOnly: () => {} };
+      return { read: (rows) => nullVector(plan.type, rows), skip: () => {}, rowsAhead: () => 0, wantOnly: () => {} };
     case "flat": {
       const chunk = chunkOf(group, plan.column);
       const { bytes, rows } = readOf(chunk);
@@ -264,7 +265,7 @@ function columnReader(plan: ColumnPlan, group: ParquetRowGroup, fetched: Chunks,
         const chunk = chunkOf(group, column);
         return new LeafCursor(readOf(chunk).bytes, chunk, column, type, keep);
       });
-      return { ...plan.plan.open(cursors), wantOnly: () => {} };
+      return { ...plan.plan.open(cursors), rowsAhead: () => 0, wantOnly: () => {} };
     }
   }
 }

@@ -5,6 +5,7 @@ import { batchByteSize, concatBatches, sliceBatch, type Batch, type FlatVector }
 import { encodeRowGroup, type ParquetWriteOptions } from "./encode-row-group.ts";
 import { createFooterMerger } from "./merge-footer.ts";
 import type { ParquetField, ParquetMetadata } from "./metadata.ts";
+import { writtenFields } from "./written-fields.ts";
 
 /** DuckDB's row group size: large enough for compression, small enough for an isolate's memory. */
 const ROW_GROUP_ROWS = 122_880;
@@ -23,20 +24,22 @@ export interface ParquetWriter {
 }
 
 /**
- * Writes batches as one Parquet file in memory. Batches have the fields' order; a missing trailing column is null.
+ * Writes batches as one Parquet file in memory. Batches have the fields' order; a missing trailing column is null. Fields
+ * of type null are not in the file.
  * Errors: as {@link createParquetWriter}.
  */
 export function encodeParquet(
-  fields: readonly ParquetField[],
+  allFields: readonly ParquetField[],
   batches: readonly Batch[],
   options: ParquetWriteOptions = {},
 ): { readonly bytes: Uint8Array<ArrayBuffer>; readonly metadata: ParquetMetadata } {
+  const { fields, narrow } = writtenFields(allFields);
   const merger = mergerFor(fields, options);
   const buffer = createRowBuffer(options);
   const parts: Uint8Array[] = [merger.header];
   let writtenBytes = merger.header.length;
   const flush = (rows: Batch): void => {
-    const part = merger.append(encodeRowGroup(fields, rows, options), writtenBytes);
+    const part = merger.append(encodeRowGroup(fields, narrow(rows), options), writtenBytes);
     parts.push(part);
     writtenBytes += part.length;
   };
@@ -55,10 +58,11 @@ export function encodeParquet(
  * `numeric_out_of_range` for decimals; and what the sink throws. After an error the file is worthless.
  */
 export function createParquetWriter(
-  fields: readonly ParquetField[],
+  allFields: readonly ParquetField[],
   sink: (bytes: Uint8Array) => Promise<void>,
   options: ParquetWriteOptions = {},
 ): ParquetWriter {
+  const { fields, narrow } = writtenFields(allFields);
   const merger = mergerFor(fields, options);
   const buffer = createRowBuffer(options);
   let writtenBytes = 0;
@@ -71,7 +75,7 @@ export function createParquetWriter(
 
   async function flush(rows: Batch): Promise<void> {
     if (writtenBytes === 0) await emit(merger.header);
-    await emit(merger.append(encodeRowGroup(fields, rows, options), writtenBytes));
+    await emit(merger.append(encodeRowGroup(fields, narrow(rows), options), writtenBytes));
   }
 
   return {

@@ -70,6 +70,8 @@ export interface FileScan {
   readonly positions?: boolean;
   /** Timestamps that no double holds come as 64-bit integers and are not refused: for copying rows. */
   readonly wideTimestamps?: boolean;
+  /** Times with nanoseconds are refused where microseconds are asked for: for statements that write what they read. */
+  readonly exactTimes?: boolean;
   readonly statistics: ScanStatistics;
   readonly reader: DataReader;
   /** What is found while the query runs; files then come best first. */
@@ -199,6 +201,7 @@ function* rowGroupUnits(scan: FileScan, opened: OpenedFile): Generator<ScanUnit<
     parquet: metadata,
     columns: scan.columns,
     deletes: opened.deletes,
+    exactTimes: scan.exactTimes === true,
   });
   const surviving = [...metadata.rowGroups.keys()].filter((index) => {
     const rowGroup = metadata.rowGroups[index] as ParquetRowGroup;
@@ -279,6 +282,7 @@ async function* readRowGroup(
     rowGroups: [rowGroup.index],
     keepText: true,
     wideTimestamps: scan.wideTimestamps === true,
+    exactTimes: scan.exactTimes === true,
     ...(wanted === undefined ? {} : { rows: new Map([[rowGroup.index, wanted]]) }),
     ...(equals === undefined ? {} : { equals }),
     signal: scan.signal,

@@ -4,13 +4,11 @@ import { LakeError, sha256Hex, tableNameToString, type TableIdentifier } from "#
 import type { ColumnSchema, DataType, Scalar } from "#columnar";
 import {
   currentViewVersion,
-  icebergTypeToDataType,
   listAllTables,
   listAllViews,
   schemaToColumns,
   type CatalogClient,
   type IcebergSchema,
-  type IcebergType,
   type View,
 } from "#iceberg";
 import { dataTypeToName, type ScanRequest, type TableSource } from "#sql";
@@ -201,10 +199,9 @@ function viewRows(identifier: TableIdentifier, view: View | undefined): readonly
 
 function columnRows(identifier: TableIdentifier, schema: IcebergSchema, isTable: boolean): readonly Row[] {
   const columns = schemaToColumns(schema);
-  return columns.map(({ name, nullable, unreadable }, index): Row => {
+  return columns.map(({ name, nullable, type }, index): Row => {
     const field = schema.fields[index];
-    const type = field === undefined || unreadable !== undefined ? undefined : typeOf(field.type);
-    const numbers = type === undefined ? NO_NUMBERS : numbersOf(type);
+    const numbers = numbersOf(type);
     const shownDefault = field?.["write-default"];
     return [
       ...nameOf(identifier),
@@ -212,19 +209,13 @@ function columnRows(identifier: TableIdentifier, schema: IcebergSchema, isTable:
       index + 1,
       shownDefault === undefined ? null : JSON.stringify(shownDefault),
       nullable ? "YES" : "NO",
-      type === undefined ? (unreadable?.type ?? "unknown") : dataTypeToName(type),
+      dataTypeToName(type),
       null,
       ...numbers,
       isTable ? "YES" : "NO",
       field?.doc ?? null,
     ];
   });
-}
-
-function typeOf(type: IcebergType): DataType {
-  if (type === "timestamp_ns" || type === "timestamptz_ns")
-    return { kind: "timestamp", utc: type === "timestamptz_ns" };
-  return icebergTypeToDataType(type);
 }
 
 /** Precision, its radix, scale, and digits of a second. */

@@ -5,9 +5,9 @@ import type { Batch } from "#columnar";
 import {
   allFieldsById,
   allRowsMatch,
-  requireReadable,
   schemaToColumns,
   specById,
+  toProvingPredicates,
   toStoredPredicates,
   type IcebergColumn,
   type IcebergSchema,
@@ -73,8 +73,6 @@ function lakeTable(
     async planScan(request) {
       const predicates = request.predicates.map((predicate) => fieldPredicate(columns, predicate));
       const wanted = request.columns.map((index) => required(columns[index], `column ${index} of ${name}`));
-      const tested = request.predicates.map(({ column }) => required(columns[column], `column ${column} of ${name}`));
-      requireReadable([...new Set([...wanted, ...tested])], name);
       const columnIds = wanted.map(({ fieldId }) => fieldId);
       const planned = await plan({ fieldIds: [...columnIds, ...predicates.map(({ fieldId }) => fieldId)], predicates });
       return plannedScan({ name, schema, columns, predicates, ...planned }, request, deps);
@@ -133,7 +131,8 @@ async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCat
   const identity = await sha256Hex(JSON.stringify([metadata["table-uuid"], shape, files, fresh.identity]));
   const { reader } = deps;
   const { limit } = request;
-  const scan = { metadata, columns, predicates, limit, statistics, reader };
+  const exactTimes = deps.exactTimes === true;
+  const scan = { metadata, columns, predicates, limit, statistics, reader, exactTimes };
   async function* openFresh(): AsyncGenerator<Batch, void, undefined> {
     statistics.rowsScanned += fresh.rowCount;
     yield* await Promise.resolve(fresh.batches);
@@ -173,9 +172,10 @@ async function scanPieces(
         identity: await sha256Hex(JSON.stringify([metadata["table-uuid"], shape, files.map(scanFileIdentity)])),
         files: files.length,
         provesAll(predicate) {
-          const stored = toStoredPredicates(schema, [fieldPredicate(columns, predicate)]);
-          return files.every(({ dataFile }) =>
-            allRowsMatch(dataFile, specById(metadata, dataFile.specId), fields, stored),
+          const proving = toProvingPredicates(schema, [fieldPredicate(columns, predicate)]);
+          return (
+            proving !== undefined &&
+            files.every(({ dataFile }) => allRowsMatch(dataFile, specById(metadata, dataFile.specId), fields, proving))
           );
         },
       })),

@@ -8,11 +8,11 @@ import {
   allRowsMatch,
   createTableWriter,
   isDeletionVector,
-  requireReadable,
   schemaToColumns,
   specById,
+  sqlWriteDefault,
+  toProvingPredicates,
   toStoredPredicates,
-  writeDefault,
   writeDeletionVectors,
   type CommitOutcome,
   type DataFile,
@@ -149,6 +149,7 @@ export function createChangeSession(
       limit: undefined,
       positions: true,
       wideTimestamps: true,
+      exactTimes: true,
       statistics: required(statistics, "the scan's statistics"),
       reader: deps.reader,
       signal,
@@ -167,6 +168,7 @@ export function createChangeSession(
       columns: wanted,
       limit: undefined,
       positions: true,
+      exactTimes: true,
       reader: deps.reader,
     });
     for await (const batch of batches) yield withPlaces(batch, request.columns, columns.length);
@@ -175,23 +177,23 @@ export function createChangeSession(
   const changes: ChangeableTable = {
     defaults: new Map(
       schema.fields.flatMap((field, index): (readonly [number, Scalar])[] => {
-        const value = columns[index]?.unreadable === undefined ? writeDefault(field) : null;
+        const value = sqlWriteDefault(field);
         return value === null ? [] : [[index, value]];
       }),
     ),
     describe: (asked) => [`Mode: ${asked === "insert" ? "append" : writeMode(metadata, asked)}`],
     async planScan(request) {
       const predicates = request.predicates.map((predicate) => fieldPredicate(columns, predicate));
-      const wanted = request.columns.flatMap((index) => columns[index] ?? []);
-      requireReadable(wanted, name);
       const stored = toStoredPredicates(schema, predicates);
+      const proving = toProvingPredicates(schema, predicates);
       filter = stored;
       const plan = await planBranch(stored);
       const stats = initialStatistics(name, plan, 0);
       statistics = stats;
       const rest: ScanFile[] = [];
       for (const file of plan.files) {
-        if (request.removesMatches && isWholeMatch(table, file, stored)) whole.push(file);
+        const isWhole = proving !== undefined && isWholeMatch(table, file, proving);
+        if (request.removesMatches && isWhole) whole.push(file);
         else if (!applyKnown(file)) rest.push(file);
       }
       if (whole.length > 0) stats.pruning.push({ reason: "every row matches", files: whole.length, rowGroups: 0 });
@@ -205,10 +207,6 @@ export function createChangeSession(
     },
     async planReading(request) {
       const predicates = request.predicates.map((predicate) => fieldPredicate(columns, predicate));
-      requireReadable(
-        request.columns.flatMap((index) => columns[index] ?? []),
-        name,
-      );
       const plan = await planBranch(toStoredPredicates(schema, predicates));
       const stats = initialStatistics(name, plan, 0);
       return {
@@ -245,7 +243,7 @@ export function createChangeSession(
     try {
       const batches = read([file], rewriteColumns(metadata, schema), NEVER_ABORTED);
       const copy = onlyNew ? writeUpdated : rewriteFile;
-      await copy(batches, change, columns.length, writer);
+      await copy(batches, change, columns, writer);
       const added = await writer.close();
       return { ...base, added, positions: onlyNew ? change.positions : undefined, discard: () => writer.abort() };
     } catch (error) {

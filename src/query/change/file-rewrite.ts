@@ -1,7 +1,27 @@
 // Copy-on-write of one data file: its live rows are streamed into new files, but for the rows that change.
 
-import { concatBatches, constantVector, gatherBatch, type Batch, type DataType, type Vector } from "#columnar";
-import { LINEAGE_COLUMNS, requireReadable, schemaToColumns, type TableMetadata, type TableWriter } from "#iceberg";
+import {
+  concatBatches,
+  constantVector,
+  gatherBatch,
+  scalarAt,
+  vectorFromScalars,
+  type Batch,
+  type DataType,
+  type Scalar,
+  type Vector,
+} from "#columnar";
+import {
+  LINEAGE_COLUMNS,
+  fromStoredVector,
+  schemaToParquetFields,
+  toStoredVector,
+  type IcebergColumn,
+  type IcebergSchema,
+  type TableMetadata,
+  type TableWriter,
+} from "#iceberg";
+import { required } from "#core";
 import type { FileChange } from "#sql";
 import type { ScanColumn, ScannedBatch } from "../file-scan.ts";
 
@@ -40,13 +60,9 @@ export function divideRows(
   };
 }
 
-/** The columns a rewrite reads: the table's, and the rows' lineage where the format has it. */
-export function rewriteColumns(
-  metadata: TableMetadata,
-  schema: Parameters<typeof schemaToColumns>[0],
-): readonly ScanColumn[] {
-  const columns = schemaToColumns(schema);
-  requireReadable(columns);
+/** The columns a rewrite reads: the table's as files hold them, and the rows' lineage where the format has it. */
+export function rewriteColumns(metadata: TableMetadata, schema: IcebergSchema): readonly ScanColumn[] {
+  const columns = schemaToParquetFields(schema);
   return hasLineage(metadata) ? [...columns, ...LINEAGE_COLUMNS] : columns;
 }
 
@@ -58,14 +74,20 @@ export function hasLineage(metadata: TableMetadata): boolean {
 const INT64: DataType = { kind: "int64" };
 
 /**
- * A batch with its updated rows in place; all columns are there, lineage too where `width` is less than their number.
- * Updated rows keep their id, and say by a missing sequence number that this change updated them.
+ * A batch with its updated rows in place; all columns are there, lineage too where the batch has more than `columns`,
+ * which are the table's as SQL sees them. Updated rows keep their id, and say by a missing sequence number that this
+ * change updated them.
  */
-export function applyChange(batch: Batch, rows: BatchChange, width: number, change: Pick<FileChange, "update">): Batch {
+export function applyChange(
+  batch: Batch,
+  rows: BatchChange,
+  columns: readonly IcebergColumn[],
+  change: RowChange,
+): Batch {
   if (rows.kept.length === batch.rowCount) return batch;
   const kept = gatherBatch(batch, rows.kept);
   if (rows.updated.length === 0) return kept;
-  const replaced = updatedRows(batch, rows, width, change);
+  const replaced = updatedRows(batch, rows, columns, change);
   if (rows.kept.length === 0) return replaced;
   // Rows stay in the order of their positions.
   const order = new Int32Array(kept.rowCount + replaced.rowCount);
@@ -78,29 +100,69 @@ export function applyChange(batch: Batch, rows: BatchChange, width: number, chan
   return gatherBatch(concatBatches([kept, replaced]), order);
 }
 
-/** The new rows of a batch's updated ones, with their lineage. */
-export function updatedRows(batch: Batch, rows: BatchChange, width: number, change: Pick<FileChange, "update">): Batch {
-  const table: Batch = { rowCount: batch.rowCount, columns: batch.columns.slice(0, width) };
-  const values = change.update(table, rows.updated, rows.changes);
-  const rowIds = batch.columns[width];
-  if (rowIds === undefined) return values;
-  const ids = gatherBatch({ rowCount: batch.rowCount, columns: [rowIds] }, rows.updated).columns;
-  const unknown: Vector = constantVector(INT64, null, rows.updated.length);
-  return { rowCount: values.rowCount, columns: [...values.columns, ...ids, unknown] };
+/** How rows get their new values. */
+type RowChange = Pick<FileChange, "update" | "reads">;
+
+/**
+ * The new rows of a batch's updated ones as files hold them, with their lineage. A value that SQL sees unchanged keeps
+ * what SQL does not see of it.
+ *
+ * Errors: those of the change; `numeric_out_of_range` when a new value is computed from a time that SQL would round.
+ */
+export function updatedRows(
+  batch: Batch,
+  rows: BatchChange,
+  columns: readonly IcebergColumn[],
+  change: RowChange,
+): Batch {
+  const old = gatherBatch(batch, rows.updated);
+  const seen = columns.map(({ name, type }, index) =>
+    fromStoredVector(required(old.columns[index], "a column"), type, name, change.reads.has(index)),
+  );
+  const all = Int32Array.from({ length: old.rowCount }, (_, row) => row);
+  const { rowCount, columns: values } = change.update({ rowCount: old.rowCount, columns: seen }, all, rows.changes);
+  const stored = values.map((vector, index) => {
+    const before = required(old.columns[index], "a column");
+    const shown = required(seen[index], "a column");
+    return before === shown ? vector : keepUnseen(vector, shown, before, required(columns[index], "a column").name);
+  });
+  const rowIds = old.columns[columns.length];
+  if (rowIds === undefined) return { rowCount, columns: stored };
+  const unknown: Vector = constantVector(INT64, null, rowCount);
+  return { rowCount, columns: [...stored, rowIds, unknown] };
+}
+
+/** New values as files hold them; rows whose value is the one that SQL saw have what was stored. */
+function keepUnseen(values: Vector, seen: Vector, stored: Vector, name: string): Vector {
+  const changed: number[] = [];
+  const kept: Scalar[] = [];
+  for (let row = 0; row < values.length; row++) {
+    // Nested values that only stay as they are are the same objects.
+    if (scalarAt(values, row) === scalarAt(seen, row)) kept.push(scalarAt(stored, row));
+    else {
+      changed.push(row);
+      kept.push(null);
+    }
+  }
+  if (changed.length === 0) return stored;
+  const { columns } = gatherBatch({ rowCount: values.length, columns: [values] }, Int32Array.from(changed));
+  const converted = toStoredVector(required(columns[0], "a column"), stored.type, name);
+  for (const [index, row] of changed.entries()) kept[row] = scalarAt(converted, index);
+  return vectorFromScalars(stored.type, kept);
 }
 
 /** Streams a file's live rows into a writer with its change applied. */
 export async function rewriteFile(
   batches: AsyncIterable<ScannedBatch>,
   change: FileChange,
-  width: number,
+  columns: readonly IcebergColumn[],
   writer: TableWriter,
 ): Promise<void> {
   let at = 0;
   for await (const batch of batches) {
     const { next, ...rows } = divideRows(batch.positions ?? new Int32Array(0), change, at);
     at = next;
-    const changed = applyChange(batch, rows, width, change);
+    const changed = applyChange(batch, rows, columns, change);
     if (changed.rowCount > 0) await writer.write({ rowCount: changed.rowCount, columns: changed.columns });
   }
 }
@@ -109,13 +171,13 @@ export async function rewriteFile(
 export async function writeUpdated(
   batches: AsyncIterable<ScannedBatch>,
   change: FileChange,
-  width: number,
+  columns: readonly IcebergColumn[],
   writer: TableWriter,
 ): Promise<void> {
   let at = 0;
   for await (const batch of batches) {
     const { next, ...rows } = divideRows(batch.positions ?? new Int32Array(0), change, at);
     at = next;
-    if (rows.updated.length > 0) await writer.write(updatedRows(batch, rows, width, change));
+    if (rows.updated.length > 0) await writer.write(updatedRows(batch, rows, columns, change));
   }
 }

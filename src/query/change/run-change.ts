@@ -215,6 +215,7 @@ async function prepareAttempt(
       fresh: deps.fresh,
       retry: deps,
       namespaces: caller.namespaces,
+      exactTimes: true,
       onRead: (table, snapshot) => run.reads.note(table, snapshot),
       changes(table, branch) {
         const options = branch === undefined ? { effects } : { effects, branch };

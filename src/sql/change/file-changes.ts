@@ -84,6 +84,7 @@ export function createFileChanges(
       positions: found.positions,
       isUpdate,
       updates,
+      reads: actions.reads,
       update(batch, rows, changes) {
         const pick = (values: Int32Array): Int32Array => Int32Array.from(changes, (change) => values[change] ?? -1);
         const old = rows.length === batch.rowCount ? batch : gatherBatch(batch, rows);

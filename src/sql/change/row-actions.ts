@@ -4,7 +4,7 @@ import { concatBatches, constantVector, gather, gatherBatch, type Batch, type Ve
 import { required } from "#core";
 import { compileExpr, type CompiledExpr } from "../execute/expression.ts";
 import type { ExecutionContext } from "../execute/context.ts";
-import { INT32 } from "../expressions.ts";
+import { INT32, collectColumns } from "../expressions.ts";
 import { PLACE_COLUMNS, type ChangeTarget, type RowAction } from "./bound-change.ts";
 import { checkRows } from "./row-checks.ts";
 import type { SourceTable } from "./source-table.ts";
@@ -13,6 +13,8 @@ import type { SourceTable } from "./source-table.ts";
 export interface RowActions {
   /** Whether an action writes a new row in place of the old one. */
   isUpdate(action: number): boolean;
+  /** Columns of the target that new values of updated rows are computed from. */
+  readonly reads: ReadonlySet<number>;
   /**
    * New rows of the target: for each row of `batch` its action, its row of the source, -1 for none, and what the search
    * carried.
@@ -55,7 +57,16 @@ export function compileActions(
     return batch;
   }
 
+  const reads = new Set<number>();
+  for (const action of actions) {
+    if (action.kind !== "update") continue;
+    for (const [index, expr] of action.values.entries()) {
+      if (expr.kind !== "column" || expr.index !== index) collectColumns(expr, reads);
+    }
+  }
+
   return {
+    reads,
     isUpdate: (action) => actions[action]?.kind === "update",
     updated(batch, rowActions, sourceRows, carried) {
       const [first = 0] = rowActions;

@@ -1,13 +1,12 @@
-// Columns of types that Firn cannot read, or reads with conditions, in tables whose other columns are read as ever.
-// The data file comes from DuckDB, whose nanoseconds are stored as such.
+// Columns of the types of format version 3 in files of DuckDB, whose nanoseconds are stored as such.
 
 import { beforeAll, describe, test, type ExpectStatic } from "vitest";
-import { required } from "#core";
+import { bytesToHex, required } from "#core";
 import { dataFileFromParquet, newDataFileLocation, type IcebergField, type Table } from "#iceberg";
-import { readParquetMetadata } from "#parquet";
+import { jsonToVariant, readParquetMetadata } from "#parquet";
 import { locationToKey } from "#storage";
 import { bytesReader, withDuckDb } from "../../support/parquet-files.ts";
-import { createQueryLake, type Answered, type QueryLake } from "../../support/query-lake.ts";
+import { createQueryLake, type QueryLake } from "../../support/query-lake.ts";
 
 const FIELDS: readonly IcebergField[] = [
   { id: 1, name: "id", required: true, type: "long" },
@@ -34,7 +33,8 @@ const FILES = [
 let lake: QueryLake;
 
 async function addFile(table: Table, index: number, sql: string): Promise<void> {
-  const variant = "{'metadata': 'x'::BLOB, 'value': 'y'::BLOB}";
+  const { metadata, value } = jsonToVariant('{"a": [1, "x"]}');
+  const variant = `{'metadata': unhex('${bytesToHex(metadata)}'), 'value': unhex('${bytesToHex(value)}')}`;
   const columns = `*, 'x'::BLOB AS place, 'x'::BLOB AS region, {'body': ${variant}} AS payload, ${variant} AS raw`;
   const ids =
     "{id: 1, moment: 2, fine: 3, place: 5, region: 6, payload: {__duckdb_field_id: 7, body: {__duckdb_field_id: 10, metadata: 22, value: 23}}, raw: {__duckdb_field_id: 8, metadata: 20, value: 21}, kind: 9}";
@@ -71,57 +71,37 @@ async function rows(expect: ExpectStatic, sql: string): Promise<readonly Record<
   return required(answer.body, "a body").rows;
 }
 
-const refused = async (sql: string): Promise<Answered["problem"]> => (await lake.query(sql)).problem;
-
-describe("columns that cannot be read", () => {
-  test("I180 a query that leaves them out is answered", async ({ expect }) => {
-    expect(await rows(expect, "SELECT id, kind FROM t WHERE id > 1 ORDER BY id")).toEqual([
-      { id: 2, kind: "b" },
-      { id: 3, kind: "c" },
+describe("types of format version 3", () => {
+  test("I270 every column is read, and those left out are not looked at", async ({ expect }) => {
+    const place = "\\x78";
+    expect(await rows(expect, "SELECT id, kind, place, region, nothing FROM t ORDER BY id")).toEqual([
+      { id: 1, kind: "a", place, region: place, nothing: null },
+      { id: 2, kind: "b", place, region: place, nothing: null },
+      { id: 3, kind: "c", place, region: place, nothing: null },
+    ]);
+    expect(await rows(expect, "SELECT raw FROM t WHERE id = 1")).toEqual([{ raw: { a: [1, "x"] } }]);
+    expect(await rows(expect, "SELECT raw -> 'a' ->> 1 AS x, payload FROM t WHERE id = 1")).toEqual([
+      { x: "x", payload: { body: { a: [1, "x"] } } },
     ]);
     expect(await rows(expect, "SELECT count(*) AS n FROM (SELECT * FROM t) AS s")).toEqual([{ n: 3 }]);
-    expect(await rows(expect, "SELECT s.kind FROM (SELECT * FROM t) AS s WHERE s.id = 1")).toEqual([{ kind: "a" }]);
   });
 
-  test.for([
-    ["SELECT raw FROM t", "raw", "variant"],
-    ["SELECT id FROM t WHERE place IS NULL", "place", "geometry"],
-    ["SELECT count(region) FROM t", "region", "geography(EPSG:4326, spherical)"],
-    ["SELECT payload FROM t", "payload", "variant"],
-    ["SELECT max(kind) FROM t GROUP BY raw", "raw", "variant"],
-    ["SELECT a.id FROM t a JOIN t b ON a.raw = b.raw", "raw", "variant"],
-    ["SELECT * FROM t", "place", "geometry"],
-  ] as const)("I180 %s names what it touches", async ([sql, column, type], { expect }) => {
-    const problem = await refused(sql);
-    expect(problem).toMatchObject({ code: "unsupported_column_type", status: 400, column, column_type: type });
-    expect(problem?.detail).toContain(`"${column}"`);
-    expect(problem?.detail).toContain(type);
-  });
-
-  test("I180 SELECT * names every column it refuses", async ({ expect }) => {
-    expect((await refused("SELECT * FROM t"))?.detail).toBe(
-      'Firn cannot read the columns "place" of type geometry, "region" of type geography(EPSG:4326, spherical), ' +
-        '"payload" with its field payload.body of type variant, "raw" of type variant of default.t.',
-    );
-  });
-
-  test("I180 metadata tables and EXPLAIN work", async ({ expect }) => {
+  test("I270 metadata tables and EXPLAIN work", async ({ expect }) => {
     for (const name of ["files", "entries", "manifests", "partitions", "snapshots", "history", "refs"]) {
       expect((await rows(expect, `SELECT * FROM t.${name}`)).length).toBeGreaterThan(0);
     }
     expect((await lake.query("EXPLAIN SELECT id FROM t WHERE moment > '2000-01-01'")).problem).toBeUndefined();
     const [file] = await rows(expect, "SELECT readable_metrics FROM t.files WHERE record_count = 1");
     expect(JSON.stringify(file)).not.toContain("raw");
-  });
-
-  test("I180 rows are deleted by other columns where no file is copied, and refused where one is", async ({
-    expect,
-  }) => {
-    const insert = (await lake.change("INSERT INTO t (id) VALUES (4)")).problem;
-    expect(insert).toMatchObject({ code: "unsupported_column_type", column: "place" });
-    const copied = (await lake.change("UPDATE t SET kind = 'z' WHERE id = 3")).problem;
-    expect(copied).toMatchObject({ code: "unsupported_column_type", column: "place" });
-    expect(await rows(expect, "SELECT count(*) AS n FROM t")).toEqual([{ n: 3 }]);
+    const columns = await rows(
+      expect,
+      "SELECT column_name AS c, data_type AS t FROM information_schema.columns WHERE table_name = 't' ORDER BY 1",
+    );
+    expect(columns.filter(({ c }) => ["raw", "place", "fine"].includes(String(c)))).toEqual([
+      { c: "fine", t: "timestamp with time zone" },
+      { c: "place", t: "bytea" },
+      { c: "raw", t: "json" },
+    ]);
   });
 
   test("unknown columns are null", async ({ expect }) => {
@@ -159,10 +139,27 @@ describe("nanosecond timestamps", () => {
     expect(JSON.stringify(plan)).toContain("1 files, 0 row groups (bounds moment)");
   });
 
-  test("I181 a value with nanoseconds is refused, not cut", async ({ expect }) => {
-    expect(await refused("SELECT fine FROM t")).toMatchObject({ code: "numeric_out_of_range", column: "fine" });
-    expect(await rows(expect, "SELECT fine FROM t WHERE id = 2")).toEqual([{ fine: null }]);
+  test("I181 a value with nanoseconds is rounded down for queries", async ({ expect }) => {
+    expect(await rows(expect, "SELECT fine::text AS fine FROM t ORDER BY id")).toEqual([
+      { fine: "2024-01-15 10:00:00.123456+00" },
+      { fine: null },
+      { fine: null },
+    ]);
     const metrics = JSON.stringify(await rows(expect, "SELECT readable_metrics FROM t.files"));
-    expect(metrics).toContain("2024-01-15T10:00:00.123456");
+    expect(metrics).toContain("2024-01-15T10:00:00.123456789");
+  });
+
+  test.for([
+    ["fine = '2024-01-15 10:00:00.123456+00'", [1]],
+    ["fine IN ('2024-01-15 10:00:00.123456+00', '2030-01-01')", [1]],
+    ["fine <= '2024-01-15 10:00:00.123456+00'", [1]],
+    ["fine >= '2024-01-15 10:00:00.123456+00'", [1]],
+    ["fine > '2024-01-15 10:00:00.123456+00'", []],
+    ["fine < '2024-01-15 10:00:00.123456+00'", []],
+    ["fine <> '2024-01-15 10:00:00.123456+00'", []],
+    ["fine = '2024-01-15 10:00:00.123457+00'", []],
+  ] as const)("I181 %s finds what SQL sees", async ([condition, ids], { expect }) => {
+    const found = await rows(expect, `SELECT id FROM t WHERE ${condition} ORDER BY id`);
+    expect(found.map(({ id }) => id)).toEqual(ids);
   });
 });
