@@ -1,12 +1,11 @@
 // Mathematical functions.
 
-import { decimalToString, type Decimal } from "#columnar";
+import type { Decimal } from "#columnar";
 import {
   ceilDecimal,
   compareDecimals,
   decimalToNumber,
   divideDecimals,
-  float64ToDecimal,
   floorDecimal,
   moduloDecimals,
   negateDecimal,
@@ -14,14 +13,19 @@ import {
   squareRootDecimal,
   truncateDecimal,
 } from "../values/decimal.ts";
+import {
+  exponentialDecimal,
+  fractionalPower,
+  logarithmDecimal,
+  logarithmToBase,
+  wholePower,
+} from "../values/decimal-logarithms.ts";
 import { divisionByZero, outOfRange, runtimeError } from "../values/errors.ts";
 import { bigintToInt64, checkSmallInteger, roundHalfEven } from "../values/number-text.ts";
 import { FLOAT_OPERATORS } from "./arithmetic.ts";
 import type { FunctionCatalog } from "./definition.ts";
 
 type Int64 = number | bigint;
-/** An exact power has at most about this many digits; numeric holds 131,072 before the point. */
-const MAX_POWER_DIGITS = 131_072;
 const ZERO: Decimal = { unscaled: 0n, scale: 0 };
 
 function power(base: number, exponent: number): number {
@@ -45,20 +49,17 @@ function power(base: number, exponent: number): number {
 
 function decimalPower(base: Decimal, exponent: Decimal): Decimal {
   const whole = truncateDecimal(exponent, 0);
-  const isWhole = compareDecimals(whole, exponent) === 0;
-  const power10 = Number(whole.unscaled);
-  if (isWhole && Math.abs(power10) <= 1000) {
-    if (power10 < 0 && base.unscaled === 0n) throw runtimeError("zero raised to a negative power is undefined");
-    const magnitude = Math.abs(power10);
-    const digits = Math.max(decimalToString(base).length, base.scale) * magnitude;
-    if (digits > MAX_POWER_DIGITS) return float64ToDecimal(power(decimalToNumber(base), power10));
-    const exact: Decimal = { unscaled: base.unscaled ** BigInt(magnitude), scale: base.scale * magnitude };
-    const estimate = Math.log10(Math.abs(decimalToNumber(base)) || 1) * power10;
-    const scale = Math.min(Math.max(16 - Math.trunc(estimate), base.scale, exponent.scale, 0), 1000);
-    if (power10 >= 0) return roundDecimal(exact, scale);
-    return roundDecimal(divideDecimals({ unscaled: 10n ** BigInt(scale + 2), scale: scale + 2 }, exact), scale);
+  if (compareDecimals(whole, exponent) === 0 && BigInt.asIntN(32, whole.unscaled) === whole.unscaled) {
+    return wholePower(base, Number(whole.unscaled), exponent.scale);
   }
-  return float64ToDecimal(power(decimalToNumber(base), decimalToNumber(exponent)));
+  if (base.unscaled < 0n && compareDecimals(whole, exponent) !== 0) {
+    throw runtimeError("a negative number raised to a non-integer power yields a complex result");
+  }
+  if (base.unscaled === 0n && exponent.unscaled < 0n) {
+    throw runtimeError("zero raised to a negative power is undefined");
+  }
+  const power = fractionalPower(base.unscaled < 0n ? negateDecimal(base) : base, exponent);
+  return base.unscaled < 0n && whole.unscaled % 2n !== 0n ? negateDecimal(power) : power;
 }
 
 function logarithm(value: number): number {
@@ -78,6 +79,12 @@ function gcd(a: bigint, b: bigint): bigint {
   let y = b < 0n ? -b : b;
   while (y !== 0n) [x, y] = [y, x % y];
   return x;
+}
+
+/** Both numbers at the larger scale. */
+function aligned(a: Decimal, b: Decimal): readonly [bigint, bigint, number] {
+  const scale = Math.max(a.scale, b.scale);
+  return [a.unscaled * 10n ** BigInt(scale - a.scale), b.unscaled * 10n ** BigInt(scale - b.scale), scale];
 }
 
 function factorial(n: Int64): Decimal {
@@ -167,6 +174,16 @@ function defineIntegers({ define }: FunctionCatalog): void {
   define("gcd", "int8, int8 -> int8", (a: Int64, b: Int64) => bigintToInt64(gcd(BigInt(a), BigInt(b))));
   define("lcm", "int4, int4 -> int4", (a: number, b: number) => checkSmallInteger("int32", Number(lcm(a, b))));
   define("lcm", "int8, int8 -> int8", (a: Int64, b: Int64) => bigintToInt64(lcm(a, b)));
+  define("gcd", "numeric, numeric -> numeric", (a: Decimal, b: Decimal) => {
+    const [x, y, scale] = aligned(a, b);
+    return { unscaled: gcd(x, y), scale };
+  });
+  define("lcm", "numeric, numeric -> numeric", (a: Decimal, b: Decimal) => {
+    const [x, y, scale] = aligned(a, b);
+    if (x === 0n || y === 0n) return { unscaled: 0n, scale };
+    const multiple = (x / gcd(x, y)) * y;
+    return { unscaled: multiple < 0n ? -multiple : multiple, scale };
+  });
   define("factorial", "int8 -> numeric", factorial);
   define("to_hex", "int4 -> text", (x: number) => (x >>> 0).toString(16), { safe: true });
   define("to_hex", "int8 -> text", (x: Int64) => BigInt.asUintN(64, BigInt(x)).toString(16), { safe: true });
@@ -195,9 +212,14 @@ function defineTranscendental({ define, alias }: FunctionCatalog): void {
     if (result === 0 && Number.isFinite(x)) throw outOfRange("value out of range: underflow; float");
     return result;
   });
+  define("exp", "numeric -> numeric", exponentialDecimal);
   define("ln", "float8 -> float8", logarithm);
-  define("log", "float8 -> float8", logarithm10);
-  define("log10", "float8 -> float8", logarithm10);
+  define("ln", "numeric -> numeric", logarithmDecimal);
+  define("log", "numeric, numeric -> numeric", (base: Decimal, x: Decimal) => logarithmToBase(x, base));
+  for (const name of ["log", "log10"]) {
+    define(name, "float8 -> float8", logarithm10);
+    define(name, "numeric -> numeric", (x: Decimal) => logarithmToBase(x));
+  }
   define("log2", "float8 -> float8", (x: number) => logarithm(x) && Math.log2(x));
   define("log", "float8, float8 -> float8", (base: number, x: number) => {
     const divisor = logarithm(base);

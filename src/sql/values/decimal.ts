@@ -98,6 +98,18 @@ function leadingDigit(value: Decimal): { weight: number; digit: number } {
   return { weight, digit: Number(text.slice(0, digits).padEnd(digits, "0")) };
 }
 
+/**
+ * The first base-10000 digits of a value as one number, with the weight of the first; 0 and 0 for zero. Numbers with
+ * fewer digits are filled with zeros.
+ */
+export function leadingDigits(value: Decimal, count: number): { readonly weight: number; readonly digit: number } {
+  if (value.unscaled === 0n) return { weight: 0, digit: 0 };
+  const text = absolute(value.unscaled).toString();
+  const weight = Math.floor((text.length - 1 - value.scale) / BASE_DIGITS);
+  const digits = text.length - value.scale - weight * BASE_DIGITS + (count - 1) * BASE_DIGITS;
+  return { weight, digit: Number(text.slice(0, digits).padEnd(digits, "0")) };
+}
+
 /** The scale PostgreSQL gives a quotient (select_div_scale). */
 export function divisionScale(a: Decimal, b: Decimal): number {
   const first = leadingDigit(a);
