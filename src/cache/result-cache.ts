@@ -1,17 +1,20 @@
-// The query result cache: isolate memory in front of a shared key-value store.
+// The query result cache: isolate memory in front of a shared key-value store, with payloads too large for it as blobs.
 //
 // Entries under exact keys are immutable truths (equal keys mean equal answers), so neither tier can make them
 // stale. Entries under loose keys carry their own age, which is checked on every read, so a late or old value in
 // the shared tier is at worst a miss.
 
 import type { Clock } from "#core";
+import type { BlobStore } from "./blob-store.ts";
 import { createByteLru } from "./byte-lru.ts";
 import { decodeEntry, encodeEntry, entrySizeBytes, type CacheEntry } from "./entry.ts";
 import { concerns, createInvalidationMarks, type InvalidationTarget } from "./invalidation.ts";
 import { MAX_LABEL_BYTES, MAX_VALUE_BYTES, MIN_TTL_SECONDS, type KeyValueStore } from "./key-value-store.ts";
+import { createPayloadRecorder, type PayloadRecorder } from "./payload-recorder.ts";
+import { isLarge, type StoredPayload } from "./payload.ts";
 
-/** Where a hit was found. */
-export type CacheTier = "memory" | "kv";
+/** Where a hit was found; `r2`: its payload is a blob. */
+export type CacheTier = "memory" | "kv" | "r2";
 
 /** A found entry. */
 export interface CacheHit {
@@ -27,9 +30,11 @@ export interface CacheStatistics {
     readonly max_bytes: number;
     readonly hits: number;
     readonly evictions: number;
+    readonly saved: SavedCost;
   };
   readonly kv: {
     readonly hits: number;
+    readonly saved: SavedCost;
     readonly reads: number;
     readonly bytes_read: number;
     readonly writes: number;
@@ -37,10 +42,27 @@ export interface CacheStatistics {
     readonly skipped_too_large: number;
     readonly errors: number;
   };
+  /** Payloads that are blobs. Their bytes are gzipped ones. */
+  readonly r2: {
+    readonly hits: number;
+    readonly saved: SavedCost;
+    readonly bytes_read: number;
+    readonly writes: number;
+    readonly bytes_written: number;
+    /** Removed because what they hold was invalidated or is of no use. */
+    readonly deleted: number;
+    readonly errors: number;
+  };
   readonly misses: number;
   readonly invalidations: number;
-  /** What hits would have cost, by what their answers took when they were computed. */
-  readonly saved: { readonly bytes: number; readonly ms: number };
+  /** What hits of all tiers would have cost, by what their answers took when they were computed. */
+  readonly saved: SavedCost;
+}
+
+/** Bytes read from storage and milliseconds. */
+export interface SavedCost {
+  readonly bytes: number;
+  readonly ms: number;
 }
 
 /** How an entry is kept. */
@@ -74,6 +96,11 @@ export interface ResultCache {
    * Cost: one list call a 1,000 keys of the shared tier, one call a deleted key. Errors: `storage_unavailable`.
    */
   purge(target: PurgeTarget): Promise<void>;
+  /**
+   * Starts a copy of a payload that goes by, for an entry to be stored under the key. `id` tells copies of one key
+   * apart, so that none is written over while it is read; absent, a copy that needs a blob is not kept.
+   */
+  record(key: string, id?: string): PayloadRecorder;
   statistics(): CacheStatistics;
 }
 
@@ -82,6 +109,8 @@ export interface ResultCacheDeps {
   readonly clock: Clock;
   /** Undefined: memory only. */
   readonly shared: KeyValueStore | undefined;
+  /** Where payloads go that are larger than a part of a multipart upload; absent: those are not kept. */
+  readonly blobs?: BlobStore | undefined;
   readonly maxMemoryBytes: number;
   /** Larger entries are kept in the shared tier only, bytes. */
   readonly maxMemoryEntryBytes: number;
@@ -93,10 +122,12 @@ export interface ResultCacheDeps {
 const SWEEP_MS = 30_000;
 /** Every result's key starts with this. */
 const RESULT_PREFIX = "result/";
+/** Blobs of a key: `cache/<key>/<id>`. */
+const BLOB_PREFIX = "cache/";
 
 /** Creates an empty cache. */
 export function createResultCache(deps: ResultCacheDeps): ResultCache {
-  const { clock, shared } = deps;
+  const { clock, shared, blobs } = deps;
   const memory = createByteLru<CacheEntry>(deps.maxMemoryBytes);
   const marks = createInvalidationMarks(shared, clock);
   const counts = {
@@ -110,13 +141,42 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
     kvBytesWritten: 0,
     kvSkipped: 0,
     kvErrors: 0,
-    savedBytes: 0,
-    savedMs: 0,
+    blobHits: 0,
+    blobBytesRead: 0,
+    blobWrites: 0,
+    blobBytesWritten: 0,
+    blobsDeleted: 0,
+    blobErrors: 0,
+  };
+  const saved: Readonly<Record<CacheTier, { bytes: number; ms: number }>> = {
+    memory: { bytes: 0, ms: 0 },
+    kv: { bytes: 0, ms: 0 },
+    r2: { bytes: 0, ms: 0 },
   };
 
-  function countSaved({ cost }: CacheEntry): void {
-    counts.savedBytes += cost?.bytes ?? 0;
-    counts.savedMs += cost?.ms ?? 0;
+  /** The tier that the bytes of an entry come from, which was found in one. */
+  function countHit(entry: CacheEntry, foundIn: "memory" | "kv"): CacheHit {
+    const blob = blobOf(entry);
+    const tier = blob === undefined ? foundIn : "r2";
+    if (tier === "memory") counts.memoryHits += 1;
+    else if (tier === "kv") counts.kvHits += 1;
+    else counts.blobHits += 1;
+    counts.blobBytesRead += blob?.bytes ?? 0;
+    saved[tier].bytes += entry.cost?.bytes ?? 0;
+    saved[tier].ms += entry.cost?.ms ?? 0;
+    return { tier, entry };
+  }
+
+  /** Whether the payload can be read: a blob may have been deleted. */
+  async function isThere(entry: CacheEntry): Promise<boolean> {
+    const blob = blobOf(entry);
+    if (blob === undefined) return true;
+    try {
+      return (await blobs?.has(blob.key, blob.bytes)) === true;
+    } catch {
+      counts.blobErrors += 1;
+      return false;
+    }
   }
 
   function keepInMemory(key: string, entry: CacheEntry): void {
@@ -130,7 +190,7 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
     try {
       const bytes = await shared.get(key);
       counts.kvBytesRead += bytes?.length ?? 0;
-      return bytes === undefined ? undefined : await decodeEntry(bytes);
+      return bytes === undefined ? undefined : await decodeEntry(bytes, blobs);
     } catch {
       counts.kvErrors += 1;
       return undefined;
@@ -145,19 +205,16 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
     await sweep();
     const remembered = memory.get(key);
     if (remembered !== undefined && usable(remembered) && (await marks.allows(remembered))) {
-      counts.memoryHits += 1;
-      countSaved(remembered);
-      return { tier: "memory", entry: remembered };
+      if (await isThere(remembered)) return countHit(remembered, "memory");
+      memory.delete(key);
     }
     const stored = lookInShared ? await readShared(key) : undefined;
-    if (stored === undefined || !usable(stored) || !(await marks.allows(stored))) {
+    if (stored === undefined || !usable(stored) || !(await marks.allows(stored)) || !(await isThere(stored))) {
       counts.misses += 1;
       return undefined;
     }
-    counts.kvHits += 1;
-    countSaved(stored);
     keepInMemory(key, stored);
-    return { tier: "kv", entry: stored };
+    return countHit(stored, "kv");
   }
 
   let sweptMs = clock.nowMs();
@@ -174,11 +231,21 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
   }
 
   async function purgeShared(target: PurgeTarget): Promise<void> {
-    if (shared === undefined) return;
-    for await (const { key, labels } of shared.list(RESULT_PREFIX)) {
-      const isMeant = "all" in target || labels === undefined || labels.includes(target.table);
-      if (isMeant) await shared.delete(key);
+    const isMeant = (labels: readonly string[] | undefined): boolean =>
+      "all" in target || labels === undefined || labels.includes(target.table);
+    const kept = new Set<string>();
+    if (shared !== undefined) {
+      for await (const { key, labels } of shared.list(RESULT_PREFIX)) {
+        if (isMeant(labels)) await shared.delete(key);
+        else kept.add(key);
+      }
     }
+    if (blobs === undefined) return;
+    const doomed: string[] = [];
+    // A blob whose entry is gone may hold anything.
+    for await (const key of blobs.list(BLOB_PREFIX)) if (!kept.has(entryKeyOf(key))) doomed.push(key);
+    if (doomed.length > 0) await blobs.delete(doomed);
+    counts.blobsDeleted += doomed.length;
   }
 
   async function writeShared(key: string, entry: CacheEntry, ttlSeconds: number): Promise<void> {
@@ -211,6 +278,18 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
     lookup: (key, lookInShared) => find(key, lookInShared, () => true),
     lookupWithin: (key, maxAgeMs, lookInShared) =>
       find(key, lookInShared, (entry) => clock.nowMs() - entry.asOfMs <= maxAgeMs),
+    record: (key, id) =>
+      createPayloadRecorder({
+        blobs: id === undefined ? undefined : blobs,
+        blobKey: `${BLOB_PREFIX}${key}/${id ?? ""}`,
+        onError() {
+          counts.blobErrors += 1;
+        },
+        onWritten(bytes) {
+          counts.blobWrites += 1;
+          counts.blobBytesWritten += bytes;
+        },
+      }),
     async store(key, entry, options) {
       keepInMemory(key, entry);
       if (options.shared) await writeShared(key, entry, options.ttlSeconds);
@@ -222,10 +301,19 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
     },
     statistics() {
       const { entries, bytes, maxBytes, evictions } = memory.statistics();
+      const tiers = Object.values(saved);
       return {
-        memory: { entries, bytes, max_bytes: maxBytes, hits: counts.memoryHits, evictions },
+        memory: {
+          entries,
+          bytes,
+          max_bytes: maxBytes,
+          hits: counts.memoryHits,
+          evictions,
+          saved: { ...saved.memory },
+        },
         kv: {
           hits: counts.kvHits,
+          saved: { ...saved.kv },
           reads: counts.kvReads,
           bytes_read: counts.kvBytesRead,
           writes: counts.kvWrites,
@@ -233,10 +321,31 @@ export function createResultCache(deps: ResultCacheDeps): ResultCache {
           skipped_too_large: counts.kvSkipped,
           errors: counts.kvErrors,
         },
+        r2: {
+          hits: counts.blobHits,
+          saved: { ...saved.r2 },
+          bytes_read: counts.blobBytesRead,
+          writes: counts.blobWrites,
+          bytes_written: counts.blobBytesWritten,
+          deleted: counts.blobsDeleted,
+          errors: counts.blobErrors,
+        },
         misses: counts.misses,
         invalidations: counts.invalidations,
-        saved: { bytes: counts.savedBytes, ms: counts.savedMs },
+        saved: {
+          bytes: tiers.reduce((sum, tier) => sum + tier.bytes, 0),
+          ms: tiers.reduce((sum, tier) => sum + tier.ms, 0),
+        },
       };
     },
   };
+}
+
+function blobOf({ payload }: CacheEntry): Extract<StoredPayload, { kind: "blob" }> | undefined {
+  return isLarge(payload) && payload.stored.kind === "blob" ? payload.stored : undefined;
+}
+
+/** The key of the entry that a blob belongs to. */
+function entryKeyOf(blobKey: string): string {
+  return blobKey.slice(BLOB_PREFIX.length, blobKey.lastIndexOf("/"));
 }

@@ -8,6 +8,19 @@ export interface FlightResult<T> {
   readonly shared: boolean;
 }
 
+/** Work whose caller goes on before those who wait for it get theirs. */
+export interface Departure<O, T> {
+  /** What the caller who did the work gets. */
+  readonly own: O;
+  /** What the others get, once it is there. */
+  readonly landing: Promise<T>;
+}
+
+/** What a caller of {@link SingleFlight.depart} got: its own, or what another caller's work landed with. */
+export type Boarded<O, T> =
+  | { readonly shared: false; readonly value: O }
+  | { readonly shared: true; readonly value: T };
+
 /** Collapses concurrent calls with one key into one. */
 export interface SingleFlight<T> {
   /**
@@ -18,6 +31,8 @@ export interface SingleFlight<T> {
    * `patienceMs` and then leads itself.
    */
   run(key: string, patienceMs: number, work: () => Promise<T>): Promise<FlightResult<T>>;
+  /** As {@link run}, for work that hands something to its caller first: others wait until it landed. */
+  depart<O>(key: string, patienceMs: number, work: () => Promise<Departure<O, T>>): Promise<Boarded<O, T>>;
 }
 
 const TIMED_OUT = Symbol("timed out");
@@ -26,17 +41,23 @@ const TIMED_OUT = Symbol("timed out");
 export function createSingleFlight<T>(): SingleFlight<T> {
   const flights = new Map<string, Promise<T>>();
 
-  async function lead(key: string, work: () => Promise<T>): Promise<FlightResult<T>> {
-    const flight = work();
+  async function lead<O>(key: string, work: () => Promise<Departure<O, T>>): Promise<Boarded<O, T>> {
+    const departure = work();
+    const flight = departure.then(({ landing }) => landing);
     flights.set(key, flight);
-    try {
-      return { value: await flight, shared: false };
-    } finally {
+    const clear = (): void => {
       if (flights.get(key) === flight) flights.delete(key);
-    }
+    };
+    flight.then(clear, clear);
+    const { own } = await departure;
+    return { value: own, shared: false };
   }
 
-  async function run(key: string, patienceMs: number, work: () => Promise<T>): Promise<FlightResult<T>> {
+  async function depart<O>(
+    key: string,
+    patienceMs: number,
+    work: () => Promise<Departure<O, T>>,
+  ): Promise<Boarded<O, T>> {
     const underWay = flights.get(key);
     if (underWay === undefined) return lead(key, work);
     try {
@@ -46,10 +67,18 @@ export function createSingleFlight<T>(): SingleFlight<T> {
       if (!(error instanceof LakeError) || error.code !== "query_cancelled") throw error;
     }
     if (flights.get(key) === underWay) flights.delete(key);
-    return run(key, patienceMs, work);
+    return depart(key, patienceMs, work);
   }
 
-  return { run };
+  return {
+    depart,
+    async run(key, patienceMs, work) {
+      return depart(key, patienceMs, async () => {
+        const own = await work();
+        return { own, landing: Promise.resolve(own) };
+      });
+    },
+  };
 }
 
 async function withPatience<T>(promise: Promise<T>, patienceMs: number): Promise<T | typeof TIMED_OUT> {

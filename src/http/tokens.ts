@@ -28,6 +28,8 @@ export interface Principal {
 export interface TokenLimits {
   /** Rows returned. */
   readonly rows?: number;
+  /** Bytes of the result. */
+  readonly resultBytes?: number;
   /** Bytes read from storage. */
   readonly scannedBytes?: number;
   /** Bytes the query's operators hold. */
@@ -73,7 +75,7 @@ function isNamespaceName(value: unknown): boolean {
   return typeof value === "string" && value.split(".").every((level) => level !== "" && !level.includes("/"));
 }
 
-const LIMITS = ["rows", "scannedBytes", "memoryBytes", "timeMs"];
+const LIMITS = ["rows", "resultBytes", "scannedBytes", "memoryBytes", "timeMs"];
 
 function isLimits(value: unknown): value is TokenLimits {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;

@@ -1,6 +1,6 @@
 // A query's answer apart from the request that asked: what is cached and shared.
 
-import type { CacheEntry } from "#cache";
+import type { CacheEntry, Payload } from "#cache";
 import type { QueryPredicate } from "./stats.ts";
 
 /** What is known of an answer beside its payload; JSON. */
@@ -20,7 +20,7 @@ export interface Answer {
   /** The tables were as the answer says at this time, milliseconds since the epoch. */
   readonly asOfMs: number;
   readonly meta: AnswerMeta;
-  readonly payload: Uint8Array<ArrayBuffer>;
+  readonly payload: Payload;
   /** What computing it took. */
   readonly cost: { readonly bytes: number; readonly ms: number };
 }

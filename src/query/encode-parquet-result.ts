@@ -1,7 +1,7 @@
 // A result as a Parquet file. What Parquet has no type for is written as the text that the CSV and JSON formats show.
 
 import { scalarAt, vectorFromScalars, type Batch, type ColumnSchema, type DataType, type Vector } from "#columnar";
-import { encodeParquet, type ParquetField } from "#parquet";
+import { createParquetWriter, type ParquetField } from "#parquet";
 import { jsonWriter, plainWriter } from "./value-text.ts";
 
 const TEXT: DataType = { kind: "string" };
@@ -14,15 +14,19 @@ interface StoredColumn {
   readonly convert: (vector: Vector) => Vector;
 }
 
+/** Bytes of rows in a row group: encoding takes about five times as many. */
+const ROW_GROUP_BYTES = 4 * 1024 * 1024;
+
 /**
- * Encodes a whole result, zstd compressed, columns in order with field ids from 1.
+ * Encodes a result row group by row group, zstd compressed, columns in order with field ids from 1. What was emitted is
+ * no Parquet file before the end, where the footer is.
  *
  * Intervals and numerics without precision become text; lists, structs and maps that hold them become JSON.
  */
-export function encodeParquetResult(
+export function createParquetResultEncoder(
   columns: readonly ColumnSchema[],
-  batches: readonly Batch[],
-): Uint8Array<ArrayBuffer> {
+  emit: (bytes: Uint8Array<ArrayBuffer>) => void,
+): { add(batch: Batch): Promise<void>; finish(): Promise<void> } {
   const stored = columns.map(({ type }) => storedColumn(type));
   const fields = columns.map(({ name }, index): ParquetField => ({
     name,
@@ -30,11 +34,18 @@ export function encodeParquetResult(
     type: stored[index]?.type ?? TEXT,
     nullable: true,
   }));
-  const converted = batches.map(({ rowCount, columns: vectors }) => ({
-    rowCount,
-    columns: vectors.map((vector, index) => stored[index]?.convert(vector) ?? vector),
-  }));
-  return encodeParquet(fields, converted).bytes;
+  const sink = (bytes: Uint8Array): Promise<void> => Promise.resolve(emit(new Uint8Array(bytes)));
+  const writer = createParquetWriter(fields, sink, { rowGroupBytes: ROW_GROUP_BYTES });
+  return {
+    add: ({ rowCount, columns: vectors }) =>
+      writer.write({
+        rowCount,
+        columns: vectors.map((vector, index) => stored[index]?.convert(vector) ?? vector),
+      }),
+    async finish() {
+      await writer.close();
+    },
+  };
 }
 
 function storedColumn(type: DataType): StoredColumn {

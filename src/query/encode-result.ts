@@ -1,12 +1,20 @@
-// Encodes result batches as they arrive, in one of five formats, with the payload's size bounded.
+// Encodes result batches as they arrive, in one of five formats.
 //
 // JSON payloads are the members `"columns":[…],"rows":[…],"row_count":n` without the surrounding braces, so that a
 // cached payload can be put into any envelope.
 
-import { LakeError, concatBytes, stringToUtf8 } from "#core";
-import { batchToArrowIpc, batchByteSize, scalarAt, type Batch, type ColumnSchema, type Vector } from "#columnar";
+import { stringToUtf8 } from "#core";
+import {
+  batchToArrowIpc,
+  batchByteSize,
+  scalarAt,
+  sliceBatch,
+  type Batch,
+  type ColumnSchema,
+  type Vector,
+} from "#columnar";
 import { dataTypeToName } from "#sql";
-import { encodeParquetResult } from "./encode-parquet-result.ts";
+import { createParquetResultEncoder } from "./encode-parquet-result.ts";
 import { distinctColumns } from "./result-columns.ts";
 import { jsonWriter, plainWriter } from "./value-text.ts";
 
@@ -25,76 +33,70 @@ export const CONTENT_TYPES: Readonly<Record<ResultFormat, string>> = {
   parquet: "application/vnd.apache.parquet",
 };
 
-/** Collects a result. */
+/** Encodes a result batch by batch. What it makes goes to the `emit` it was created with, in order. */
 export interface ResultEncoder {
-  /** Errors: `rows_limit_exceeded` when the payload would exceed its bound. */
-  add(batch: Batch): void;
-  /** The payload; call once. */
-  finish(): Uint8Array<ArrayBuffer>;
-  /** Bytes held so far; for arrow and parquet an estimate. */
-  readonly sizeBytes: number;
+  add(batch: Batch): void | Promise<void>;
+  /** Emits what is left; call once. */
+  finish(): void | Promise<void>;
 }
 
+/** Takes the payload's next bytes. Ownership: theirs. */
+export type Emit = (bytes: Uint8Array<ArrayBuffer>) => void;
+
 /**
- * Creates an encoder for batches of `columns` whose payload stays within `maxBytes`.
+ * Creates an encoder for batches of `columns`.
  *
- * Cost: json, ndjson and csv hold only the encoded bytes; arrow and parquet hold the batches until the end. Parquet needs
- * parquet-wasm to be ready.
+ * Cost: each batch is encoded as it comes; parquet holds the rows of one row group. Parquet needs parquet-wasm to be
+ * ready.
  */
-export function createResultEncoder(
-  format: ResultFormat,
-  columns: readonly ColumnSchema[],
-  maxBytes: number,
-): ResultEncoder {
+export function createResultEncoder(format: ResultFormat, columns: readonly ColumnSchema[], emit: Emit): ResultEncoder {
   const named = distinctColumns(columns);
   switch (format) {
     case "json":
-      return jsonEncoder(named, maxBytes);
+      return jsonEncoder(named, emit);
     case "ndjson":
-      return textEncoder(maxBytes, "", (batch) => `${jsonRows(named, batch).join("\n")}\n`);
+      return textEncoder(emit, "", (batch) => `${jsonRows(named, batch).join("\n")}\n`);
     case "csv":
-      return textEncoder(maxBytes, csvLine(named.map((column) => csvCell(column.name))), (batch) =>
-        csvRows(named, batch),
-      );
+      return textEncoder(emit, csvLine(named.map((column) => csvCell(column.name))), (batch) => csvRows(named, batch));
     case "arrow":
-      return batchEncoder(maxBytes, (batches) => batchToArrowIpc(named, batches));
+      return arrowEncoder(named, emit);
     case "parquet":
-      return batchEncoder(maxBytes, (batches) => encodeParquetResult(named, batches));
+      return createParquetResultEncoder(named, emit);
   }
 }
 
-function tooLarge(maxBytes: number): LakeError {
-  return new LakeError("rows_limit_exceeded", `The result is larger than ${maxBytes} bytes; nothing was returned.`, {
-    details: { max_bytes: maxBytes },
-  });
-}
+/** Rows that are written as one text: values may have megabytes. */
+const MAX_TEXT_BYTES = 4 * 1024 * 1024;
 
-function textEncoder(maxBytes: number, header: string, encode: (batch: Batch) => string): ResultEncoder {
-  const parts: Uint8Array[] = [];
-  let sizeBytes = 0;
-  const push = (text: string): void => {
-    const bytes = stringToUtf8(text);
-    sizeBytes += bytes.length;
-    if (sizeBytes > maxBytes) throw tooLarge(maxBytes);
-    parts.push(bytes);
-  };
-  if (header !== "") push(header);
+function textEncoder(emit: Emit, header: string, encode: (batch: Batch) => string): ResultEncoder {
+  if (header !== "") emit(stringToUtf8(header));
   return {
     add(batch) {
-      if (batch.rowCount > 0) push(encode(batch));
+      for (const part of partsOf(batch)) emit(stringToUtf8(encode(part)));
     },
-    finish: () => concatBytes(parts),
-    get sizeBytes() {
-      return sizeBytes;
-    },
+    finish() {},
   };
 }
 
-function jsonEncoder(columns: readonly ColumnSchema[], maxBytes: number): ResultEncoder {
+/** The batch in parts whose texts are no burden. */
+function* partsOf(batch: Batch): Generator<Batch> {
+  if (batch.rowCount === 0) return;
+  const parts = Math.min(batch.rowCount, Math.ceil(batchByteSize(batch) / MAX_TEXT_BYTES));
+  if (parts <= 1) {
+    yield batch;
+    return;
+  }
+  const rows = Math.ceil(batch.rowCount / parts);
+  for (let start = 0; start < batch.rowCount; start += rows) {
+    yield sliceBatch(batch, start, Math.min(batch.rowCount, start + rows));
+  }
+}
+
+function jsonEncoder(columns: readonly ColumnSchema[], emit: Emit): ResultEncoder {
   const described = columns.map(({ name, type }) => ({ name, type: dataTypeToName(type) }));
   let rowCount = 0;
   let first = true;
-  const rows = textEncoder(maxBytes, `"columns":${JSON.stringify(described)},"rows":[`, (batch) => {
+  const rows = textEncoder(emit, `"columns":${JSON.stringify(described)},"rows":[`, (batch) => {
     const text = `${first ? "" : ","}${jsonRows(columns, batch).join(",")}`;
     first = false;
     return text;
@@ -102,34 +104,27 @@ function jsonEncoder(columns: readonly ColumnSchema[], maxBytes: number): Result
   return {
     add(batch) {
       rowCount += batch.rowCount;
-      rows.add(batch);
+      return rows.add(batch);
     },
-    finish: () => concatBytes([rows.finish(), stringToUtf8(`],"row_count":${rowCount}`)]),
-    get sizeBytes() {
-      return rows.sizeBytes;
-    },
+    finish: () => emit(stringToUtf8(`],"row_count":${rowCount}`)),
   };
 }
 
-/** Holds the batches and encodes them all at the end. */
-function batchEncoder(maxBytes: number, encode: (batches: readonly Batch[]) => Uint8Array<ArrayBuffer>): ResultEncoder {
-  const batches: Batch[] = [];
-  let sizeBytes = 0;
+/** The mark at an Arrow stream's end: a continuation and a length of zero. */
+const ARROW_END_BYTES = 8;
+
+/** A stream of one message for the schema and one for each batch, which are cut out of streams of their own. */
+function arrowEncoder(columns: readonly ColumnSchema[], emit: Emit): ResultEncoder {
+  const empty = batchToArrowIpc(columns, []);
+  const schemaBytes = empty.length - ARROW_END_BYTES;
+  emit(empty.slice(0, schemaBytes));
   return {
     add(batch) {
       if (batch.rowCount === 0) return;
-      sizeBytes += batchByteSize(batch);
-      if (sizeBytes > maxBytes) throw tooLarge(maxBytes);
-      batches.push(batch);
+      const bytes = batchToArrowIpc(columns, [batch]);
+      emit(bytes.subarray(schemaBytes, bytes.length - ARROW_END_BYTES));
     },
-    finish() {
-      const bytes = encode(batches);
-      if (bytes.length > maxBytes) throw tooLarge(maxBytes);
-      return bytes;
-    },
-    get sizeBytes() {
-      return sizeBytes;
-    },
+    finish: () => emit(empty.slice(schemaBytes)),
   };
 }
 

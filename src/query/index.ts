@@ -4,7 +4,13 @@ export { RESULT_FORMATS, type ResultFormat } from "./encode-result.ts";
 export { type FreshPage, type FreshShard, type FreshSource } from "./fresh-rows.ts";
 export { createLakeCatalog, type LakeCatalogDeps } from "./lake-catalog.ts";
 export { createDataReader, type DataReader, type DataReaderDeps } from "./data-reader.ts";
-export { createIsolateState, queryCacheStatistics, type IsolateState, type QueryDeps } from "./query-deps.ts";
+export {
+  createIsolateState,
+  queryCacheStatistics,
+  type IsolateState,
+  type QueryDeps,
+  type SharedTiers,
+} from "./query-deps.ts";
 export {
   DEFAULT_LIMITS,
   MAX_LIMITS,
@@ -15,6 +21,8 @@ export {
   type QueryRequest,
   type ValidQuery,
 } from "./request.ts";
-export { executeQuery, type QueryContext, type QueryReply } from "./service.ts";
+export { bodyToBytes, drainBody } from "./result-body.ts";
+export { createResultBlobs } from "./result-blobs.ts";
+export { executeQuery, type QueryContext, type QueryReply, type QueryReport } from "./service.ts";
 export { INGEST_ENABLED_PROPERTY } from "./table-view.ts";
 export { type CacheOutcome, type QueryCacheStatistics, type QueryPredicate, type QueryStats } from "./stats.ts";

@@ -1,6 +1,6 @@
 // The JSON body of an answer: an envelope around the payload, which is inserted as it was encoded.
 
-import { concatBytes, stringToUtf8, stringifyJson } from "#core";
+import { stringifyJson } from "#core";
 import type { ScanStatistics } from "#sql";
 import type { CacheOutcome, QueryStats } from "./stats.ts";
 
@@ -26,25 +26,22 @@ export interface QueryProfile {
   readonly stats: QueryStats;
 }
 
-/** The parts of a body. */
-export interface JsonBodyParts {
+/** What stands before the payload's members `"columns"`, `"rows"` and `"row_count"`. */
+export interface JsonHead {
   readonly queryId: string;
   readonly cache: CacheOutcome;
   readonly ageMs: number;
-  /** Members `"columns"`, `"rows"` and `"row_count"`. */
-  readonly payload: Uint8Array<ArrayBuffer>;
-  readonly timings: QueryTimings;
-  /** Present when asked for. */
-  readonly profile: QueryProfile | undefined;
 }
 
-/** Assembles the body. */
-export function jsonBody(parts: JsonBodyParts): Uint8Array<ArrayBuffer> {
-  const head = { query_id: parts.queryId, cache: parts.cache, age_seconds: Math.max(0, parts.ageMs) / 1000 };
-  const tail = parts.profile === undefined ? undefined : profileMembers(parts.timings, parts.profile);
-  const headText = stringifyJson(head);
-  const tailText = tail === undefined ? "}" : `,${stringifyJson(tail).slice(1)}`;
-  return concatBytes([stringToUtf8(`${headText.slice(0, -1)},`), parts.payload, stringToUtf8(tailText)]);
+/** The body's text up to the payload. */
+export function jsonHead({ queryId, cache, ageMs }: JsonHead): string {
+  const head = { query_id: queryId, cache, age_seconds: Math.max(0, ageMs) / 1000 };
+  return `${stringifyJson(head).slice(0, -1)},`;
+}
+
+/** The body's text after the payload; the profile is there when it was asked for. */
+export function jsonTail(timings: QueryTimings, profile: QueryProfile | undefined): string {
+  return profile === undefined ? "}" : `,${stringifyJson(profileMembers(timings, profile)).slice(1)}`;
 }
 
 function profileMembers(

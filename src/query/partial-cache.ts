@@ -1,7 +1,7 @@
 // Aggregations of immutable pieces of tables, kept in the result cache: one entry a plan holds the results of all its
 // pieces, so that a query needs one read for a table of any size.
 
-import { partialCacheKey, type ResultCache } from "#cache";
+import { isLarge, partialCacheKey, type ResultCache } from "#cache";
 import { required, stringToUtf8, utf8ToString } from "#core";
 import {
   scalarAt,
@@ -51,9 +51,13 @@ export function createQueryPartials({ cache, tables, startMs }: PartialCacheDeps
     async open(planText, types) {
       const key = await partialCacheKey(planText);
       const hit = await cache.lookup(key, true);
-      const entry = new OpenEntry(types, hit === undefined ? undefined : utf8ToString(hit.entry.payload), () => {
-        wasUsed = true;
-      });
+      const entry = new OpenEntry(
+        types,
+        hit === undefined || isLarge(hit.entry.payload) ? undefined : utf8ToString(hit.entry.payload),
+        () => {
+          wasUsed = true;
+        },
+      );
       opened.push({ key, entry });
       return entry;
     },

@@ -5,6 +5,7 @@ import {
   createByteLru,
   createResultCache,
   createSingleFlight,
+  type BlobStore,
   type ByteLru,
   type KeyValueStore,
   type ResultCache,
@@ -39,12 +40,20 @@ const HEAVY_TEXT_BYTES = 256 * 1024;
 const MAX_QUEUED = 64;
 const MAX_QUEUE_MS = 10_000;
 const LEASE_MARGIN_MS = 30_000;
+/** Large answers that leave from the cache at once: each holds about 3 MiB. */
+const MAX_REPLAYS = 8;
+const MAX_REPLAYS_QUEUED = 256;
+const MAX_REPLAY_QUEUE_MS = 30_000;
+const REPLAY_LEASE_MS = 600_000;
 
 /** What queries of one isolate share. */
 export interface IsolateState {
   readonly cache: ResultCache;
-  readonly flights: SingleFlight<Answer>;
+  /** Undefined: an answer that was too large to be kept. */
+  readonly flights: SingleFlight<Answer | undefined>;
   readonly admission: Admission;
+  /** Bounds how many large answers leave from the cache at once. */
+  readonly replays: Admission;
   readonly footers: ByteLru<ParquetMetadata>;
   readonly manifests: ByteCache;
   /** Memory of a query that runs beside others, bytes. */
@@ -79,10 +88,17 @@ export interface QueryDeps extends IsolateState {
   readonly defer: (work: Promise<void>) => void;
 }
 
-/** Creates the state of a fresh isolate. `shared` undefined: results are cached in memory only. */
+/** Where results are cached that all isolates see; without `kv` they are cached in memory only. */
+export interface SharedTiers {
+  readonly kv: KeyValueStore | undefined;
+  /** Absent: results that are too large for the key-value tier are not cached. */
+  readonly blobs?: BlobStore | undefined;
+}
+
+/** Creates the state of a fresh isolate. */
 export function createIsolateState(
   clock: Clock,
-  shared: KeyValueStore | undefined,
+  { kv, blobs }: SharedTiers,
   sharedMemoryBytes: number = SHARED_MEMORY_BYTES,
 ): IsolateState {
   const footers: ByteLru<ParquetMetadata> = createByteLru(FOOTER_BYTES);
@@ -90,7 +106,8 @@ export function createIsolateState(
   return {
     cache: createResultCache({
       clock,
-      shared,
+      shared: kv,
+      blobs,
       maxMemoryBytes: RESULT_BYTES,
       maxMemoryEntryBytes: RESULT_ENTRY_BYTES,
       // Footers and manifests hold bounds, which are values of rows.
@@ -105,6 +122,13 @@ export function createIsolateState(
       maxQueued: MAX_QUEUED,
       maxWaitMs: MAX_QUEUE_MS,
       leaseMs: MAX_LIMITS.timeMs + LEASE_MARGIN_MS,
+      clock,
+    }),
+    replays: createAdmission({
+      maxRunning: MAX_REPLAYS,
+      maxQueued: MAX_REPLAYS_QUEUED,
+      maxWaitMs: MAX_REPLAY_QUEUE_MS,
+      leaseMs: REPLAY_LEASE_MS,
       clock,
     }),
     footers,

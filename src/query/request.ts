@@ -21,16 +21,16 @@ export interface QueryLimits {
 /** What a query may use unless it asks for less or, within {@link MAX_LIMITS}, more. */
 export const DEFAULT_LIMITS: QueryLimits = {
   maxRows: 100_000,
-  maxResultBytes: 25 * 1024 * 1024,
+  maxResultBytes: 1024 ** 3,
   maxScannedBytes: 20 * 1024 ** 3,
   memoryBytes: 96 * 1024 * 1024,
   timeMs: 30_000,
 };
 
-/** The most a query may ask for. RPC carries 32 MiB and an isolate holds 128 MiB in all. */
+/** The most a query may ask for. Results leave while they are computed; an isolate holds 128 MiB in all. */
 export const MAX_LIMITS: QueryLimits = {
-  maxRows: 1_000_000,
-  maxResultBytes: 25 * 1024 * 1024,
+  maxRows: 1_000_000_000,
+  maxResultBytes: 100 * 1024 ** 3,
   maxScannedBytes: 100 * 1024 ** 3,
   memoryBytes: 96 * 1024 * 1024,
   timeMs: 300_000,
@@ -54,6 +54,7 @@ export interface QueryRequest {
   readonly format?: ResultFormat;
   readonly limits?: {
     readonly rows?: number;
+    readonly resultBytes?: number;
     readonly scannedBytes?: number;
     readonly memoryBytes?: number;
     readonly timeMs?: number;
@@ -71,8 +72,11 @@ export interface ValidQuery {
   readonly tags: readonly string[];
   readonly format: ResultFormat;
   readonly limits: QueryLimits;
-  /** False: rows that do not fit the memory end the query; absent: they are put aside. */
-  readonly maySpill?: boolean;
+  /**
+   * Whether the query, should its memory not suffice, runs again with more: then it ends at once rather than put rows
+   * aside, as long as nothing of its result has left.
+   */
+  readonly mayRunAgain?: boolean;
 }
 
 /** Longest SQL text, UTF-16 units. */
@@ -155,7 +159,7 @@ function validLimits(input: unknown): QueryLimits {
     numberUpTo(limits[name], `/limits/${name}`, 1, MAX_LIMITS[key], DEFAULT_LIMITS[key]);
   return {
     maxRows: limit("rows", "maxRows"),
-    maxResultBytes: DEFAULT_LIMITS.maxResultBytes,
+    maxResultBytes: limit("resultBytes", "maxResultBytes"),
     maxScannedBytes: limit("scannedBytes", "maxScannedBytes"),
     memoryBytes: limit("memoryBytes", "memoryBytes"),
     timeMs: limit("timeMs", "timeMs"),
@@ -190,7 +194,14 @@ function invalid(pointer: string, message: string): LakeError {
 
 /** The error of a result with more rows than the request accepts. */
 export function tooManyRows(maxRows: number): LakeError {
-  return new LakeError("rows_limit_exceeded", `The result has more than ${maxRows} rows; nothing was returned.`, {
+  return new LakeError("rows_limit_exceeded", `The result has more than ${maxRows} rows; it is not complete.`, {
     details: { max_rows: maxRows },
+  });
+}
+
+/** The error of a result with more bytes than the request accepts. */
+export function resultTooLarge(maxBytes: number): LakeError {
+  return new LakeError("rows_limit_exceeded", `The result is larger than ${maxBytes} bytes; it is not complete.`, {
+    details: { max_bytes: maxBytes },
   });
 }

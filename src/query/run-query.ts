@@ -1,20 +1,30 @@
 // Plans an admitted query, takes its answer from the cache when the plan's inputs are unchanged, else executes it.
 
 import { LakeError, stringifyJson, uuidv7 } from "#core";
-import { exactCacheKey, looseCacheKey, type CacheEntry, type CacheTier } from "#cache";
+import {
+  exactCacheKey,
+  isLarge,
+  looseCacheKey,
+  type CacheEntry,
+  type CacheTier,
+  type Departure,
+  type LargePayload,
+  type PayloadRecorder,
+} from "#cache";
 import { createFileIO } from "#iceberg";
-import { prepareQuery, type PartialCache, type PreparedQuery, type ScanStatistics, type SpillStore } from "#sql";
+import { prepareQuery, type PreparedQuery, type ScanStatistics, type SpillStore } from "#sql";
 import { createCountingStore } from "#storage";
 import { entryToAnswer, type Answer } from "./answer.ts";
 import { createChangeSession } from "./change/change-session.ts";
 import { createDataReader } from "./data-reader.ts";
-import { createResultEncoder } from "./encode-result.ts";
 import { MAX_BYTES_AHEAD } from "./file-scan.ts";
 import type { QueryProfile, QueryTimings } from "./json-body.ts";
 import { createLakeCatalog } from "./lake-catalog.ts";
-import { createQueryPartials } from "./partial-cache.ts";
+import { createLiveAnswer, type AnswerFacts, type LiveAnswer } from "./live-answer.ts";
+import { createQueryPartials, type QueryPartials } from "./partial-cache.ts";
 import type { QueryDeps } from "./query-deps.ts";
-import { MIN_SHARED_AGE_SECONDS, tooManyRows, type ValidQuery } from "./request.ts";
+import { MIN_SHARED_AGE_SECONDS, type ValidQuery } from "./request.ts";
+import { encodePieces, readStart } from "./result-pieces.ts";
 import { createSpillStore } from "./spill-store.ts";
 import { applyScans, type MutableStats } from "./stats.ts";
 import { createTableReads } from "./table-reads.ts";
@@ -25,12 +35,20 @@ const EXACT_TTL_SECONDS = 86_400;
 /** The plan and what its operators and scans did. */
 export type RunProfile = Omit<QueryProfile, "stats">;
 
-/** An answer with what may be shown of how it was made. */
+/** An answer, or one under way, with what may be shown of how it was made: final once the answer is whole. */
 export interface RunOutcome {
-  readonly answer: Answer;
-  readonly timings: QueryTimings;
-  readonly profile: RunProfile;
+  readonly answer: Answer | LiveAnswer;
+  timings(): QueryTimings;
+  profile(): RunProfile;
 }
+
+/** Whether an answer leaves while it is computed. */
+export function isLive(answer: Answer | LiveAnswer): answer is LiveAnswer {
+  return "ended" in answer;
+}
+
+/** Larger results leave while they are computed; smaller ones have a status that tells how they ended, bytes. */
+const MAX_WHOLE_BYTES = 1024 * 1024;
 
 /** Where a planned query's answer may be kept. */
 interface CachePolicy {
@@ -42,7 +60,9 @@ interface CachePolicy {
   readonly shared: boolean;
 }
 
-/** Runs an admitted query. `stats` holds what was done also when it fails. */
+/**
+ * Runs an admitted query. `stats` holds what was done also when it fails; of an answer under way once it ended.
+ */
 export async function runQuery(
   deps: QueryDeps,
   query: ValidQuery,
@@ -61,6 +81,21 @@ export async function runQuery(
   deps.gone?.addEventListener("abort", leave, { once: true });
   let scans: readonly ScanStatistics[] = [];
   let started: PreparedQuery | undefined;
+  const explain = async (error: unknown): Promise<unknown> => {
+    // Whatever an abort interrupted, the reason is what the client must hear.
+    if (deadline.signal.aborted && deadline.signal.reason instanceof LakeError) return deadline.signal.reason;
+    return reads.explain(error, () => deps.createCatalog(createFileIO(store, deps.bucket, deps.manifests), "all"));
+  };
+  const close = (): void => {
+    clearTimeout(timer);
+    deps.gone?.removeEventListener("abort", leave);
+    applyScans(stats, scans);
+    // A query that runs again, alone, has made both runs' requests.
+    stats.storage_reads += counting.counters.reads;
+    stats.memory_peak_bytes = started?.memoryPeakBytes() ?? 0;
+    stats.exec_ms = clock.nowMs() - startMs - stats.plan_ms;
+  };
+  let isOpen = false;
   try {
     await deps.initParser();
     const io = createFileIO(store, deps.bucket, deps.manifests);
@@ -99,45 +134,36 @@ export async function runQuery(
     stats.plan_ms = plannedMs - startMs;
 
     const policy = await cachePolicy(query, prepared, planned.identity, scans);
-    const timings: { execute_ms?: number; encode_ms?: number } = {};
     const partials = mayUsePartials(deps, query, scans)
       ? createQueryPartials({ cache: deps.cache, tables: prepared.tables, startMs })
       : undefined;
-    const execute = async (): Promise<Answer> => {
-      const spill = createSpillStore(store, uuidv7(deps.clock, deps.random));
-      const run = { startMs, scans, timings, signal: deadline.signal, partials, spill };
-      const answer = await collect(deps, query, prepared, run);
-      keep(deps, query, policy, answer);
-      if (partials !== undefined) deps.defer(partials.save());
-      return answer;
-    };
-    const { answer, cache } = await obtain(deps, query, policy, startMs, execute);
+    const spill = createSpillStore(store, uuidv7(deps.clock, deps.random));
+    const collection: Collection = { startMs, scans, deadline, partials, spill, explain, close, timings: {} };
+    const { answer, cache } = await obtain(deps, query, policy, startMs, () =>
+      execute(deps, query, prepared, policy, collection),
+    );
     stats.cache = cache === "miss" && partials?.wasUsed === true ? "partial" : cache;
-    const endMs = clock.nowMs();
+    isOpen = isLive(answer);
     return {
       answer,
-      timings: {
-        queue_ms: stats.queue_ms,
-        plan_ms: boundMs - startMs,
-        scan_planning_ms: plannedMs - boundMs,
-        cache_lookup_ms: Math.max(0, endMs - plannedMs - (timings.execute_ms ?? 0) - (timings.encode_ms ?? 0)),
-        ...timings,
-        total_ms: endMs - startMs + stats.queue_ms,
+      timings() {
+        const totalMs = clock.nowMs() - startMs;
+        const { execute_ms = 0, encode_ms = 0 } = collection.timings;
+        return {
+          queue_ms: stats.queue_ms,
+          plan_ms: boundMs - startMs,
+          scan_planning_ms: plannedMs - boundMs,
+          cache_lookup_ms: Math.max(0, totalMs - (plannedMs - startMs) - execute_ms - encode_ms),
+          ...collection.timings,
+          total_ms: totalMs + stats.queue_ms,
+        };
       },
-      profile: { plan: prepared.explain(), operators: prepared.profile(), scans },
+      profile: () => ({ plan: prepared.explain(), operators: prepared.profile(), scans }),
     };
   } catch (error) {
-    // Whatever an abort interrupted, the reason is what the client must hear.
-    if (deadline.signal.aborted && deadline.signal.reason instanceof LakeError) throw deadline.signal.reason;
-    throw await reads.explain(error, () => deps.createCatalog(createFileIO(store, deps.bucket, deps.manifests), "all"));
+    throw await explain(error);
   } finally {
-    clearTimeout(timer);
-    deps.gone?.removeEventListener("abort", leave);
-    applyScans(stats, scans);
-    // A query that runs again, alone, has made both runs' requests.
-    stats.storage_reads += counting.counters.reads;
-    stats.memory_peak_bytes = started?.memoryPeakBytes() ?? 0;
-    stats.exec_ms = clock.nowMs() - startMs - stats.plan_ms;
+    if (!isOpen) close();
   }
 }
 
@@ -168,19 +194,25 @@ function planText(prepared: PreparedQuery): string {
   return JSON.stringify([prepared.cacheText, prepared.columns.map(({ name, type }) => [name, type])]);
 }
 
+type Executed = Departure<Answer | LiveAnswer, Answer | undefined>;
+
 async function obtain(
   deps: QueryDeps,
   query: ValidQuery,
   policy: CachePolicy,
   asOfMs: number,
-  execute: () => Promise<Answer>,
-): Promise<{ readonly answer: Answer; readonly cache: MutableStats["cache"] }> {
-  if (query.cache === "bypass" || query.explainAnalyze) return { answer: await execute(), cache: "bypass" };
-  if (!policy.exact) return { answer: await execute(), cache: "miss" };
+  execute: () => Promise<Executed>,
+): Promise<{ readonly answer: Answer | LiveAnswer; readonly cache: MutableStats["cache"] }> {
+  const executed = async (cache: "bypass" | "miss"): ReturnType<typeof obtain> => {
+    const { own } = await execute();
+    return { answer: own, cache };
+  };
+  if (query.cache === "bypass" || query.explainAnalyze) return executed("bypass");
+  if (!policy.exact) return executed("miss");
   let tier: CacheTier | undefined;
   // The limits decide whether an execution fails, so only requests with equal limits share one.
   const flightKey = `${policy.exactKey} ${stringifyJson(query.limits)}`;
-  const flight = await deps.flights.run(flightKey, query.limits.timeMs / 2, async () => {
+  const flight = await deps.flights.depart<Answer | LiveAnswer>(flightKey, query.limits.timeMs / 2, async () => {
     const hit = await deps.cache.lookup(policy.exactKey, policy.shared);
     const answer = hit === undefined ? undefined : entryToAnswer(hit.entry);
     if (hit === undefined || answer === undefined) return execute();
@@ -188,22 +220,33 @@ async function obtain(
     // Equal inputs: what was right then is right now.
     const current = { ...answer, asOfMs };
     await deps.cache.store(policy.looseKey, answerToEntry(query, current), { shared: false, ttlSeconds: 0 });
-    return current;
+    return { own: current, landing: Promise.resolve(current) };
   });
-  return { answer: flight.value, cache: tier ?? (flight.shared ? "memory" : "miss") };
+  if (!flight.shared) return { answer: flight.value, cache: tier ?? "miss" };
+  // What was too large to be kept is computed for each who asks.
+  if (flight.value === undefined) return executed("miss");
+  return { answer: flight.value, cache: isLarge(flight.value.payload) ? tierOf(flight.value.payload) : "memory" };
 }
 
-function keep(deps: QueryDeps, query: ValidQuery, policy: CachePolicy, answer: Answer): void {
+function tierOf({ stored }: LargePayload): CacheTier {
+  return stored.kind === "blob" ? "r2" : "memory";
+}
+
+async function keep(deps: QueryDeps, query: ValidQuery, policy: CachePolicy, answer: Answer): Promise<void> {
   const entry = answerToEntry(query, answer);
   const writes: Promise<void>[] = [];
   if (policy.exact) {
     writes.push(deps.cache.store(policy.exactKey, entry, { shared: policy.shared, ttlSeconds: EXACT_TTL_SECONDS }));
   }
-  if (query.cache === "use" && !query.explainAnalyze) {
+  if (mayKeep(query)) {
     const shared = query.maxAgeSeconds >= MIN_SHARED_AGE_SECONDS;
     writes.push(deps.cache.store(policy.looseKey, entry, { shared, ttlSeconds: query.maxAgeSeconds }));
   }
-  if (writes.length > 0) deps.defer(Promise.all(writes).then(() => {}));
+  await Promise.all(writes);
+}
+
+function mayKeep(query: ValidQuery): boolean {
+  return query.cache === "use" && !query.explainAnalyze;
 }
 
 /** As much of a text as patterns are matched with, UTF-16 units. */
@@ -217,54 +260,105 @@ function answerToEntry(query: ValidQuery, answer: Answer): CacheEntry {
 interface Collection {
   readonly startMs: number;
   readonly scans: readonly ScanStatistics[];
-  readonly timings: { execute_ms?: number; encode_ms?: number };
-  readonly signal: AbortSignal;
-  readonly partials: PartialCache | undefined;
+  /** Aborts when the query has to end. */
+  readonly deadline: AbortController;
+  readonly partials: QueryPartials | undefined;
   readonly spill: SpillStore;
+  readonly explain: (error: unknown) => Promise<unknown>;
+  readonly close: () => void;
+  readonly timings: { execute_ms?: number; encode_ms?: number };
 }
 
-async function collect(
+/** Starts computing. A small result is whole when this resolves, a large one is under way. */
+async function execute(
   deps: QueryDeps,
   query: ValidQuery,
   prepared: PreparedQuery,
+  policy: CachePolicy,
   collection: Collection,
-): Promise<Answer> {
+): Promise<Executed> {
   const { clock } = deps;
   const { limits } = query;
+  const { startMs, deadline, partials, timings } = collection;
+  const { signal } = deadline;
   if (query.format === "parquet") deps.initParquetWriter();
-  const encoder = createResultEncoder(query.format, prepared.columns, limits.maxResultBytes);
   const executeStartMs = clock.nowMs();
-  let encodeMs = 0;
-  let rowCount = 0;
+  let hasLeft = false;
   const batches = prepared.execute({
-    signal: collection.signal,
+    signal,
     memoryLimitBytes: Math.max(limits.memoryBytes - MAX_BYTES_AHEAD, limits.memoryBytes / 2),
-    timeLimitMs: Math.max(1, limits.timeMs - (executeStartMs - collection.startMs)),
+    timeLimitMs: Math.max(1, limits.timeMs - (executeStartMs - startMs)),
     clock,
     profile: query.profile || query.explainAnalyze,
-    ...(query.maySpill === false ? {} : { spill: collection.spill }),
-    ...(collection.partials === undefined ? {} : { partials: collection.partials }),
+    spill: collection.spill,
+    ...(query.mayRunAgain === true ? { maySpill: () => hasLeft } : {}),
+    ...(partials === undefined ? {} : { partials }),
   });
-  for await (const batch of batches) {
-    collection.signal.throwIfAborted();
-    rowCount += batch.rowCount;
-    if (rowCount > limits.maxRows) throw tooManyRows(limits.maxRows);
-    const encodeStartMs = clock.nowMs();
-    encoder.add(batch);
-    encodeMs += clock.nowMs() - encodeStartMs;
+  const counts = { rows: 0, bytes: 0, encodeMs: 0 };
+  const nowMs = (): number => clock.nowMs();
+  const pieces = encodePieces(batches, {
+    format: query.format,
+    columns: prepared.columns,
+    limits,
+    signal,
+    nowMs,
+    counts,
+  });
+  const facts = (): AnswerFacts => {
+    const costMs = clock.nowMs() - executeStartMs;
+    timings.execute_ms = costMs - counts.encodeMs;
+    timings.encode_ms = counts.encodeMs;
+    if (partials !== undefined) deps.defer(partials.save());
+    return answerFacts(prepared, collection, counts.rows, costMs);
+  };
+  const start = await readStart(pieces, MAX_WHOLE_BYTES);
+  if (start.isWhole) {
+    const answer = { ...facts(), payload: start.payload };
+    if (policy.exact || mayKeep(query)) deps.defer(keep(deps, query, policy, answer));
+    return { own: answer, landing: Promise.resolve(answer) };
   }
-  const finishMs = clock.nowMs();
-  const payload = encoder.finish();
-  const endMs = clock.nowMs();
-  collection.timings.execute_ms = finishMs - executeStartMs - encodeMs;
-  collection.timings.encode_ms = encodeMs + endMs - finishMs;
-  const sum = (pick: (scan: ScanStatistics) => number): number =>
-    collection.scans.reduce((total, scan) => total + pick(scan), 0);
+  hasLeft = true;
+  const live = createLiveAnswer(
+    {
+      asOfMs: startMs,
+      first: start.pieces,
+      rest: pieces,
+      recorder: startRecorder(deps, query, policy),
+      facts,
+      explain: collection.explain,
+      close: collection.close,
+      defer: deps.defer,
+    },
+    (answer) => keep(deps, query, policy, answer),
+  );
+  const stop = (reason: unknown): Promise<void> => {
+    deadline.abort(reason);
+    return live.answer.stop(reason);
+  };
+  // A client that neither reads nor leaves holds nothing beyond the query's time.
+  signal.addEventListener("abort", () => void live.answer.stop(signal.reason), { once: true });
+  return { own: { ...live.answer, stop }, landing: live.landing };
+}
+
+/** Copies of large payloads go where the entry does that all isolates see. */
+function startRecorder(deps: QueryDeps, query: ValidQuery, policy: CachePolicy): PayloadRecorder | undefined {
+  if (!mayKeep(query)) return undefined;
+  const isShared = policy.exact ? policy.shared : query.maxAgeSeconds >= MIN_SHARED_AGE_SECONDS;
+  const id = isShared ? uuidv7(deps.clock, deps.random) : undefined;
+  return deps.cache.record(policy.exact ? policy.exactKey : policy.looseKey, id);
+}
+
+function answerFacts(
+  prepared: PreparedQuery,
+  { startMs, scans }: Collection,
+  rowCount: number,
+  costMs: number,
+): AnswerFacts {
+  const sum = (pick: (scan: ScanStatistics) => number): number => scans.reduce((total, scan) => total + pick(scan), 0);
   return {
     tables: prepared.tables,
-    asOfMs: collection.startMs,
-    payload,
-    cost: { bytes: sum((scan) => scan.bytesScanned), ms: endMs - executeStartMs },
+    asOfMs: startMs,
+    cost: { bytes: sum((scan) => scan.bytesScanned), ms: costMs },
     meta: {
       rowCount,
       pattern: prepared.pattern,

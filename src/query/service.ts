@@ -3,13 +3,14 @@
 import {
   InvariantViolation,
   LakeError,
+  concatBytes,
   errorToProblem,
   parseTableName,
   stringToUtf8,
   stringifyJson,
   type ProblemDetails,
 } from "#core";
-import { looseCacheKey } from "#cache";
+import { isLarge, looseCacheKey } from "#cache";
 import { changeTarget, type StatementTarget } from "#sql";
 import { errorToLogFields, logEvent } from "#telemetry";
 import { entryToAnswer, type Answer } from "./answer.ts";
@@ -17,17 +18,20 @@ import { runChange, type ChangeReport } from "./change/run-change.ts";
 import { runDefinition, type DefinitionReport } from "./definition/run-definition.ts";
 import { CONTENT_TYPES } from "./encode-result.ts";
 import { INFORMATION_SCHEMA } from "./information-schema.ts";
-import { jsonBody, type QueryTimings } from "./json-body.ts";
+import { jsonHead, jsonTail } from "./json-body.ts";
 import { mayRead } from "./lake-catalog.ts";
+import type { AnswerFacts, LiveAnswer } from "./live-answer.ts";
 import type { QueryDeps } from "./query-deps.ts";
 import {
   MIN_SHARED_AGE_SECONDS,
+  resultTooLarge,
   tooManyRows,
   validateQueryRequest,
   type QueryRequest,
   type ValidQuery,
 } from "./request.ts";
-import { runQuery, type RunProfile } from "./run-query.ts";
+import { createResultBody, type BodySource } from "./result-body.ts";
+import { isLive, runQuery, type RunOutcome } from "./run-query.ts";
 import { finishStats, startStats, type MutableStats, type QueryStats } from "./stats.ts";
 
 /** Who asks, and what they may do. */
@@ -45,11 +49,21 @@ export type QueryReply =
   | {
       readonly ok: true;
       readonly contentType: string;
-      /** At most 25 MiB and the JSON envelope. */
-      readonly body: Uint8Array<ArrayBuffer>;
+      /** A stream when the result is large, which ends in an error when the query does. */
+      readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+      /** Of a stream what is known when it starts. */
       readonly stats: QueryStats;
+      /** Of a stream: resolves once it ended, however it did. */
+      readonly finished?: () => Promise<QueryReport>;
     }
   | { readonly ok: false; readonly problem: ProblemDetails; readonly stats: QueryStats };
+
+/** How a query ended whose result left while it was computed. */
+export interface QueryReport {
+  readonly stats: QueryStats;
+  /** Present when the result is not complete. */
+  readonly problem?: ProblemDetails;
+}
 
 /**
  * Answers a query. Never throws: failures are problem details.
@@ -67,43 +81,139 @@ export async function executeQuery(deps: QueryDeps, request: QueryRequest, conte
       const target = changeTarget(query.sql);
       if (target !== undefined) return await replyToChange(deps, query, target, context, stats);
     }
-    const answered = within ?? (await answerAdmitted(deps, query, context, stats));
-    const { answer } = answered;
-    if (answer.meta.rowCount > query.limits.maxRows) throw tooManyRows(query.limits.maxRows);
-    applyAnswer(stats, answer);
-    stats.success = true;
-    const body =
-      query.format === "json"
-        ? jsonBody({
-            queryId: context.queryId,
-            cache: stats.cache,
-            ageMs: deps.clock.nowMs() - answer.asOfMs,
-            payload: answer.payload,
-            profile:
-              query.profile || query.explainAnalyze ? { ...answered.profile, stats: finishStats(stats) } : undefined,
-            timings: answered.timings,
-          })
-        : answer.payload;
-    return { ok: true, contentType: CONTENT_TYPES[query.format], body, stats: finishStats(stats) };
+    const outcome = within ?? (await answerAdmitted(deps, query, context, stats));
+    return await replyWith(deps, query, context, stats, outcome);
   } catch (error) {
-    if (!(error instanceof LakeError)) {
-      logEvent(deps.log, {
-        event: "internal_error",
-        level: "error",
-        query_id: context.queryId,
-        invariant: error instanceof InvariantViolation,
-        ...errorToLogFields(error),
-      });
-    }
-    const problem = errorToProblem(error);
-    stats.error_code = problem.code;
-    if (problem.code === "query_cancelled") {
-      // The reply reaches nobody: this line alone tells how far the query had come.
-      const { exec_ms, bytes_scanned, storage_reads } = stats;
-      logEvent(deps.log, { event: "query_stopped", query_id: context.queryId, exec_ms, bytes_scanned, storage_reads });
-    }
+    const problem = noteFailure(deps, context, stats, error);
     return { ok: false, problem, stats: finishStats(stats) };
   }
+}
+
+/** Puts a failure into the statistics and, where it tells something of us, into the log. */
+function noteFailure(deps: QueryDeps, { queryId }: QueryContext, stats: MutableStats, error: unknown): ProblemDetails {
+  if (!(error instanceof LakeError)) {
+    logEvent(deps.log, {
+      event: "internal_error",
+      level: "error",
+      query_id: queryId,
+      invariant: error instanceof InvariantViolation,
+      ...errorToLogFields(error),
+    });
+  }
+  const problem = errorToProblem(error);
+  stats.success = false;
+  stats.error_code = problem.code;
+  if (problem.code === "query_cancelled") {
+    // The reply reaches nobody: this line alone tells how far the query had come.
+    const { exec_ms, bytes_scanned, storage_reads } = stats;
+    logEvent(deps.log, { event: "query_stopped", query_id: queryId, exec_ms, bytes_scanned, storage_reads });
+  }
+  return problem;
+}
+
+/** The reply to a query whose answer is there or under way. */
+async function replyWith(
+  deps: QueryDeps,
+  query: ValidQuery,
+  context: QueryContext,
+  stats: MutableStats,
+  outcome: RunOutcome,
+): Promise<QueryReply> {
+  const { answer } = outcome;
+  const contentType = CONTENT_TYPES[query.format];
+  const isJson = query.format === "json";
+  const head = isJson
+    ? jsonHead({ queryId: context.queryId, cache: stats.cache, ageMs: deps.clock.nowMs() - answer.asOfMs })
+    : "";
+  const tail = (): string => {
+    if (!isJson) return "";
+    const isWanted = query.profile || query.explainAnalyze;
+    return jsonTail(outcome.timings(), isWanted ? { ...outcome.profile(), stats: finishStats(stats) } : undefined);
+  };
+  if (!isLive(answer)) {
+    if (answer.meta.rowCount > query.limits.maxRows) throw tooManyRows(query.limits.maxRows);
+    const { payload } = answer;
+    const bytes = isLarge(payload) ? payload.sizeBytes : payload.length;
+    if (bytes > query.limits.maxResultBytes) throw resultTooLarge(query.limits.maxResultBytes);
+    applyAnswer(stats, answer);
+    stats.success = true;
+    if (!isLarge(payload)) {
+      const body = isJson ? concatBytes([stringToUtf8(head), payload, stringToUtf8(tail())]) : payload;
+      return { ok: true, contentType, body, stats: finishStats(stats) };
+    }
+  }
+  const source = isLive(answer) ? liveSource(answer, stats) : await replaySource(deps, answer);
+  const finished = Promise.withResolvers<QueryReport>();
+  let isFinished = false;
+  const finish = (problem: ProblemDetails | undefined, error: unknown): void => {
+    if (isFinished) return;
+    isFinished = true;
+    if (problem !== undefined) noteFailure(deps, context, stats, error);
+    finished.resolve({ stats: finishStats(stats), ...(problem === undefined ? {} : { problem }) });
+  };
+  const body = createResultBody(withEnvelope(source, head, tail), query.format, finish);
+  // Also a query that ends while nobody reads has ended.
+  if (isLive(answer)) answer.ended.catch((error: unknown) => finish(errorToProblem(error), error));
+  // Without a call for the report the body would be all that keeps this request alive.
+  deps.defer(finished.promise.then(() => {}));
+  return { ok: true, contentType, body, stats: finishStats(stats), finished: () => finished.promise };
+}
+
+/** The pieces of an answer under way, which are all of it when its statistics are. */
+function liveSource(answer: LiveAnswer, stats: MutableStats): BodySource {
+  return {
+    async next() {
+      const piece = await answer.next();
+      if (piece === undefined) {
+        applyAnswer(stats, await answer.ended);
+        stats.success = true;
+      }
+      return piece;
+    },
+    stop: (reason) => answer.stop(reason),
+  };
+}
+
+/** The pieces of a large answer that is in the cache. Errors: `rate_limited`. */
+async function replaySource(deps: QueryDeps, { payload }: Answer): Promise<BodySource> {
+  const lease = await deps.replays.acquire();
+  const pieces = isLarge(payload) ? payload.read() : undefined;
+  return {
+    async next() {
+      try {
+        const piece = (await pieces?.next())?.value;
+        if (piece === undefined) lease.release();
+        return piece;
+      } catch (error) {
+        lease.release();
+        throw error;
+      }
+    },
+    async stop() {
+      await pieces?.return(undefined);
+      lease.release();
+    },
+  };
+}
+
+/** The source's pieces between two texts. */
+function withEnvelope(source: BodySource, head: string, tail: () => string): BodySource {
+  let place: "before" | "within" | "after" = head === "" ? "within" : "before";
+  return {
+    async next() {
+      if (place === "after") return undefined;
+      if (place === "before") {
+        place = "within";
+        return stringToUtf8(head);
+      }
+      const piece = await source.next();
+      if (piece !== undefined) return piece;
+      place = "after";
+      const text = tail();
+      return text === "" ? undefined : stringToUtf8(text);
+    },
+    stop: (reason) => source.stop(reason),
+  };
 }
 
 /** Runs a statement that changes rows. Errors: `forbidden` without the scope; those of runChange. */
@@ -154,20 +264,13 @@ function forget(deps: QueryDeps, table: string, { queryId }: QueryContext): void
   deps.defer(forgetting.then(() => {}));
 }
 
-/** An answer with what the request that got it may show. */
-interface Answered {
-  readonly answer: Answer;
-  readonly timings: QueryTimings;
-  readonly profile: RunProfile;
-}
-
 /** The client accepts an older answer: neither parser nor catalog is needed when one is at hand. */
 async function answerWithinAge(
   deps: QueryDeps,
   query: ValidQuery,
   { namespaces }: QueryContext,
   stats: MutableStats,
-): Promise<Answered | undefined> {
+): Promise<RunOutcome | undefined> {
   if (query.maxAgeSeconds === 0 || query.cache === "bypass" || query.explainAnalyze || query.profile) return undefined;
   const startMs = deps.clock.nowMs();
   const key = await looseCacheKey(query);
@@ -184,10 +287,11 @@ async function answerWithinAge(
   if (!answer.tables.every((table) => mayRead(parseTableName(table).namespace, namespaces))) return undefined;
   stats.cache = `stale-${hit.tier}`;
   stats.exec_ms = deps.clock.nowMs() - startMs;
+  const { exec_ms: lookupMs } = stats;
   return {
     answer,
-    timings: { cache_lookup_ms: stats.exec_ms, total_ms: stats.exec_ms },
-    profile: { plan: null, operators: [], scans: [] },
+    timings: () => ({ cache_lookup_ms: lookupMs, total_ms: lookupMs }),
+    profile: () => ({ plan: null, operators: [], scans: [] }),
   };
 }
 
@@ -200,21 +304,30 @@ async function answerAdmitted(
   query: ValidQuery,
   context: QueryContext,
   stats: MutableStats,
-): Promise<Answered> {
+): Promise<RunOutcome> {
   const { memoryBytes } = query.limits;
   const mayNeedAll = memoryBytes > deps.sharedMemoryBytes;
   if (!mayNeedAll) return runAdmitted(deps, query, context, stats, "shared");
   if (deps.heavy.get(query.sql) === undefined) {
     // A share that does not suffice ends at once: with all of the memory less is put aside, or nothing.
-    const share = { ...query, maySpill: false, limits: { ...query.limits, memoryBytes: deps.sharedMemoryBytes } };
+    const share = { ...query, mayRunAgain: true, limits: { ...query.limits, memoryBytes: deps.sharedMemoryBytes } };
     try {
-      return await runAdmitted(deps, share, context, stats, "shared");
+      const outcome = await runAdmitted(deps, share, context, stats, "shared");
+      // What has left cannot be taken back: who asks again is answered alone.
+      if (isLive(outcome.answer)) outcome.answer.ended.catch((error: unknown) => rememberHeavy(deps, query, error));
+      return outcome;
     } catch (error) {
-      if (!(error instanceof LakeError) || error.code !== "memory_limit_exceeded") throw error;
-      deps.heavy.set(query.sql, true, query.sql.length * 2);
+      if (!rememberHeavy(deps, query, error)) throw error;
     }
   }
   return runAdmitted(deps, query, context, stats, "exclusive");
+}
+
+/** Whether a query needed more memory than its share, which is remembered. */
+function rememberHeavy(deps: QueryDeps, { sql }: ValidQuery, error: unknown): boolean {
+  if (!(error instanceof LakeError) || error.code !== "memory_limit_exceeded") return false;
+  deps.heavy.set(sql, true, sql.length * 2);
+  return true;
 }
 
 async function runAdmitted(
@@ -223,17 +336,22 @@ async function runAdmitted(
   { namespaces }: QueryContext,
   stats: MutableStats,
   kind: "shared" | "exclusive",
-): Promise<Answered> {
+): Promise<RunOutcome> {
   const lease = await deps.admission.acquire(kind);
   stats.queue_ms += lease.waitedMs;
+  const release = (): void => lease.release();
+  let answer: RunOutcome["answer"] | undefined;
   try {
-    return await runQuery(deps, query, namespaces, stats);
+    const outcome = await runQuery(deps, query, namespaces, stats);
+    ({ answer } = outcome);
+    return outcome;
   } finally {
-    lease.release();
+    if (answer !== undefined && isLive(answer)) answer.ended.then(release, release);
+    else release();
   }
 }
 
-function applyAnswer(stats: MutableStats, answer: Answer): void {
+function applyAnswer(stats: MutableStats, answer: AnswerFacts): void {
   const { meta } = answer;
   stats.rows_returned = meta.rowCount;
   stats.tables = answer.tables;

@@ -8,7 +8,16 @@ import type { ChangeOperation, DefinitionOperation, ScanStatistics } from "#sql"
  * Where an answer came from. `stale` tiers answered within the client's `maxAge` without looking at the tables; `partial`:
  * computed, with aggregations of unchanged files from the cache.
  */
-export type CacheOutcome = "memory" | "kv" | "stale-memory" | "stale-kv" | "partial" | "miss" | "bypass";
+export type CacheOutcome =
+  | "memory"
+  | "kv"
+  | "r2"
+  | "stale-memory"
+  | "stale-kv"
+  | "stale-r2"
+  | "partial"
+  | "miss"
+  | "bypass";
 
 /** A condition of the query on a column, for the optimizer. */
 export interface QueryPredicate {

@@ -59,6 +59,8 @@ export interface ExecuteOptions {
   readonly profile?: boolean;
   /** Where operators put rows that do not fit the memory; absent: such queries end with memory_limit_exceeded. */
   readonly spill?: SpillStore;
+  /** Whether operators may put rows aside now; absent: always. */
+  readonly maySpill?: () => boolean;
   /** Where aggregations of immutable pieces of tables are kept; absent: everything is computed. */
   readonly partials?: PartialCache;
 }

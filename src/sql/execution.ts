@@ -58,7 +58,7 @@ export function createContext(
   execution: Execution,
   spill?: SpillSpace,
 ): ExecutionContext {
-  const memory = createMemoryBudget(options.memoryLimitBytes);
+  const memory = createMemoryBudget(options.memoryLimitBytes, options.maySpill);
   execution.memory = memory;
   const profiles = new Map<PlanNode, OperatorProfile>();
   const sink = options.profile === true ? createProfileSink(options.clock) : undefined;

@@ -12,7 +12,7 @@ import {
   type CatalogClient,
   type FileIO,
 } from "#iceberg";
-import { executeQuery } from "#query";
+import { bodyToBytes, executeQuery } from "#query";
 import { createMemoryStore, type ObjectStore } from "#storage";
 import { createQueryLake } from "./query-lake.ts";
 
@@ -142,7 +142,7 @@ export async function openGolden(name: string): Promise<GoldenLake> {
   const answer = async (sql: string): Promise<ExpectedTable["rows"]> => {
     const reply = await executeQuery(deps, { sql, format: "arrow", cache: "bypass" }, { queryId: "q", userId: "u" });
     if (!reply.ok) throw new Error(JSON.stringify(reply.problem));
-    const { columns, batches } = readArrowIpc(reply.body);
+    const { columns, batches } = readArrowIpc(await bodyToBytes(reply.body));
     return batches.flatMap((batch) =>
       Array.from({ length: batch.rowCount }, (_, row) =>
         batch.columns.map((column, at) => canonical(columns[at]?.type ?? column.type, scalarAt(column, row))),

@@ -1,7 +1,7 @@
 // A whole lake in one process: object store, catalog server, tables of real Parquet files, an ingest log in memory,
 // and queries over them. Rows are also kept as plain objects, the naive reference for answers.
 
-import { parseJson, utf8ToString, type ProblemDetails } from "#core";
+import { errorToProblem, parseJson, utf8ToString, type ProblemDetails } from "#core";
 import { batchToArrowIpc, gatherBatch, vectorFromScalars, type Batch, type ColumnSchema, type Scalar } from "#columnar";
 import { createMemoryKeyValueStore, type KeyValueStore } from "#cache";
 import {
@@ -24,7 +24,9 @@ import {
 } from "#iceberg";
 import { encodeParquet, readParquetMetadata } from "#parquet";
 import {
+  bodyToBytes,
   createIsolateState,
+  createResultBlobs,
   executeQuery,
   type FreshSource,
   type IsolateState,
@@ -245,7 +247,8 @@ export async function createQueryLake(): Promise<QueryLake> {
       })),
   };
 
-  const newIsolate = (sharedMemoryBytes?: number): IsolateState => createIsolateState(clock, kv, sharedMemoryBytes);
+  const newIsolate = (sharedMemoryBytes?: number): IsolateState =>
+    createIsolateState(clock, { kv, blobs: createResultBlobs(inner) }, sharedMemoryBytes);
   const isolate = newIsolate();
 
   const lake: QueryLake = {
@@ -345,14 +348,23 @@ export async function createQueryLake(): Promise<QueryLake> {
     async query(sql, request = {}, state = isolate, caller = {}) {
       const context = { queryId: "q", userId: "u", ...caller };
       const reply = await executeQuery(lake.deps(state), { sql, ...request }, context);
-      const bytes = reply.ok ? reply.body : new Uint8Array(0);
+      let { stats } = reply;
+      const broken: { problem?: ProblemDetails } = {};
+      const bytes = reply.ok
+        ? await bodyToBytes(reply.body).catch((error: unknown) => {
+            broken.problem = errorToProblem(error);
+            return new Uint8Array(0);
+          })
+        : new Uint8Array(0);
+      if (reply.ok) stats = (await reply.finished?.())?.stats ?? stats;
+      if (broken.problem !== undefined) return { ok: false, bytes, body: undefined, problem: broken.problem, stats };
       const isJson = reply.ok && reply.contentType === "application/json";
       return {
         ok: reply.ok,
         bytes,
         body: isJson ? (parseJson(utf8ToString(bytes)) as Answered["body"]) : undefined,
         problem: reply.ok ? undefined : reply.problem,
-        stats: reply.stats,
+        stats,
       };
     },
     async settle() {

@@ -5,6 +5,7 @@ import { parseJson, stringifyJson, utf8ToString } from "#core";
 import { rowAt } from "#columnar";
 import { readAvroFile } from "#codec";
 import { readParquetMetadata, scanParquet } from "#parquet";
+import { isLarge } from "#cache";
 import { decodeEntry } from "../../src/cache/entry.ts";
 
 /**
@@ -22,7 +23,10 @@ async function hiddenContent(bytes: Uint8Array, raw: string): Promise<readonly s
   if (raw.startsWith("PAR1")) return parquetValues(bytes);
   if (raw.startsWith("FRC1")) {
     const entry = await decodeEntry(new Uint8Array(bytes));
-    return entry === undefined ? [] : [await readableContent(entry.payload)];
+    if (entry === undefined) return [];
+    const { payload } = entry;
+    if (!isLarge(payload)) return [await readableContent(payload)];
+    return payload.stored.kind === "held" ? [await readableContent(gunzipSync(payload.stored.gzipped))] : [];
   }
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) return [await readableContent(gunzipSync(bytes))];
   if (bytes[0] === 0x28 && bytes[1] === 0xb5) return [await readableContent(zstdDecompressSync(bytes))];

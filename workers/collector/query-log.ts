@@ -2,7 +2,7 @@
 // cancelled queries alike.
 
 import { LakeError, errorToProblem, type ProblemDetails, type TableIdentifier } from "#core";
-import type { QueryContext, QueryReply, QueryRequest } from "#query";
+import type { QueryContext, QueryReply, QueryRequest, QueryStats } from "#query";
 import { errorToLogFields, logEvent } from "#telemetry";
 import type { CollectorServices } from "./services.ts";
 
@@ -24,7 +24,7 @@ export interface QueryRecord {
 export type QueryEnd =
   | { readonly kind: "reply"; readonly reply: QueryReply }
   | { readonly kind: "problem"; readonly problem: ProblemDetails }
-  | { readonly kind: "cancelled" };
+  | { readonly kind: "cancelled"; readonly stats?: QueryStats };
 
 function cancelled(signal: AbortSignal): { readonly promise: Promise<QueryEnd>; stop(): void } {
   const { promise, resolve } = Promise.withResolvers<QueryEnd>();
@@ -61,6 +61,23 @@ export async function runQuery(
     return await Promise.race([execution, departure.promise]);
   } finally {
     departure.stop();
+  }
+}
+
+/** How a query ended whose result left as a stream, once it did; other ends are what they were. Never throws. */
+export async function finishedEnd(end: QueryEnd): Promise<QueryEnd> {
+  if (end.kind !== "reply" || !end.reply.ok || end.reply.finished === undefined) return end;
+  try {
+    const { stats, problem } = await end.reply.finished();
+    if (problem?.code === "query_cancelled") return { kind: "cancelled", stats };
+    return problem === undefined
+      ? { kind: "reply", reply: { ...end.reply, stats } }
+      : { kind: "reply", reply: { ok: false, problem, stats } };
+  } catch (cause) {
+    const error = new LakeError("upstream_unavailable", "The query engine went away before the result was complete.", {
+      cause,
+    });
+    return { kind: "problem", problem: errorToProblem(error) };
   }
 }
 

@@ -8,6 +8,7 @@ import { createKvStore, type InvalidationTarget } from "#cache";
 import { createTableMemory } from "#iceberg";
 import {
   createIsolateState,
+  createResultBlobs,
   executeQuery,
   queryCacheStatistics,
   type IsolateState,
@@ -30,7 +31,10 @@ const tables = createTableMemory(MAX_TABLES);
 let isolate: IsolateState | undefined;
 
 function isolateState(env: QueryEnv): IsolateState {
-  isolate ??= createIsolateState(systemClock, createKvStore(env.RESULT_CACHE));
+  isolate ??= createIsolateState(systemClock, {
+    kv: createKvStore(env.RESULT_CACHE),
+    blobs: createResultBlobs(createR2Store(env.LAKE)),
+  });
   return isolate;
 }
 

@@ -38,8 +38,8 @@ export interface MemoryBudget {
   open(operator: string): MemoryAccount;
 }
 
-/** A budget of a fixed size. */
-export function createMemoryBudget(limitBytes: number): MemoryBudget {
+/** A budget of a fixed size; while `maySpill` says no, nothing crowds it. */
+export function createMemoryBudget(limitBytes: number, maySpill: () => boolean = () => true): MemoryBudget {
   let used = 0;
   let peak = 0;
   return {
@@ -64,6 +64,7 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
           });
         },
         crowds(bytes) {
+          if (!maySpill()) return false;
           const after = used + bytes - held;
           if (bytes > limitBytes * TRIFLE_SHARE && after + bytes > limitBytes * SPILL_SHARE) return true;
           return after > limitBytes * FULL_SHARE;

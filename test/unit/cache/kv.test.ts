@@ -37,5 +37,5 @@ test("a result stored by one isolate is found by another", async () => {
   const entry = { tables: ["default.t"], asOfMs: 900, meta: { rowCount: 1 }, payload: stringToUtf8("rows") };
   await create().store("result/exact/1", entry, { shared: true, ttlSeconds: 60 });
   const hit = await create().lookup("result/exact/1", true);
-  expect([hit?.tier, utf8ToString(hit?.entry.payload ?? new Uint8Array(0))]).toEqual(["kv", "rows"]);
+  expect([hit?.tier, utf8ToString(hit?.entry.payload as Uint8Array)]).toEqual(["kv", "rows"]);
 });

@@ -12,9 +12,9 @@ import {
   type RpcResult,
 } from "#core";
 import { TableNameSchema, callUpstream, jsonResponse } from "#http";
-import { MAX_TAG_LENGTH, type QueryContext, type QueryRequest } from "#query";
+import { MAX_TAG_LENGTH, bodyToBytes, drainBody, type QueryContext, type QueryRequest } from "#query";
 import { z } from "@hono/zod-openapi";
-import { queryErrorCode, runQuery } from "../query-log.ts";
+import { finishedEnd, queryErrorCode, runQuery } from "../query-log.ts";
 import type { CollectorServices, RouteModule } from "../services.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -121,7 +121,9 @@ async function queriesToWarm(
   const request = { sql: VALUABLE_SQL, params: [windowSeconds, top], cache: "bypass" } as const;
   const reply = await callUpstream(PART, () => services.query.execute(request, context));
   if (!reply.ok) throw problemToError(reply.problem, "The query over query_logs failed.");
-  const { rows } = parseJson(utf8ToString(reply.body)) as { readonly rows: readonly { readonly query_text: string }[] };
+  const { rows } = parseJson(utf8ToString(await bodyToBytes(reply.body))) as {
+    readonly rows: readonly { readonly query_text: string }[];
+  };
   return rows.map(({ query_text: sql }) => ({ sql }));
 }
 
@@ -182,11 +184,14 @@ export const cacheRoutes: RouteModule = (app, services) => {
         const startedMs = clock.nowMs();
         const end = await runQuery(services, request, newContext(), c.req.raw.signal);
         if (end.kind === "cancelled") break;
+        // A large result is in the cache once all of it has left.
+        if (end.kind === "reply" && end.reply.ok) await drainBody(end.reply.body).catch(() => {});
+        const last = await finishedEnd(end);
         warmed.push({
           sql: request.sql,
-          cache: end.kind === "reply" ? end.reply.stats.cache : null,
+          cache: last.kind === "reply" ? last.reply.stats.cache : null,
           latency_ms: clock.nowMs() - startedMs,
-          error_code: queryErrorCode(end) ?? null,
+          error_code: queryErrorCode(last) ?? null,
         });
       }
       const failed = warmed.filter(({ error_code: code }) => code !== null).length;

@@ -5,7 +5,7 @@ import { hasScope, type HttpContext, type TokenLimits } from "#http";
 import { DEFAULT_LIMITS, MAX_TAGS, RESULT_FORMATS, type ResultFormat, MAX_TAG_LENGTH, type QueryRequest } from "#query";
 import { LATENCY_BOUNDS_SECONDS } from "#telemetry";
 import { z } from "@hono/zod-openapi";
-import { queryErrorCode, recordQuery, runQuery } from "../query-log.ts";
+import { finishedEnd, queryErrorCode, recordQuery, runQuery } from "../query-log.ts";
 import type { RouteModule } from "../services.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -69,9 +69,19 @@ const QuerySchema = z
       .openapi({ description: "Which engine runs it; Firn's own is the only one." }),
     format: z.enum(FORMATS).optional().openapi({ description: "Default: what Accept asks for, else json." }),
     limits: z
-      .strictObject({ rows: LimitSchema, scannedBytes: LimitSchema, memoryBytes: LimitSchema, timeMs: LimitSchema })
+      .strictObject({
+        rows: LimitSchema,
+        resultBytes: LimitSchema,
+        scannedBytes: LimitSchema,
+        memoryBytes: LimitSchema,
+        timeMs: LimitSchema,
+      })
       .optional()
-      .openapi({ description: "Budgets of this query; beyond them it ends with 422." }),
+      .openapi({
+        description:
+          "Budgets of this query; beyond them it ends with 422, or with a body that breaks off when more than 1 MiB of " +
+          "the result has left.",
+      }),
   })
   .openapi("QueryRequest");
 
@@ -132,6 +142,7 @@ function withinLimits(request: QueryRequest, limits: TokenLimits | undefined): Q
     ...request,
     limits: {
       rows: least("rows", DEFAULT_LIMITS.maxRows),
+      resultBytes: least("resultBytes", DEFAULT_LIMITS.maxResultBytes),
       scannedBytes: least("scannedBytes", DEFAULT_LIMITS.maxScannedBytes),
       memoryBytes: least("memoryBytes", DEFAULT_LIMITS.memoryBytes),
       timeMs: least("timeMs", DEFAULT_LIMITS.timeMs),
@@ -163,26 +174,30 @@ export const queryRoutes: RouteModule = (app, services) => {
     const startedMs = clock.nowMs();
     // The clock of a Worker moves only across I/O: the call to the query Worker is that border.
     const end = await runQuery(services, request, context, c.req.raw.signal);
-    const latencyMs = clock.nowMs() - startedMs;
-    const errorCode = queryErrorCode(end);
-    const stats = end.kind === "reply" ? (end.reply.stats as unknown as Readonly<Record<string, unknown>>) : {};
-    const { cache } = stats;
-    durations.observe(
-      { outcome: errorCode ?? "success", cache: typeof cache === "string" ? cache : "none" },
-      latencyMs / 1000,
-    );
+    const record = async (): Promise<void> => {
+      const last = await finishedEnd(end);
+      const latencyMs = clock.nowMs() - startedMs;
+      const errorCode = queryErrorCode(last);
+      const known = last.kind === "reply" ? last.reply.stats : last.kind === "cancelled" ? last.stats : undefined;
+      const stats = (known ?? {}) as unknown as Readonly<Record<string, unknown>>;
+      const { cache } = stats;
+      durations.observe(
+        { outcome: errorCode ?? "success", cache: typeof cache === "string" ? cache : "none" },
+        latencyMs / 1000,
+      );
+      await recordQuery(services, {
+        context,
+        requestId: c.get("requestId"),
+        sql: body.sql,
+        startedMs,
+        latencyMs,
+        stats,
+        success: errorCode === undefined,
+        errorCode,
+      });
+    };
     c.set("operation", "logged");
-    const recorded = recordQuery(services, {
-      context,
-      requestId: c.get("requestId"),
-      sql: body.sql,
-      startedMs,
-      latencyMs,
-      stats,
-      success: errorCode === undefined,
-      errorCode,
-    });
-    c.executionCtx.waitUntil(recorded);
+    c.executionCtx.waitUntil(record());
     if (end.kind === "cancelled") return new Response(null, { status: 499 });
     if (end.kind === "problem") throw problemToError(end.problem, "The query failed.");
     if (!end.reply.ok) throw problemToError({ ...end.reply.problem, query_id: context.queryId }, "The query failed.");
