@@ -228,6 +228,8 @@ export type PlanNode =
       readonly equalKeys: readonly JoinKey[];
       /** The rest of the condition, over left ++ right. */
       readonly residual: Expr | undefined;
+      /** Of a semi or anti join: the left input is held and the right one streams, the reverse of all others. */
+      readonly holdsLeft?: boolean;
       /** Where scans below the left input find what the right input's keys are, by the number of the key. */
       readonly narrows?: readonly { readonly key: number; readonly to: symbol }[];
       readonly columns: readonly ColumnSchema[];

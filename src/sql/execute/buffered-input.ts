@@ -2,11 +2,13 @@
 
 import {
   batchByteSize,
-  concatBatches,
+  concatVectors,
   constantVector,
+  vectorByteSize,
   type Batch,
   type ColumnSchema,
   type FlatVector,
+  type Vector,
 } from "#columnar";
 import { checkpoint, type ExecutionContext, type MemoryAccount } from "./context.ts";
 
@@ -27,7 +29,7 @@ export class BatchSizer {
         const known = this.dictionaries.has(column.dictionary);
         this.dictionaries.add(column.dictionary);
         if (known) {
-          bytes += column.codes.byteLength + (column.validity?.byteLength ?? 0);
+          bytes += ownBytes(column);
           continue;
         }
       }
@@ -39,7 +41,7 @@ export class BatchSizer {
 
 /** What was held of an input. */
 export interface HeldInput {
-  readonly batches: readonly Batch[];
+  readonly batches: Batch[];
   /** What was not read, when the rest is too much to hold; else the input is at its end. */
   readonly rest: AsyncIterable<Batch> | undefined;
 }
@@ -78,17 +80,32 @@ export async function holdInput(
   }
 }
 
-/** Joins held batches into one. Errors: memory_limit_exceeded. */
-export function joinHeld(batches: readonly Batch[], schema: readonly ColumnSchema[], account: MemoryAccount): Batch {
-  if (batches.length === 0) return emptyBatch(schema);
-  if (batches.length === 1) return concatBatches(batches);
+/**
+ * Joins held batches into one, a column at a time. Ownership: takes the batches out of the list, so that only one
+ * column exists twice. Errors: memory_limit_exceeded.
+ */
+export function joinHeld(batches: Batch[], schema: readonly ColumnSchema[], account: MemoryAccount): Batch {
+  const [only] = batches;
+  if (only === undefined) return emptyBatch(schema);
+  if (batches.length === 1) return only;
+  const held = batches.splice(0);
   const sizer = new BatchSizer();
-  const bytes = batches.reduce((sum, batch) => sum + sizer.add(batch), 0);
-  // While they are joined, the batches and the whole exist side by side.
-  account.resize(bytes * 2);
-  const joined = concatBatches(batches);
+  const bytes = held.reduce((sum, batch) => sum + sizer.add(batch), 0);
+  const rowCount = held.reduce((sum, batch) => sum + batch.rowCount, 0);
+  const parts = schema.map((_, c) => held.flatMap(({ columns }) => columns[c] ?? []));
+  held.length = 0;
+  const columns = parts.map((vectors) => {
+    account.resize(bytes + vectors.reduce((sum, vector) => sum + ownBytes(vector), 0));
+    return concatVectors(vectors.splice(0));
+  });
   account.resize(bytes);
-  return joined;
+  return { rowCount, columns };
+}
+
+/** Bytes of a vector without the dictionary it may share. */
+function ownBytes(vector: Vector): number {
+  if (vector.encoding !== "dictionary") return vectorByteSize(vector);
+  return vector.codes.byteLength + (vector.validity?.byteLength ?? 0);
 }
 
 /** Reads the input to its end and joins it into one batch. Errors: memory_limit_exceeded. */

@@ -161,7 +161,7 @@ function runJoin(node: Node<"join">, required: Required, context: ExecutionConte
       for (const index of columnsUsed(node.residual)) if (index >= width) (right as Set<number>).add(index - width);
     }
   }
-  return executeJoin(node, run(node.left, left, context), run(node.right, right, context), context);
+  return executeJoin(node, run(node.left, left, context), run(node.right, right, context), required, context);
 }
 
 async function* executeScan(node: Node<"scan">, context: ExecutionContext): AsyncGenerator<Batch> {

@@ -71,7 +71,7 @@ export async function* executeSort(
 interface Collected {
   /** Present when rows had to be put aside; then it has all of them. */
   readonly runs: RunWriter | undefined;
-  readonly rest: readonly Batch[];
+  readonly rest: Batch[];
 }
 
 async function collectRuns(

@@ -1,0 +1,222 @@
+// The index of a join's held rows by their keys. Keys that are integers in few numbers are places in an array, or one
+// number; all others go through the row encoder.
+
+import { flattenVector, type DataType, type Vector } from "#columnar";
+import { NumberTable } from "./hash-table.ts";
+import { RowEncoder } from "./row-encoder.ts";
+
+/** A key pair of a join. */
+export interface IndexedKey {
+  readonly type: DataType;
+  /** The other input's type of the same key. */
+  readonly otherType: DataType;
+  /** Whether NULL equals NULL. */
+  readonly nullsEqual: boolean;
+}
+
+/** Held rows by key id: `first[id]`, then `next[row]`, ascending; -1 ends. */
+export interface JoinIndex {
+  readonly first: Int32Array;
+  /** Undefined when no two rows have the same key. */
+  readonly next: Int32Array | undefined;
+  readonly byteSize: number;
+  /**
+   * The key id of each row of the other input; -1 where no held row has its key. Ownership: good until the next call.
+   */
+  find(keys: readonly Vector[], rowCount: number): Int32Array;
+}
+
+/** Gives rows the ids of their keys; `insert` for held rows, which give unknown keys new ids. */
+interface KeyIds {
+  readonly count: number;
+  readonly byteSize: number;
+  ids(keys: readonly Vector[], rowCount: number, insert: boolean): Int32Array;
+}
+
+/** Indexes held rows by their keys. Cost: at most about 60 bytes a row. */
+export function indexRows(keys: readonly IndexedKey[], vectors: readonly Vector[], rowCount: number): JoinIndex {
+  const keyIds = integerKeyIds(keys, vectors, rowCount) ?? encodedKeyIds(keys);
+  const ids = keyIds.ids(vectors, rowCount, true);
+  const first = new Int32Array(keyIds.count).fill(-1);
+  let next: Int32Array | undefined;
+  for (let row = rowCount - 1; row >= 0; row--) {
+    const id = ids[row] as number;
+    if (id < 0) continue;
+    const later = first[id] as number;
+    if (later >= 0) {
+      next ??= new Int32Array(rowCount).fill(-1);
+      next[row] = later;
+    }
+    first[id] = row;
+  }
+  return {
+    first,
+    next,
+    byteSize: keyIds.byteSize + first.byteLength + (next?.byteLength ?? 0),
+    find: (others, count) => keyIds.ids(others, count, false),
+  };
+}
+
+function encodedKeyIds(keys: readonly IndexedKey[]): KeyIds {
+  const encoder = new RowEncoder(keys.map(({ type }) => type));
+  const rejectNulls = keys.map(({ nullsEqual }) => !nullsEqual);
+  return {
+    get count() {
+      return encoder.count;
+    },
+    get byteSize() {
+      return encoder.byteSize;
+    },
+    ids: (vectors, rowCount, insert) => encoder.encode(vectors, rowCount, insert, rejectNulls),
+  };
+}
+
+const INTEGER_KINDS = new Set(["int16", "int32", "int64", "date"]);
+/** An array of places has at most so many for each row, which is what a hash table would need. */
+const PLACES_A_ROW = 8;
+const SMALL_PLACES = 1 << 16;
+/** Ids are 32-bit. */
+const MAX_PLACES = 1 << 28;
+
+/** One key's column as numbers; NaN stands for NULL and for what is no safe integer. */
+interface IntegerColumn {
+  readonly values: Float64Array | Int32Array;
+  readonly validity: Uint8Array | undefined;
+}
+
+/** The column as numbers. Integers beyond ±(2^53 - 1) come as NaN: see {@link allSafe} for the held rows. */
+function integerColumn(vector: Vector): IntegerColumn {
+  const { values, validity } = flattenVector(vector);
+  if (values instanceof Float64Array || values instanceof Int32Array) return { values, validity };
+  if (!(values instanceof BigInt64Array)) return { values: new Float64Array(vector.length).fill(Number.NaN), validity };
+  const numbers = new Float64Array(values.length);
+  for (let i = 0; i < numbers.length; i++) {
+    const number = Number(values[i]);
+    numbers[i] = Number.isSafeInteger(number) ? number : Number.NaN;
+  }
+  return { values: numbers, validity };
+}
+
+/** Whether a column holds no integer beyond what a double has exactly. */
+function allSafe(vector: Vector): boolean {
+  if (vector.type.kind === "null") return false;
+  if (vector.encoding === "constant") return typeof vector.value !== "bigint";
+  return !((vector.encoding === "dictionary" ? vector.dictionary.values : vector.values) instanceof BigInt64Array);
+}
+
+interface Range {
+  readonly min: number;
+  /** Number of integers from the least to the greatest. */
+  readonly size: number;
+}
+
+function rangeOf({ values, validity }: IntegerColumn, rowCount: number): Range {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < rowCount; i++) {
+    if (validity !== undefined && validity[i] === 0) continue;
+    const value = values[i] as number;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return min > max ? { min: 0, size: 0 } : { min, size: max - min + 1 };
+}
+
+/** Ids by arithmetic, for keys that are all integers; undefined where that does not serve. */
+function integerKeyIds(keys: readonly IndexedKey[], vectors: readonly Vector[], rowCount: number): KeyIds | undefined {
+  const areIntegers = keys.every(
+    ({ type, otherType, nullsEqual }) =>
+      !nullsEqual && INTEGER_KINDS.has(type.kind) && INTEGER_KINDS.has(otherType.kind),
+  );
+  if (!areIntegers || !vectors.every((vector) => allSafe(vector))) return undefined;
+  const ranges = vectors.map((vector) => rangeOf(integerColumn(vector), rowCount));
+  const places = ranges.reduce((product, { size }) => product * size, 1);
+  if (!Number.isSafeInteger(places)) return undefined;
+  const isDirect = places <= Math.min(MAX_PLACES, Math.max(SMALL_PLACES, rowCount * PLACES_A_ROW));
+  return isDirect ? placeIds(ranges, places) : numberIds(ranges);
+}
+
+/** The key of each row is its id. */
+function placeIds(ranges: readonly Range[], count: number): KeyIds {
+  let ids = new Int32Array(0);
+  return {
+    count,
+    byteSize: 0,
+    ids(vectors, rowCount) {
+      if (ids.length < rowCount) ids = new Int32Array(rowCount);
+      const out = ids.subarray(0, rowCount);
+      const [range] = ranges;
+      const [vector] = vectors;
+      if (ranges.length === 1 && range !== undefined && vector !== undefined) onePlace(vector, range, out);
+      else places(vectors, ranges, out);
+      return out;
+    },
+  };
+}
+
+/** What a row's key is as one number is looked up in a hash table. */
+function numberIds(ranges: readonly Range[]): KeyIds {
+  const table = new NumberTable();
+  let ids = new Int32Array(0);
+  let numbers = new Float64Array(0);
+  return {
+    get count() {
+      return table.count;
+    },
+    get byteSize() {
+      return table.byteSize;
+    },
+    ids(vectors, rowCount, insert) {
+      if (ids.length < rowCount) {
+        ids = new Int32Array(rowCount);
+        numbers = new Float64Array(rowCount);
+      }
+      const out = ids.subarray(0, rowCount);
+      const of = numbers.subarray(0, rowCount);
+      places(vectors, ranges, of);
+      for (let i = 0; i < rowCount; i++) {
+        const number = of[i] as number;
+        out[i] = number < 0 ? -1 : table.idOf(number, insert);
+      }
+      return out;
+    },
+  };
+}
+
+/** Place of each row's only key in its range; -1 outside of it and for NULL. */
+function onePlace(vector: Vector, { min, size }: Range, out: Int32Array): void {
+  const { values, validity } = integerColumn(vector);
+  if (values instanceof Int32Array) {
+    for (let i = 0; i < out.length; i++) {
+      const place = (values[i] as number) - min;
+      out[i] = place >= 0 && place < size ? place : -1;
+    }
+  } else {
+    for (let i = 0; i < out.length; i++) {
+      const place = (values[i] as number) - min;
+      out[i] = place >= 0 && place < size ? place : -1;
+    }
+  }
+  dropNulls(out, validity);
+}
+
+/** As {@link onePlace}, of all keys together. */
+function places(vectors: readonly Vector[], ranges: readonly Range[], out: Int32Array | Float64Array): void {
+  out.fill(0);
+  for (const [k, { min, size }] of ranges.entries()) {
+    const vector = vectors[k];
+    if (vector === undefined) continue;
+    const { values, validity } = integerColumn(vector);
+    for (let i = 0; i < out.length; i++) {
+      const before = out[i] as number;
+      const place = (values[i] as number) - min;
+      out[i] = before >= 0 && place >= 0 && place < size ? before * size + place : -1;
+    }
+    dropNulls(out, validity);
+  }
+}
+
+function dropNulls(out: Int32Array | Float64Array, validity: Uint8Array | undefined): void {
+  if (validity === undefined) return;
+  for (let i = 0; i < out.length; i++) if (validity[i] === 0) out[i] = -1;
+}
