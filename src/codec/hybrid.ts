@@ -42,7 +42,8 @@ export function decodeHybrid(cursor: ByteCursor, width: number, out: Int32Array,
   }
 }
 
-function readRunValue(cursor: ByteCursor, byteWidth: number): number {
+/** The value of a run, in `byteWidth` bytes. */
+export function readRunValue(cursor: ByteCursor, byteWidth: number): number {
   let value = 0;
   for (let i = 0; i < byteWidth; i++) value |= cursor.readByte() << (i * 8);
   return value;

@@ -28,6 +28,7 @@ export { flattenVector, isNullAt, nullVector, rowAt, scalarAt } from "./access.t
 export { gather, gatherBatch } from "./gather.ts";
 export { concatBatches, concatVectors, sliceBatch, sliceVector } from "./concat.ts";
 export { decimalBlockOf, decimalOfBlock, decimalsToBlock, decimalVector, type DecimalBlock } from "./decimal-vector.ts";
+export { countCodes, packedVector, withDictionary, type PackedCodes } from "./packed-codes.ts";
 export { batchByteSize, vectorByteSize } from "./size.ts";
 export { decimalToString, stringToDecimal } from "./decimal.ts";
 export { FIELD_ID_KEY } from "./arrow-type.ts";

@@ -22,7 +22,7 @@ export function vectorByteSize(vector: Vector): number {
         shared = vectorByteSize(vector.dictionary);
         dictionaryBytes.set(vector.dictionary, shared);
       }
-      return vector.codes.byteLength + (vector.validity?.byteLength ?? 0) + shared;
+      return vector.length * Int32Array.BYTES_PER_ELEMENT + (vector.validity?.byteLength ?? 0) + shared;
     }
     case "flat":
       return valuesBytes(vector) + (vector.validity?.byteLength ?? 0);

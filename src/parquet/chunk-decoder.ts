@@ -51,6 +51,14 @@ export class ChunkDecoder {
     this.#rowsToSkip += rows;
   }
 
+  /** Rows left of the current page, or of the next one where it is at its end; 0 at the end of the chunk. */
+  rowsAhead(): number {
+    this.#passSkipped();
+    const inPage = this.#page === undefined ? 0 : this.#page.length - this.#pagePosition;
+    if (inPage > 0 || this.#rowsLeft === 0) return inPage;
+    return this.#currentPage().length - this.#pagePosition;
+  }
+
   #passSkipped(): void {
     while (this.#rowsToSkip > 0) {
       const inPage = this.#page === undefined ? 0 : this.#page.length - this.#pagePosition;

@@ -7,6 +7,7 @@ import {
   decimalVector,
   textBlockOf,
   textVector,
+  withDictionary,
   type DataType,
   type Decimal,
   type DecimalBlock,
@@ -53,7 +54,7 @@ export function promoteVector(vector: Vector, type: DataType, columnName: string
       dictionary = promoteFlat(vector.dictionary, type, columnName);
       promotedDictionaries.set(vector.dictionary, dictionary);
     }
-    return { ...vector, type, dictionary };
+    return withDictionary(vector, type, dictionary);
   }
   if (vector.encoding === "flat") return promoteFlat(vector, type, columnName);
   const { value } = vector;

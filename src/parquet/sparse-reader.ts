@@ -39,6 +39,13 @@ export class SparseReader {
     this.#row = end;
   }
 
+  /** As {@link ChunkDecoder.rowsAhead}, of the rows that were fetched together. */
+  rowsAhead(): number {
+    const range = this.#present[this.#range];
+    if (range === undefined || this.#row < range.start) return 0;
+    return Math.min(this.#decoder.rowsAhead(), range.end - this.#row);
+  }
+
   /** The next `rows` rows; all of them must have been fetched. Errors: those of the decoder. */
   read(rows: number): Vector {
     const range = this.#present[this.#range];

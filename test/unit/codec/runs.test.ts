@@ -2,7 +2,7 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ByteCursor, ByteSink, decodeDelta32, decodeDelta64, decodeHybrid, decodeValidity, unpackBits } from "#codec";
+import { ByteCursor, ByteSink, countHybrid, decodeDelta32, decodeDelta64, decodeHybrid, decodeValidity, unpackBits } from "#codec";
 
 /** Least significant bit first, one bit at a time. */
 function packBits(values: readonly bigint[], width: number): Uint8Array {
@@ -88,6 +88,48 @@ describe.each(Array.from({ length: 33 }, (_, width) => width))("width %i", (widt
       { numRuns: 20 },
     );
   });
+});
+
+const shortRun = fc.record({ repeated: fc.boolean(), groups: fc.integer({ min: 1, max: 3 }), more: fc.nat(7) });
+
+test.each([0, 1, 2, 3, 4, 5, 7, 8, 11, 14])("I311 countHybrid counts what decodeHybrid reads: %i bits", (width) => {
+  fc.assert(
+    fc.property(fc.array(shortRun, { minLength: 1, maxLength: 5 }), fc.nat(), fc.nat(30), (shapes, seed, less) => {
+      const limit = 2 ** width;
+      let next = seed % 65_521;
+      const value = (): number => (next = (next * 17 + 11) % 65_521) % limit;
+      const runs = shapes.map(({ repeated, groups, more }): Run => {
+        if (!repeated) return { repeated, values: Array.from({ length: groups * 8 }, value) };
+        const same = value();
+        return { repeated, values: Array.from({ length: groups * 8 + more }, () => same) };
+      });
+      const all = runs.flatMap((run) => run.values);
+      const count = Math.max(1, all.length - less);
+      const bytes = encodeRuns(runs, width);
+      const decoded = new Int32Array(count);
+      decodeHybrid(new ByteCursor(bytes), width, decoded, 0, count);
+      const expected = new Int32Array(limit).fill(3);
+      for (const code of decoded) expected[code] = (expected[code] as number) + 1;
+      const counts = new Int32Array(limit).fill(3);
+      countHybrid(new ByteCursor(bytes), width, counts, count);
+      expect(counts).toEqual(expected);
+      const largest = Math.max(...decoded);
+      expect(() => countHybrid(new ByteCursor(bytes), width, new Int32Array(largest), count)).toThrow(REFUSED);
+      const short = new ByteCursor(bytes.subarray(0, 0));
+      expect(() => countHybrid(short, width, counts, count)).toThrow(REFUSED);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("countHybrid counts runs longer than it unpacks at a time", () => {
+  const values = Array.from({ length: 20_000 }, (_, i) => (i * 7) % 13);
+  const bytes = encodeRuns([{ repeated: false, values }], 5);
+  const counts = new Int32Array(13);
+  countHybrid(new ByteCursor(bytes), 5, counts, 19_999);
+  const expected = new Int32Array(13);
+  for (const value of values.slice(0, 19_999)) expected[value] = (expected[value] as number) + 1;
+  expect(counts).toEqual(expected);
 });
 
 const REFUSED = expect.objectContaining({ code: "data_invalid" });
