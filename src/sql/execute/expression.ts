@@ -96,11 +96,12 @@ function oneColumn(expr: Expr, env: EvaluationEnvironment): OneColumn | undefine
   if (expr.kind === "column") return undefined;
   const [index, ...others] = columnsUsed(expr);
   if (index === undefined || others.length > 0) return undefined;
-  const isVolatile = someExpr(
-    expr,
-    (part) => part.kind === "call" && implementationOf(part, env).volatility === "volatile",
-  );
-  return isVolatile ? undefined : { index, type: expr.type, safe: isSafe(expr, env) };
+  return isVolatile(expr, env) ? undefined : { index, type: expr.type, safe: isSafe(expr, env) };
+}
+
+/** Whether rows with equal columns may have different values. */
+export function isVolatile(expr: Expr, env: EvaluationEnvironment): boolean {
+  return someExpr(expr, (part) => part.kind === "call" && implementationOf(part, env).volatility === "volatile");
 }
 
 /** Compiles the parts of an expression. */

@@ -8,6 +8,8 @@ export interface Accumulator {
   reserve(groupCount: number): void;
   /** Adds rows; row i belongs to group `groups[i]`, or all to group 0 when `groups` is undefined. */
   update(groups: Int32Array | undefined, args: readonly Vector[], rowCount: number): void;
+  /** As {@link Accumulator.update}, row i standing for `times[i]` rows; absent where that makes no difference. */
+  updateCounted?(groups: Int32Array | undefined, args: readonly Vector[], rowCount: number, times: Int32Array): void;
   /** One result for each group. */
   finish(groupCount: number): Vector;
   readonly byteSize: number;

@@ -45,6 +45,17 @@ export class CountAccumulator implements Accumulator {
     }
   }
 
+  updateCounted(groups: Int32Array | undefined, args: readonly Vector[], rowCount: number, times: Int32Array): void {
+    const present = this.presence(args[0], rowCount);
+    if (present === "none") return;
+    const { counts } = this;
+    for (let i = 0; i < rowCount; i++) {
+      if (present !== "all" && present[i] !== TRUE) continue;
+      const group = groups === undefined ? 0 : (groups[i] as number);
+      counts[group] = (counts[group] as number) + (times[i] as number);
+    }
+  }
+
   private presence(vector: Vector | undefined, rowCount: number): "all" | "none" | Uint8Array {
     if (this.mode === "rows" || vector === undefined) return "all";
     if (this.mode === "true") return triStates(vector, rowCount);

@@ -11,6 +11,7 @@ import { firstAppearances, RowEncoder } from "../row-encoder.ts";
 import { compileSelection, type CompiledSelection } from "../selection.ts";
 import { MAX_DIVISIONS, PartitionSpiller, splitKnown } from "../spill/partitions.ts";
 import type { Accumulator } from "./accumulator.ts";
+import { countedRows, onlyColumn } from "./by-entry.ts";
 import { accumulatedTypes, createAccumulator } from "./create.ts";
 import { DistinctCountAccumulator } from "./distinct-count.ts";
 
@@ -80,12 +81,14 @@ function updateAggregate(
   batch: Batch,
   groups: Int32Array | undefined,
   groupCount: number,
+  counts?: Int32Array,
 ): void {
   const { accumulator, args, used, filter, distinct } = aggregate;
   accumulator.reserve(groupCount);
   let vectors = args.map((arg) => (filter === undefined ? arg(batch) : undefined));
   let rowCount = batch.rowCount;
   let ofGroups = groups;
+  let times = counts;
   if (filter !== undefined) {
     const rows = filter(batch, undefined);
     if (rows?.length === 0) return;
@@ -93,6 +96,7 @@ function updateAggregate(
     if (rows !== undefined) {
       rowCount = rows.length;
       if (groups !== undefined) ofGroups = take(groups, rows);
+      if (counts !== undefined) times = take(counts, rows);
     }
     vectors = args.map((arg) => arg(filtered));
   }
@@ -105,7 +109,9 @@ function updateAggregate(
       rowCount = rows.length;
     }
   }
-  if (rowCount > 0) accumulator.update(ofGroups, values, rowCount);
+  if (rowCount === 0) return;
+  if (times === undefined || accumulator.updateCounted === undefined) accumulator.update(ofGroups, values, rowCount);
+  else accumulator.updateCounted(ofGroups, values, rowCount, times);
 }
 
 /** The columns of its input that an aggregate node reads. */
@@ -191,7 +197,7 @@ async function* aggregateRows(
   input: AsyncIterable<Batch>,
   context: ExecutionContext,
 ): AsyncGenerator<Batch> {
-  const { node, keysOf } = grouped;
+  const { node, keysOf, division } = grouped;
   const sets = node.groupingSets;
   const keyTypes = node.keys.map((key) => key.type);
   const encoder = new RowEncoder([...keyTypes, ...(sets === undefined ? [] : [SET_NUMBER])]);
@@ -201,6 +207,7 @@ async function* aggregateRows(
     call.function === GROUPING_SET ? undefined : startAggregate(call, context),
   );
   const running = aggregates.filter((aggregate) => aggregate !== undefined);
+  const column = division > 0 ? undefined : onlyColumn(node, aggregateColumns(node), context);
   const account = context.memory.open("aggregate");
   let aside: PartitionSpiller | undefined;
   try {
@@ -208,9 +215,11 @@ async function* aggregateRows(
       checkpoint(context);
       if (batch.rowCount === 0) continue;
       if (aside === undefined) {
-        for (const groups of groupsOf(grouping, batch)) {
+        const counted = column === undefined ? undefined : countedRows(batch, column);
+        const rows = counted?.batch ?? batch;
+        for (const groups of groupsOf(grouping, rows)) {
           const groupCount = hasKeys ? encoder.count : 1;
-          for (const aggregate of running) updateAggregate(aggregate, batch, groups, groupCount);
+          for (const aggregate of running) updateAggregate(aggregate, rows, groups, groupCount, counted?.counts);
         }
       } else await updateKnown(grouping, running, batch, node.input.columns.length, aside);
       let bytes = encoder.byteSize;
