@@ -327,7 +327,8 @@ export function plannedRowGroups(file: DataFile): number {
   return Math.max(1, file.splitOffsets.length);
 }
 
-function leavesByFieldId(metadata: ParquetMetadata): ReadonlyMap<number, ParquetColumn> {
+/** The leaves of a file by the ids of their top-level fields. */
+export function leavesByFieldId(metadata: ParquetMetadata): ReadonlyMap<number, ParquetColumn> {
   const leaves = new Map<number, ParquetColumn>();
   for (const column of metadata.columns) {
     if (column.rootFieldId !== undefined) leaves.set(column.rootFieldId, column);
@@ -403,8 +404,8 @@ function narrowRowGroups(
 }
 
 /** The leaf of a predicate's column, when its bounds can be compared with the predicate's values. */
-function comparableLeaf(
-  { fieldId, type }: FieldPredicate,
+export function comparableLeaf(
+  { fieldId, type }: Pick<FieldPredicate, "fieldId" | "type">,
   leaves: ReadonlyMap<number, ParquetColumn>,
 ): ParquetColumn | undefined {
   const leaf = leaves.get(fieldId);

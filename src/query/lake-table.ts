@@ -23,6 +23,7 @@ import { plannedRowGroups, scanFiles, type ScannedBatch } from "./file-scan.ts";
 import { selectFresh } from "./fresh-rows.ts";
 import type { LakeCatalogDeps } from "./lake-catalog.ts";
 import type { VersionedTable } from "./table-version.ts";
+import { scanFacts } from "./scan-facts.ts";
 import { createFileNarrowing } from "./scan-narrowing.ts";
 import { loadTableView, type TableView } from "./table-view.ts";
 
@@ -151,6 +152,22 @@ async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCat
         signal,
       });
     },
+    facts: (facts, signal) =>
+      scanFacts(
+        {
+          ...parts,
+          metadata,
+          files: plan.files,
+          reader,
+          statistics,
+          async *openRest(files, inner) {
+            yield* openFresh();
+            yield* scanFiles({ ...scan, files, signal: inner });
+          },
+        },
+        facts,
+        signal,
+      ),
     pieces: () => scanPieces(parts, shape, openFresh, (files, signal) => scanFiles({ ...scan, files, signal })),
   };
 }

@@ -4,10 +4,7 @@
 import type { DataType, Scalar } from "#columnar";
 import {
   allFieldsById,
-  allRowsMatch,
   singleValueToScalar,
-  specById,
-  toStoredPredicates,
   type DataFile,
   type IcebergColumn,
   type IcebergSchema,
@@ -23,6 +20,7 @@ import {
   type FieldPredicate,
   type ValueBounds,
 } from "./field-predicate.ts";
+import { createFileProof, isNanoseconds } from "./file-proof.ts";
 
 /** A condition found while the query runs, by field id. */
 export interface NarrowingPredicate extends FieldPredicate {
@@ -85,7 +83,6 @@ export function isValueRuledOut(predicate: NarrowingPredicate, value: Scalar): b
 export function createFileNarrowing(request: FileNarrowingRequest): FileNarrowing {
   const { narrowing, metadata, schema, columns, statistics } = request;
   const fields = allFieldsById(metadata);
-  const stored = toStoredPredicates(schema, request.predicates);
   const order = orderOf(narrowing.order, columns);
   let seed: Scalar | undefined;
 
@@ -130,11 +127,8 @@ export function createFileNarrowing(request: FileNarrowingRequest): FileNarrowin
   /** At or behind every row in the order; undefined when it is not known. */
   const worstOf = ({ min, max }: ValueBounds): Scalar | undefined => (order?.descending === true ? min : max);
 
-  // The engine cuts nanoseconds, so what holds for them need not hold for what it compares.
-  const isProvable = request.predicates.every(({ fieldId }) => !isNanoseconds(fields.get(fieldId)?.field.type));
-
-  const wantsAll = ({ dataFile, deletes }: ScanFile): boolean =>
-    deletes.length === 0 && isProvable && allRowsMatch(dataFile, specById(metadata, dataFile.specId), fields, stored);
+  const proves = createFileProof(metadata, schema, request.predicates);
+  const wantsAll = (file: ScanFile): boolean => file.deletes.length === 0 && proves(file);
 
   const narrower: FileNarrowing = {
     order: order?.column,
@@ -204,10 +198,6 @@ export function narrowingReason({ reason, name }: NarrowingPredicate): string {
 function hasOrderedBounds(icebergType: string, type: DataType): boolean {
   // Engines order uuids differently; nanoseconds are not what the engine counts in.
   return isComparable(type) && icebergType !== "uuid" && !isNanoseconds(icebergType);
-}
-
-function isNanoseconds(icebergType: unknown): boolean {
-  return icebergType === "timestamp_ns" || icebergType === "timestamptz_ns";
 }
 
 interface FieldOrder extends Omit<ScanOrder, "column"> {

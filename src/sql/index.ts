@@ -31,6 +31,8 @@ export type {
   FileChange,
   PlannedScan,
   RuntimePredicate,
+  ScanFact,
+  ScanFacts,
   ScanNarrowing,
   ScanOrder,
   ScanPiece,

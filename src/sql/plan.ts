@@ -1,7 +1,7 @@
 // Bound expressions and relational plan nodes: the language between the binder, the optimizer and the executor.
 
 import type { ColumnSchema, DataType, Scalar } from "#columnar";
-import type { ScanOrder, ScanPredicate, TableSource } from "./table-source.ts";
+import type { ScanFact, ScanOrder, ScanPredicate, TableSource } from "./table-source.ts";
 
 /** Where a piece of SQL text stands: offsets in UTF-16 units, end exclusive. */
 export interface SourceSpan {
@@ -189,6 +189,8 @@ export type PlanNode =
       readonly keys: readonly Expr[];
       readonly groupingSets?: readonly (readonly number[])[];
       readonly aggregates: readonly AggregateCall[];
+      /** What each call asks of the rows of the only scan below, whose predicates say exactly which rows come here. */
+      readonly facts?: readonly ScanFact[];
       readonly columns: readonly ColumnSchema[];
     }
   /** Output: the input's columns, then one column for each call; rows come in the window's order. */

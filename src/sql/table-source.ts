@@ -98,6 +98,21 @@ export interface ScanNarrowing {
   readonly stopsEarly: boolean;
 }
 
+/** What an aggregate without keys asks of a scan's rows. Columns are indices into the source's. */
+export type ScanFact =
+  /** How many there are. */
+  | { readonly kind: "rows" }
+  /** How many have a value in a column; the least or greatest of these values. */
+  | { readonly kind: "values" | "min" | "max"; readonly column: number };
+
+/** What metadata tells of some of a scan's rows, and the others. */
+export interface ScanFacts {
+  /** One value for each fact asked for; the least and greatest of no values are null. */
+  readonly values: readonly Scalar[];
+  /** Streams the rows that metadata does not tell of; may be called once, instead of `open` of the scan. */
+  open(signal: AbortSignal): AsyncIterable<Batch>;
+}
+
 /** A scan whose surviving files are known. */
 export interface PlannedScan {
   /** Equal identities mean equal rows: surviving immutable files plus the ingest log's state. */
@@ -105,6 +120,11 @@ export interface PlannedScan {
   readonly statistics: ScanStatistics;
   /** Streams batches; may be called once. Stops reading when the iterator is returned or the signal aborts. */
   open(signal: AbortSignal, narrowing?: ScanNarrowing): AsyncIterable<Batch>;
+  /**
+   * What metadata proves of rows that fulfil the request's predicates; undefined when nothing. To be called only where
+   * these predicates say exactly which rows are wanted.
+   */
+  facts?(facts: readonly ScanFact[], signal: AbortSignal): Promise<ScanFacts | undefined>;
   /** The same rows in pieces; absent when the source has no immutable ones. Instead of `open`. */
   pieces?(): Promise<ScanPieces>;
 }

@@ -167,3 +167,36 @@ describe("I321 what a join's keys rule out is no row of the answer", () => {
     expect(skipped).toBeGreaterThan(100);
   });
 });
+
+describe("I322 what metadata answers is what reading answers", () => {
+  const call = fc.constantFrom(
+    "count(*)",
+    ...COLUMNS.flatMap((column) => [`count(${column})`, `min(${column})`, `max(${column})`]),
+    "max(n::bigint)",
+    "min(at::timestamp)",
+    "sum(n)",
+  );
+  const query = fc.record({
+    calls: fc.array(call, { minLength: 1, maxLength: 4 }),
+    condition: fc.constantFrom(...CONDITIONS, "id > 4000", "id >= 1010 AND at IS NOT NULL", "d <> '2024-01-03'"),
+    shape: fc.constantFrom("plain", "subquery"),
+  });
+
+  test("of any type and condition", async () => {
+    let answered = 0;
+    await fc.assert(
+      fc.asyncProperty(query, async ({ calls, condition, shape }) => {
+        const sql =
+          shape === "plain"
+            ? `SELECT ${calls.join(", ")} FROM e WHERE ${condition}`
+            : `SELECT ${calls.join(", ")} FROM (SELECT *, 1 AS one FROM e WHERE ${condition}) q`;
+        const plain = await answerOf(lake, sql, { optimize: false });
+        const fast = await answerOf(lake, sql);
+        expect({ sql, rows: fast.rows }).toEqual({ sql, rows: plain.rows });
+        answered += filesSkippedFor(fast, "answered from metadata");
+      }),
+      { numRuns: 90, seed: 322 },
+    );
+    expect(answered).toBeGreaterThan(100);
+  });
+});

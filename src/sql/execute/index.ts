@@ -9,6 +9,7 @@ import { executeDistinct, executeSetOperation } from "./distinct.ts";
 import { compileExpr, evaluateConstant } from "./expression.ts";
 import { narrowingOf } from "./found-conditions.ts";
 import { executeJoin } from "./join.ts";
+import { executeFromMetadata } from "./metadata-aggregate.ts";
 import { executeRecursive } from "./recursive.ts";
 import { compileSelection } from "./selection.ts";
 import { executeSort } from "./sort.ts";
@@ -90,8 +91,12 @@ function runNode(node: PlanNode, required: Required, context: ExecutionContext):
       return executeFilter(node, required, context);
     case "project":
       return executeProject(node, required, context);
-    case "aggregate":
-      return executeAggregate(node, run(node.input, aggregateColumns(node), context), context);
+    case "aggregate": {
+      const aggregate = (inner: ExecutionContext): AsyncIterable<Batch> =>
+        executeAggregate(node, run(node.input, aggregateColumns(node), inner), inner);
+      const { facts } = node;
+      return facts === undefined ? aggregate(context) : executeFromMetadata(node, facts, aggregate, context);
+    }
     case "window": {
       const width = node.input.columns.length;
       const passed = required === "all" ? required : new Set([...required].filter((index) => index < width));

@@ -143,6 +143,7 @@ function describeOperator(
       if (node.aggregates.length > 0) {
         details.push(`Aggregates: ${node.aggregates.map((call) => aggregateToText(call)).join(", ")}`);
       }
+      if (node.facts !== undefined) details.push("From metadata: files all of whose rows count; others are read");
       return [node.keys.length === 0 ? "Aggregate" : "Hash Aggregate", details];
     }
     case "window": {

@@ -6,6 +6,7 @@ import { chooseBuildSides } from "./join-sides.ts";
 import { pushDownLimits } from "./limits.ts";
 import { mapExpressions, transformPlan } from "./plan-shape.ts";
 import { orderJoins } from "./join-order.ts";
+import { markMetadataAggregates } from "./metadata-aggregates.ts";
 import { annotateNarrowing } from "./narrowing.ts";
 import { mergeProjections } from "./projections.ts";
 import { pruneColumns } from "./prune.ts";
@@ -35,5 +36,5 @@ export function optimizePlan(
   const filtered = foldPlan(pushDownFilters(folded, log), env);
   const sided = keepsSides ? filtered : chooseBuildSides(orderJoins(filtered));
   const pruned = mergeProjections(pruneColumns(mergeProjections(sided)));
-  return annotateNarrowing(pushDownLimits(pruned));
+  return annotateNarrowing(markMetadataAggregates(pushDownLimits(pruned)));
 }

@@ -107,11 +107,13 @@ test("an answer found current again is young again", async () => {
 });
 
 test("cache: bypass neither reads nor writes the cache", async () => {
-  const first = await lake.query(DAY_ZERO, { cache: "bypass" });
+  // Counts alone would read no file.
+  const sumOfDay = DAY_ZERO.replace("count(id)", "sum(id)");
+  const first = await lake.query(sumOfDay, { cache: "bypass" });
   expect(first.stats.cache).toBe("bypass");
-  expect((await lake.query(DAY_ZERO)).stats.cache).toBe("miss");
+  expect((await lake.query(sumOfDay)).stats.cache).toBe("miss");
   lake.dataReads.length = 0;
-  await lake.query(DAY_ZERO, { cache: "bypass" });
+  await lake.query(sumOfDay, { cache: "bypass" });
   expect(lake.dataReads.length).toBeGreaterThan(0);
 });
 
