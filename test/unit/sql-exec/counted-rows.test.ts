@@ -28,7 +28,7 @@ const QUERIES = [
 ];
 
 /** Codes of one batch; null is NULL. */
-const codes = fc.array(fc.option(fc.nat(VALUES.length - 1), { freq: 6 }), { minLength: 1, maxLength: 120 });
+const codes = fc.array(fc.option(fc.nat(VALUES.length - 1), { freq: 6 }), { minLength: 50, maxLength: 120 });
 
 function packed(list: readonly (number | null)[], dictionary: FlatVector): Vector {
   const decoded = Int32Array.from(list, (code) => code ?? 0);
