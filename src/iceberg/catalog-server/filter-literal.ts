@@ -18,6 +18,8 @@ const MICROS_PER_MINUTE = 60_000_000n;
 const NANOS_PER_MICRO = 1000n;
 const PLAIN_NUMBER = /^-?\d+(?:\.\d+)?$/;
 
+const NUMERIC_TYPES = new Set(["int", "long", "float", "double"]);
+
 /** Types whose constants may come as the integers they are kept as; Java's come that way. */
 const COUNTED_TYPES = new Set(["date", "time", "timestamp", "timestamptz"]);
 
@@ -52,6 +54,8 @@ function literalValue(type: string, json: unknown): Scalar | undefined {
   if (typeof json !== "string") return undefined;
   const decimal = parseDecimalType(type);
   if (decimal !== undefined) return textToDecimal(json, decimal.scale);
+  // PyIceberg sends numbers with a fraction as decimals, whatever the column is.
+  if (NUMERIC_TYPES.has(type)) return PLAIN_NUMBER.test(json) ? numericLiteral(type, textToNumber(json)) : undefined;
   try {
     return jsonToDefault(type, type.startsWith("timestamptz") ? toUtc(json, type) : json);
   } catch {
@@ -70,6 +74,10 @@ function numericLiteral(type: string, json: number | bigint): Scalar | undefined
   }
   const decimal = parseDecimalType(type);
   return decimal === undefined ? undefined : textToDecimal(String(json), decimal.scale);
+}
+
+function textToNumber(text: string): number | bigint {
+  return text.includes(".") ? Number(text) : narrowInteger(BigInt(text));
 }
 
 /** Of the column's scale where that is exact, else of its own: it still compares. */
