@@ -40,6 +40,8 @@ export interface FreshShard {
 export interface FreshSource {
   /** Every shard of the table with the metadata's watermark. Makes no call itself. */
   shards(table: TableIdentifier, metadata: TableMetadata): readonly FreshShard[];
+  /** Told that a table of this name is being loaded to be read, if there is one. May ask its shards already. */
+  ahead?(table: TableIdentifier): void;
   /** Brings every row acknowledged before into the table. Errors: those of a flush; rows then stay where they are. */
   flush(table: TableIdentifier): Promise<void>;
 }

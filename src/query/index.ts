@@ -1,6 +1,7 @@
 // Queries over the lake: SQL bound to Iceberg tables and fresh rows, limits, caching, results, statistics.
 
 export { RESULT_FORMATS, type ResultFormat } from "./encode-result.ts";
+export { askAhead, createFreshMemory, type FreshMemory } from "./fresh-ahead.ts";
 export { type FreshPage, type FreshShard, type FreshSource } from "./fresh-rows.ts";
 export { createLakeCatalog, type LakeCatalogDeps } from "./lake-catalog.ts";
 export { createDataReader, type DataReader, type DataReaderDeps } from "./data-reader.ts";

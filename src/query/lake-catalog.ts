@@ -61,7 +61,9 @@ export function createLakeCatalog(deps: LakeCatalogDeps): TableCatalog {
   const views = new Map<string, Promise<ViewSource | undefined>>();
 
   const tableAt = (path: readonly string[]): Promise<Table | undefined> =>
-    once(loaded, JSON.stringify(path), () => loadFirst(deps.catalog, path, deps.namespaces));
+    once(loaded, JSON.stringify(path), () =>
+      loadFirst(deps.catalog, path, deps.namespaces, (identifier) => deps.fresh?.ahead?.(identifier)),
+    );
   const historyOf = ({ identifier }: Table): Promise<Table> =>
     once(histories, JSON.stringify(identifier), () => deps.history().loadTable(identifier));
 
@@ -152,14 +154,16 @@ export function createLakeCatalog(deps: LakeCatalogDeps): TableCatalog {
 }
 
 /**
- * The table of the first name that has one; undefined when none has. Errors: `forbidden` when no name may be used.
+ * The table of the first name that has one; undefined when none has. `beforeLoad` hears of every name that is tried. Errors: `forbidden` when no name may be used.
  */
 export async function loadFirst(
   catalog: CatalogClient,
   path: readonly string[],
   namespaces: readonly string[] | undefined,
+  beforeLoad: (identifier: TableIdentifier) => void = () => undefined,
 ): Promise<Table | undefined> {
   for (const identifier of allowedNames(path, namespaces)) {
+    beforeLoad(identifier);
     try {
       return await catalog.loadTable(identifier);
     } catch (error) {

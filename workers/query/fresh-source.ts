@@ -1,12 +1,16 @@
 // The ingest log as queries see it: rows to read, and rows to bring into their table before it is changed.
 
 import { createShardClient, freshWatermarks, shardCountFor, shardName } from "#ingest";
-import type { FreshSource } from "#query";
+import { askAhead, createFreshMemory, type FreshSource } from "#query";
 
-/** Acknowledged rows, read from the ingest shards' Durable Objects. */
+/** Tables whose shards a query asks while it loads them. */
+const MAX_TABLES = 32;
+const memory = createFreshMemory(MAX_TABLES);
+
+/** Acknowledged rows for one query, read from the ingest shards' Durable Objects. */
 export function createFreshSource(env: QueryEnv): FreshSource {
   const configuredShards = Number(env.INGEST_SHARDS);
-  return {
+  const source: FreshSource = {
     async flush(table) {
       const shards = Array.from({ length: shardCountFor(table, configuredShards) }, (_, index) =>
         createShardClient(env.INGEST_SHARD.getByName(shardName(table, index))),
@@ -20,4 +24,5 @@ export function createFreshSource(env: QueryEnv): FreshSource {
         return { shardIndex, watermark, readFresh: (request) => shard.readFresh({ ...request, tableUuid }) };
       }),
   };
+  return askAhead(source, memory);
 }
