@@ -37,6 +37,8 @@ import {
   timePart,
   unknownUnit,
 } from "./extract.ts";
+import { datePartKernel, extractKernel } from "./extract-kernel.ts";
+import { textToNumber } from "./number-from-text.ts";
 import { numberToChar } from "./number-to-char.ts";
 import { parseByPattern } from "./parse-by-pattern.ts";
 import { timestampToChar } from "./to-char.ts";
@@ -197,9 +199,12 @@ function defineClock({ defineWith, alias }: FunctionCatalog): void {
 function defineParts({ define, alias }: FunctionCatalog): void {
   for (const name of ["timestamp", "timestamptz"]) {
     define("date_trunc", `text, ${name} -> ${name}`, truncateTimestamp, { kernel: truncateKernel });
-    define("date_part", `text, ${name} -> float8`, extractTimestamp);
-    define("extract", `text, ${name} -> numeric`, (unit: string, micros: number) =>
-      partToDecimal(canonicalUnit(unit), micros, extractTimestamp(unit, micros)),
+    define("date_part", `text, ${name} -> float8`, extractTimestamp, { kernel: datePartKernel });
+    define(
+      "extract",
+      `text, ${name} -> numeric`,
+      (unit: string, micros: number) => partToDecimal(canonicalUnit(unit), micros, extractTimestamp(unit, micros)),
+      { kernel: extractKernel },
     );
     define("age", `${name}, ${name} -> interval`, age, { safe: true });
     define("date_bin", `interval, ${name}, ${name} -> ${name}`, binTimestamp);
@@ -346,6 +351,7 @@ function defineFormats({ define }: FunctionCatalog): void {
     const whole = addIntervals(value, { months: 0, days: 0, micros: 0 });
     return timestampToChar(whole.days * MICROS_PER_DAY + whole.micros, pattern, false);
   });
+  define("to_number", "text, text -> numeric", textToNumber);
   define("to_char", "numeric, text -> text", numberToChar);
   define("to_char", "int4, text -> text", (value: number, pattern: string) =>
     numberToChar(integerToDecimal(value), pattern),
