@@ -37,6 +37,9 @@ export class TextTable {
   private readonly hashes = new Int32Array(RUN_TEXTS);
   private readonly firstWords = new Int32Array(RUN_TEXTS);
   private readonly secondWords = new Int32Array(RUN_TEXTS);
+  /** Length of each text of a run as a slot keeps it; -1 where the slot alone does not tell texts apart. */
+  private readonly kept = new Int32Array(RUN_TEXTS);
+  private readonly found = new Int32Array(RUN_TEXTS);
   private readonly scratchOffsets = new Int32Array(2);
   /** Strings with unpaired surrogates, which UTF-8 cannot hold; the arena has them as if it could. */
   private readonly unpaired = new Map<number, string>();
@@ -69,10 +72,37 @@ export class TextTable {
     for (let first = 0; first < count; first += RUN_TEXTS) {
       const end = Math.min(count, first + RUN_TEXTS);
       this.hashRun(view, offsets, indices, first, end);
-      for (let i = first; i < end; i++) {
-        const index = indices === undefined ? i : (indices[i] as number);
-        out[i] = this.lookUp(bytes, offsets[index] as number, offsets[index + 1] as number, i - first, insert);
+      this.probeRun(end - first);
+      const { found } = this;
+      for (let i = first, k = 0; i < end; i++, k++) {
+        let id = found[k] as number;
+        if (id < 0) {
+          const index = indices === undefined ? i : (indices[i] as number);
+          id = this.lookUp(bytes, offsets[index] as number, offsets[index + 1] as number, k, insert);
+        }
+        out[i] = id;
       }
+    }
+  }
+
+  /**
+   * Sets the ids of a run's texts aside that stand in the first slot of their hash, and -1 for the others. No branch
+   * depends on what a slot holds, so that the processor waits for many slots at once.
+   */
+  private probeRun(count: number): void {
+    const { hashes, firstWords, secondWords, kept, slots, found } = this;
+    const mask = slots.length - 1;
+    for (let k = 0; k < count; k++) {
+      const hash = hashes[k] as number;
+      const slot = (hash << 2) & mask;
+      const stored = slots[slot + 1] as number;
+      const difference =
+        ((slots[slot] as number) ^ hash) |
+        ((slots[slot + 2] as number) ^ (firstWords[k] as number)) |
+        ((slots[slot + 3] as number) ^ (secondWords[k] as number)) |
+        ((stored >>> LENGTH_SHIFT) ^ (kept[k] as number));
+      // All ones where there is a difference; texts that are told apart by their bytes always have one.
+      found[k] = ((stored & ID_MASK) - 1) | ((difference | -difference) >> 31);
     }
   }
 
@@ -84,7 +114,7 @@ export class TextTable {
     first: number,
     end: number,
   ): void {
-    const { hashes, firstWords, secondWords } = this;
+    const { hashes, firstWords, secondWords, kept } = this;
     const safe = view.byteLength - INLINE_BYTES;
     for (let i = first, k = 0; i < end; i++, k++) {
       const index = indices === undefined ? i : (indices[i] as number);
@@ -121,6 +151,7 @@ export class TextTable {
       h = Math.imul(h ^ (h >>> 15) ^ c, 0x9e37_79b1);
       h = Math.imul(h ^ (h >>> 13), 0x2c1b_3c6d);
       hashes[k] = h ^ (h >>> 16);
+      kept[k] = length > INLINE_BYTES ? -1 : length;
       firstWords[k] = a;
       secondWords[k] = b;
     }
