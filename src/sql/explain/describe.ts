@@ -176,6 +176,7 @@ function describeOperator(
       });
       const details = keys.length === 0 ? [] : [`Hash Condition: ${keys.join(" AND ")}`];
       if (node.residual !== undefined) details.push(`Join Filter: ${expressionToText(node.residual)}`);
+      if (node.holdsLeft === true) details.push("Held: left input");
       const name = JOIN_NAMES[node.joinType];
       return [keys.length === 0 ? name.replace("Hash", "Nested Loop") : name, details];
     }

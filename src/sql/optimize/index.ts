@@ -8,6 +8,7 @@ import { mapExpressions, transformPlan } from "./plan-shape.ts";
 import { orderJoins } from "./join-order.ts";
 import { markMetadataAggregates } from "./metadata-aggregates.ts";
 import { annotateNarrowing } from "./narrowing.ts";
+import { lowerSemiJoins } from "./semi-joins.ts";
 import { mergeProjections } from "./projections.ts";
 import { pruneColumns } from "./prune.ts";
 import { pushDownFilters } from "./pushdown.ts";
@@ -34,7 +35,7 @@ export function optimizePlan(
 ): PlanNode {
   const folded = foldPlan(plan, env);
   const filtered = foldPlan(pushDownFilters(folded, log), env);
-  const sided = keepsSides ? filtered : chooseBuildSides(orderJoins(filtered));
+  const sided = keepsSides ? filtered : chooseBuildSides(orderJoins(lowerSemiJoins(filtered)));
   const pruned = mergeProjections(pruneColumns(mergeProjections(sided)));
   return annotateNarrowing(markMetadataAggregates(pushDownLimits(pruned)));
 }

@@ -4,7 +4,8 @@
 import { columnRef, columnsOf, conjunction, conjunctsOf, remapColumns } from "../expressions.ts";
 import { createJoin } from "../joins.ts";
 import type { Expr, PlanNode } from "../plan.ts";
-import { estimateRows } from "./estimate.ts";
+import { estimateRows, rowsBeforeConditions } from "./estimate.ts";
+import { equalColumns, type KeyClass } from "./key-classes.ts";
 import { mapInputs } from "./plan-shape.ts";
 
 /** One input of a group of inner joins. `first` is the number of its first column among those of all inputs. */
@@ -22,6 +23,23 @@ interface Group {
   readonly conditions: Expr[];
 }
 
+/** What the order of a group is chosen by. */
+interface Connected {
+  readonly inputs: readonly Input[];
+  /** Columns of several inputs that are equal in every row of the result. */
+  readonly classes: readonly ClassOfInputs[];
+  /** The conditions that are no such equality, and the inputs they read. */
+  readonly others: readonly { readonly condition: Expr; readonly reads: ReadonlySet<number> }[];
+}
+
+interface ClassOfInputs {
+  readonly columns: readonly number[];
+  /** Of each column its input's number. */
+  readonly inputs: readonly number[];
+  /** At most so many different values there are. */
+  readonly distinct: number;
+}
+
 /** Fewer inputs have one order that matters little. */
 const MIN_INPUTS = 3;
 /** More inputs would take long to order. */
@@ -34,10 +52,10 @@ export function orderJoins(plan: PlanNode): PlanNode {
   const group = gather(plan);
   if (group.inputs.length < MIN_INPUTS) return mapInputs(plan, orderJoins);
   const inputs = group.inputs.map((input) => ({ ...input, plan: orderJoins(input.plan) }));
-  const own = { ...group, inputs };
-  const ordered = inputs.length > MAX_INPUTS ? inputs : chooseOrder(own);
-  if (ordered === inputs) return mapInputs(plan, orderJoins);
-  return build(own, ordered, plan);
+  const connected = connect({ ...group, inputs });
+  const order = inputs.length > MAX_INPUTS ? undefined : chooseOrder(connected);
+  if (order === undefined) return mapInputs(plan, orderJoins);
+  return build(connected, order, plan);
 }
 
 function shift(by: number): (index: number) => number {
@@ -51,7 +69,7 @@ function gather(plan: PlanNode): Group {
     const isInner = node.kind === "join" && (node.joinType === "inner" || node.joinType === "cross");
     // A NULL-matching key is no comparison that could be written as a condition.
     if (!isInner || node.equalKeys.some((key) => key.nullsEqual === true)) {
-      group.inputs.push({ plan: node, first, rows: estimateRows(node), tableRows: tableRowsOf(node) });
+      group.inputs.push({ plan: node, first, rows: estimateRows(node), tableRows: rowsBeforeConditions(node) });
       return;
     }
     const width = node.left.columns.length;
@@ -67,18 +85,27 @@ function gather(plan: PlanNode): Group {
   return group;
 }
 
-function tableRowsOf(plan: PlanNode): number {
-  if (plan.kind === "filter" || plan.kind === "project" || plan.kind === "sort") return tableRowsOf(plan.input);
-  return estimateRows(plan);
+function inputOf(inputs: readonly Input[], column: number): number {
+  return inputs.findLastIndex((input) => input.first <= column);
 }
 
-/** Which inputs, by number, a condition reads. */
-function inputsRead({ inputs }: Group, condition: Expr): ReadonlySet<number> {
-  const read = new Set<number>();
-  for (const index of columnsOf(condition)) {
-    read.add(inputs.findLastIndex((input) => input.first <= index));
-  }
-  return read;
+function connect({ inputs, conditions }: Group): Connected {
+  const { classes, others } = equalColumns(conditions, (column) => inputOf(inputs, column));
+  return {
+    inputs,
+    classes: classes.map((columns: KeyClass) => {
+      const numbers = columns.map((column) => inputOf(inputs, column));
+      return {
+        columns,
+        inputs: numbers,
+        distinct: Math.max(1, Math.min(...numbers.map((number) => inputs[number]?.tableRows ?? 1))),
+      };
+    }),
+    others: others.map((condition) => ({
+      condition,
+      reads: new Set([...columnsOf(condition)].map((column) => inputOf(inputs, column))),
+    })),
+  };
 }
 
 const EQUALITY = 0.1;
@@ -90,40 +117,40 @@ interface Step {
 }
 
 /** How many rows joining one more input gives. */
-function joinedRows(
-  group: Group,
-  joined: ReadonlySet<number>,
-  rows: number,
-  next: number,
-  reads: readonly ReadonlySet<number>[],
-): Step {
+function joinedRows(group: Connected, joined: ReadonlySet<number>, rows: number, next: number): Step {
   const input = group.inputs[next];
   if (input === undefined) return { rows, isConnected: false };
-  let factor = 1;
+  let keys = 1;
   let isConnected = false;
-  for (const [i, condition] of group.conditions.entries()) {
-    const read = reads[i] ?? new Set();
-    if (!read.has(next) || read.size < 2 || ![...read].every((k) => k === next || joined.has(k))) continue;
-    const isEquality = condition.kind === "call" && condition.function === "=";
-    if (isEquality && !isConnected) {
-      const others = [...read].filter((k) => k !== next).map((k) => group.inputs[k]?.tableRows ?? 1);
-      factor *= 1 / Math.max(1, Math.min(input.tableRows, ...others));
-      isConnected = true;
-    } else factor *= isEquality ? EQUALITY : OTHER;
+  for (const { inputs, distinct } of group.classes) {
+    if (!inputs.includes(next) || !inputs.some((number) => joined.has(number))) continue;
+    keys *= distinct;
+    isConnected = true;
   }
-  return { rows: Math.max(1, rows * input.rows * factor), isConnected };
+  if (isConnected) {
+    // Keys of several columns are at most as many as a table has rows.
+    const largest = Math.max(...[...joined].map((number) => group.inputs[number]?.tableRows ?? 1));
+    keys = Math.min(keys, Math.max(1, Math.min(input.tableRows, largest)));
+  }
+  let factor = 1;
+  for (const { condition, reads } of group.others) {
+    if (!reads.has(next) || reads.size < 2 || ![...reads].every((k) => k === next || joined.has(k))) continue;
+    const isEquality = condition.kind === "call" && condition.function === "=";
+    factor *= isEquality ? EQUALITY : OTHER;
+    isConnected ||= isEquality;
+  }
+  return { rows: Math.max(1, (rows * input.rows * factor) / keys), isConnected };
 }
 
-/** Greedy: the smallest pair, then always what keeps the result smallest, connected inputs before others. */
-function chooseOrder(group: Group): readonly Input[] {
-  const reads = group.conditions.map((condition) => inputsRead(group, condition));
+/** Greedy: from each input on always what keeps the result smallest, connected inputs before others. */
+function chooseOrder(group: Connected): readonly number[] | undefined {
   const numbers = [...group.inputs.keys()];
   const costOf = (order: readonly number[]): number => {
     const joined = new Set<number>();
     let rows = 1;
     let cost = 0;
     for (const next of order) {
-      rows = joined.size === 0 ? (group.inputs[next]?.rows ?? 1) : joinedRows(group, joined, rows, next, reads).rows;
+      rows = joined.size === 0 ? (group.inputs[next]?.rows ?? 1) : joinedRows(group, joined, rows, next).rows;
       joined.add(next);
       if (joined.size > 1) cost += rows;
     }
@@ -131,15 +158,14 @@ function chooseOrder(group: Group): readonly Input[] {
   };
   let best: { readonly order: readonly number[]; readonly cost: number } | undefined;
   for (const start of numbers) {
-    const order = greedyFrom(group, start, reads);
+    const order = greedyFrom(group, start);
     const cost = costOf(order);
     if (best === undefined || cost < best.cost) best = { order, cost };
   }
-  if (best === undefined || best.cost >= costOf(numbers) * WORTH) return group.inputs;
-  return best.order.flatMap((i) => group.inputs[i] ?? []);
+  return best === undefined || best.cost >= costOf(numbers) * WORTH ? undefined : best.order;
 }
 
-function greedyFrom(group: Group, start: number, reads: readonly ReadonlySet<number>[]): readonly number[] {
+function greedyFrom(group: Connected, start: number): readonly number[] {
   const order = [start];
   const joined = new Set(order);
   let rows = group.inputs[start]?.rows ?? 1;
@@ -147,7 +173,7 @@ function greedyFrom(group: Group, start: number, reads: readonly ReadonlySet<num
     let chosen: { readonly next: number; readonly step: Step } | undefined;
     for (const next of group.inputs.keys()) {
       if (joined.has(next)) continue;
-      const step = joinedRows(group, joined, rows, next, reads);
+      const step = joinedRows(group, joined, rows, next);
       const isBetter =
         chosen === undefined ||
         (step.isConnected && !chosen.step.isConnected) ||
@@ -162,22 +188,48 @@ function greedyFrom(group: Group, start: number, reads: readonly ReadonlySet<num
   return order;
 }
 
+/** What makes the columns of a new input equal to those of the classes that are there. */
+function classConditions(
+  { classes, inputs }: Connected,
+  next: number,
+  place: ReadonlyMap<number, number>,
+): readonly Expr[] {
+  const conditions: Expr[] = [];
+  for (const { columns, inputs: numbers } of classes) {
+    const own = columns.filter((_, i) => numbers[i] === next);
+    const [first, ...rest] = [...columns.filter((column, i) => numbers[i] !== next && place.has(column)), ...own];
+    const equated = first === own[0] ? rest : own;
+    for (const column of equated) {
+      const args = [first, column].flatMap((index) => {
+        const from = index === undefined ? undefined : inputs[inputOf(inputs, index)];
+        const schema = from?.plan.columns[(index ?? 0) - from.first];
+        return index === undefined || schema === undefined ? [] : [columnRef(index, schema)];
+      });
+      conditions.push({ kind: "call", function: "=", args, type: { kind: "boolean" } });
+    }
+  }
+  return conditions;
+}
+
 /** The joins in an order, each condition as soon as its columns are there, and the columns as they were. */
-function build(group: Group, order: readonly Input[], original: PlanNode): PlanNode {
+function build(group: Connected, order: readonly number[], original: PlanNode): PlanNode {
   const place = new Map<number, number>();
-  let waiting: readonly Expr[] = group.conditions;
+  const placed = (condition: Expr): Expr => remapColumns(condition, (index) => place.get(index) ?? index);
+  let waiting: readonly Expr[] = group.others.map(({ condition }) => condition);
   let plan: PlanNode | undefined;
-  for (const input of order) {
+  for (const number of order) {
+    const input = group.inputs[number];
+    if (input === undefined) continue;
+    const equalities = classConditions(group, number, place);
     const width = plan?.columns.length ?? 0;
     for (const i of input.plan.columns.keys()) place.set(input.first + i, width + i);
-    if (plan === undefined) {
-      ({ plan } = input);
-      continue;
-    }
-    const ready = waiting.filter((condition) => [...columnsOf(condition)].every((index) => place.has(index)));
-    waiting = waiting.filter((condition) => !ready.includes(condition));
-    const here = ready.map((condition) => remapColumns(condition, (index) => place.get(index) ?? index));
-    plan = createJoin("inner", plan, input.plan, conjunction(here));
+    const isReady = (condition: Expr): boolean => [...columnsOf(condition)].every((index) => place.has(index));
+    const ready = [...equalities, ...waiting.filter(isReady)];
+    waiting = waiting.filter((condition) => !isReady(condition));
+    const here = conjunction(ready.map((condition) => placed(condition)));
+    if (plan !== undefined) plan = createJoin("inner", plan, input.plan, here);
+    else if (here === undefined) ({ plan } = input);
+    else plan = { kind: "filter", input: input.plan, condition: here, columns: input.plan.columns };
   }
   if (plan === undefined) return original;
   const { columns } = plan;
@@ -186,7 +238,7 @@ function build(group: Group, order: readonly Input[], original: PlanNode): PlanN
     const column = columns[index];
     return column === undefined ? [] : [columnRef(index, column)];
   });
-  const rest = conjunction(waiting.map((condition) => remapColumns(condition, (index) => place.get(index) ?? index)));
+  const rest = conjunction(waiting.map((condition) => placed(condition)));
   const input: PlanNode = rest === undefined ? plan : { kind: "filter", input: plan, condition: rest, columns };
   return { kind: "project", input, exprs, columns: original.columns };
 }
