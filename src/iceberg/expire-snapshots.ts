@@ -13,6 +13,7 @@ import { expirable, type Expirable, type RetentionOptions } from "./snapshot-ret
 import type { OperationContext, TableDeps } from "./table-deps.ts";
 import { MAIN_BRANCH, type Snapshot, type TableMetadata } from "./table-metadata.ts";
 import type { TableUpdate } from "./table-update.ts";
+import { findLostRefs } from "./unseen-refs.ts";
 import type { CommitOptions, ExpireReport, ExpireSnapshots, Table } from "./table.ts";
 
 /** What to forget, in one value. */
@@ -48,7 +49,8 @@ interface Cleanup {
  * Starts an expiry.
  *
  * Concurrency: the commit requires every ref to be where it was, so a snapshot that was just branched or tagged is
- * never lost. Files are deleted after the commit only; a crash in between leaves orphans and nothing else.
+ * never lost; see unseen-refs.ts for refs that are set at the same time. Files are deleted after the commit only; a crash
+ * in between leaves orphans and nothing else.
  */
 export function createExpireSnapshots(context: OperationContext): ExpireSnapshots {
   const snapshotIds: bigint[] = [];
@@ -160,10 +162,16 @@ async function runExpiry(
     manifests: 0,
     statisticsFiles: 0,
     skipped: [],
+    lostRefs: [],
   };
   if (outcome.outcome !== "committed") return report;
   const counted = { ...report, snapshots: expired.snapshots.length, refs: expired.refs.length };
   if (cleanup.keepFiles || expired.snapshots.length === 0) return counted;
+  const ids = new Set(expired.snapshots.map((snapshot) => snapshot["snapshot-id"]));
+  const lostRefs = await findLostRefs(base, ids, outcome.table.metadata, deps.commit.readMetadata);
+  if (lostRefs === undefined || lostRefs.length > 0) {
+    return { ...counted, skipped: listsOf(expired.snapshots), lostRefs: lostRefs ?? [] };
+  }
   const files = await findUnneeded(deps, base, expired.snapshots, outcome.table);
   if (files === undefined) return { ...counted, skipped: listsOf(expired.snapshots) };
   return { ...counted, ...(await deleteUnneeded(deps.io, files)) };
@@ -194,7 +202,7 @@ function listsOf(snapshots: readonly Snapshot[]): string[] {
 async function deleteUnneeded(
   io: FileIO,
   files: UnneededFiles,
-): Promise<Omit<ExpireReport, "outcome" | "snapshots" | "refs">> {
+): Promise<Omit<ExpireReport, "outcome" | "snapshots" | "refs" | "lostRefs">> {
   const skipped = [...files.unread];
   const reachable = (locations: readonly string[]): string[] =>
     locations.filter((location) => io.reaches(location) || void skipped.push(location));

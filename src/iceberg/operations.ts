@@ -5,6 +5,7 @@ import type { ContentFile, DataFile, DeleteFile } from "./data-file.ts";
 import type { SortField, StatisticsFile, TableMetadata } from "./table-metadata.ts";
 import type { IcebergField, IcebergType } from "./schema.ts";
 import type { IcebergPredicate, Table } from "./table.ts";
+import type { LostRef } from "./unseen-refs.ts";
 
 /**
  * How a commit ended. `unknown` remains only after the table was reloaded and could not tell; nothing is deleted
@@ -265,6 +266,11 @@ export interface ExpireReport {
    * location.
    */
   readonly skipped: readonly string[];
+  /**
+   * Branches and tags that others set while their snapshots went, in a catalog that does not refuse that. No file was
+   * deleted then: the metadata file named can be registered, until orphan removal finds what it needs.
+   */
+  readonly lostRefs: readonly LostRef[];
 }
 
 /**
