@@ -133,13 +133,15 @@ function columnBounds({ field }: LocatedField, totals: ColumnTotals, mode: Metri
 const NO_BOUNDS: BoundBytes = { lower: undefined, upper: undefined };
 const NANOS_PER_MICRO = 1000n;
 
+function isWhole(value: Scalar | undefined): value is number | bigint {
+  return typeof value === "number" || typeof value === "bigint";
+}
+
 function nanosecondBounds(type: string, { min, max, minNanos, maxNanos }: ColumnTotals): BoundBytes {
   if (minNanos !== undefined && maxNanos !== undefined) {
     return { lower: encodeBound(type, minNanos), upper: encodeBound(type, maxNanos) };
   }
   // Files that count in microseconds, or whose statistics say no more.
-  const isWhole = (value: Scalar | undefined): value is number | bigint =>
-    typeof value === "number" || typeof value === "bigint";
   if (!isWhole(min) || !isWhole(max)) return NO_BOUNDS;
   return {
     lower: encodeBound(type, BigInt(min) * NANOS_PER_MICRO),

@@ -13,13 +13,16 @@
 // | time | HH:MM[:SS[.ffffff]] | microseconds since midnight |
 // | timestamptz | ISO 8601 with offset, epoch number | microseconds since the epoch |
 // | timestamp | ISO 8601 without offset, epoch number | microseconds |
+// | timestamptz_ns, timestamp_ns | the same, up to nine digits of the second, or epoch nanoseconds | nanoseconds; beyond ±(2^53 - 1) a decimal string |
+// | variant | anything | its JSON |
+// | geometry, geography | base64 of Well-Known Binary | base64 |
 // | string | string; in JSON columns an object (or array), or its text | string |
 // | uuid | canonical text | lower-case text |
 // | binary, fixed[n] | base64 | base64 |
 
 import { parseJson } from "#core";
 import { canonicalJson, type JsonRefusal } from "./canonical-json.ts";
-import { dateToDays, timeToMicros, timestampToMicros } from "./timestamps.ts";
+import { dateToDays, timeToMicros, timestampToMicros, timestampToNanos } from "./timestamps.ts";
 
 /** A stored value. */
 export type Cell = null | boolean | number | string;
@@ -56,7 +59,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const INTEGER_TEXT = /^-?\d{1,19}$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** The converter of an Iceberg primitive type, or undefined when the type cannot be ingested (nested, v3 types). */
+/** The converter of an Iceberg primitive type, or undefined when the type cannot be ingested: nested ones and unknown. */
 export function converterFor(type: unknown, jsonMode: JsonMode): Converter | undefined {
   if (typeof type !== "string") return undefined;
   const decimal = /^decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)$/.exec(type);
@@ -82,6 +85,12 @@ export function converterFor(type: unknown, jsonMode: JsonMode): Converter | und
       return (value) => timestampToMicros(value, "utc") ?? badTimestamp(value, "with an offset");
     case "timestamp":
       return (value) => timestampToMicros(value, "none") ?? badTimestamp(value, "without an offset");
+    case "timestamptz_ns":
+      return (value) => nanosCell(value, "utc") ?? badTimestamp(value, "with an offset");
+    case "timestamp_ns":
+      return (value) => nanosCell(value, "none") ?? badTimestamp(value, "without an offset");
+    case "variant":
+      return toVariant;
     case "string":
       return jsonMode === "none" ? toText : jsonConverter(jsonMode);
     case "uuid":
@@ -89,8 +98,27 @@ export function converterFor(type: unknown, jsonMode: JsonMode): Converter | und
     case "binary":
       return binaryConverter(undefined);
     default:
-      return undefined;
+      return /^geo(?:metry|graphy)\b/.test(type) ? binaryConverter(undefined) : undefined;
   }
+}
+
+/** Microseconds as a column of nanoseconds stores them. */
+export function microsToNanosCell(micros: number): Cell {
+  return longCell(BigInt(micros) * 1000n);
+}
+
+function nanosCell(value: unknown, zone: "utc" | "none"): Cell | undefined {
+  const nanos = timestampToNanos(value, zone);
+  return nanos === undefined ? undefined : longCell(nanos);
+}
+
+function longCell(value: bigint): Cell {
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+}
+
+function toVariant(value: unknown): Cell | Refusal {
+  const canonical = canonicalJson(value);
+  return canonical.ok ? canonical.text : { refused: canonical.refusal, message: jsonRefusalText(canonical.refusal) };
 }
 
 /** Whether a converter refused. */
@@ -135,7 +163,7 @@ function toLong(value: unknown): Cell | Refusal {
   else if (typeof value === "number" && Number.isInteger(value)) return outOfRange("Write the integer in full digits.");
   else return wrongType("an integer");
   if (exact < INT64_MIN || exact > INT64_MAX) return outOfRange("The integer does not fit 64 bits.");
-  return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact.toString();
+  return longCell(exact);
 }
 
 /** JSON text has no way to tell -0 from 0 in an integer. */

@@ -3,7 +3,7 @@
 // share a folder (dropped and made again, registered twice) never overwrite each other's files.
 
 import { required } from "#core";
-import { flattenVector, gatherBatch, type Batch } from "#columnar";
+import { flattenVector, gatherBatch, type Batch, type DataType } from "#columnar";
 import {
   dataFileFromParquet,
   dataFileToJson,
@@ -101,9 +101,15 @@ export function prepareFlushFiles(
 function timeValues(batch: Batch, schema: IcebergSchema, column: string): Float64Array | undefined {
   const position = schema.fields.findIndex((field) => field.name === column);
   const vector = batch.columns[position];
-  if (vector === undefined || vector.type.kind !== "timestamp") return undefined;
+  if (vector === undefined || !isTime(vector.type)) return undefined;
   const { values } = flattenVector(vector);
-  return values instanceof Float64Array ? values : undefined;
+  if (values instanceof Float64Array) return values;
+  // Nanoseconds: the order of those that share a microsecond does not matter.
+  return values instanceof BigInt64Array ? Float64Array.from(values, Number) : undefined;
+}
+
+function isTime(type: DataType): boolean {
+  return type.kind === "timestamp" || (type.kind === "int64" && type.stored !== undefined);
 }
 
 function sortedByTime(rows: Int32Array, times: Float64Array): Int32Array {

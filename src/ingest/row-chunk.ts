@@ -8,7 +8,7 @@
 
 import { LakeError, required, stringToUtf8, utf8ToString } from "#core";
 import type { Batch, DataType, Decimal, FlatVector, Vector } from "#columnar";
-import { icebergTypeToDataType, type IcebergSchema } from "#iceberg";
+import { icebergTypeToStoredType, schemaToParquetFields, toStoredBatch, type IcebergSchema } from "#iceberg";
 import type { Cell } from "./column-converters.ts";
 
 /** Rows under construction, column-major. */
@@ -68,17 +68,21 @@ export function dropRows(rows: RowColumns, dropped: ReadonlySet<number>): RowCol
 }
 
 /**
- * Decoded rows as one batch in the column order of `schema`. Columns are found by field id, so rows written before a
+ * Decoded rows as one batch in the column order of `schema`, as files hold them. Columns are found by field id, so rows written before a
  * column was added, renamed or widened fit; columns since dropped are left out.
  */
 export function rowsToBatch(parts: readonly RowColumns[], schema: IcebergSchema): Batch {
   const rowCount = parts.reduce((sum, part) => sum + part.rowCount, 0);
   const columns = schema.fields.map((field): Vector => {
     const cells = parts.map((part) => part.columns[part.fieldIds.indexOf(field.id)]);
-    return cellsToVector(icebergTypeToDataType(field.type), cells, parts, rowCount);
+    // Variants are kept as their JSON.
+    const type = field.type === "variant" ? JSON_TYPE : icebergTypeToStoredType(field.type);
+    return cellsToVector(type, cells, parts, rowCount);
   });
-  return { rowCount, columns };
+  return toStoredBatch({ rowCount, columns }, schemaToParquetFields(schema));
 }
+
+const JSON_TYPE: DataType = { kind: "json" };
 
 type CellParts = readonly (readonly Cell[] | undefined)[];
 

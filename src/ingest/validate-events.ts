@@ -6,6 +6,7 @@ import { icebergTypeToDataType, type IcebergField, type IcebergSchema } from "#i
 import {
   converterFor,
   isRefusal,
+  microsToNanosCell,
   type Cell,
   type Converter,
   type JsonMode,
@@ -64,6 +65,8 @@ export const MAX_EVENT_BYTES = 256 * 1024;
 interface CompiledColumn {
   readonly name: string;
   readonly position: number;
+  /** Times of the column are counted in nanoseconds. */
+  readonly isNanoseconds: boolean;
   readonly required: boolean;
   /** Undefined when values of the column's type cannot be ingested. */
   readonly convert: Converter | undefined;
@@ -101,8 +104,8 @@ export function createRowValidator(table: IngestTable): RowValidator {
       if (isRefusal(cell)) return reject(cell.refused, pointerTo(name), `${name}: ${cell.message}`);
       cells[column.position] = cell;
     }
-    if (receivedColumn !== undefined) cells[receivedColumn.position] = receivedMicros;
-    if (timeColumn !== undefined) cells[timeColumn.position] ??= receivedMicros;
+    if (receivedColumn !== undefined) cells[receivedColumn.position] = timeCell(receivedColumn, receivedMicros);
+    if (timeColumn !== undefined) cells[timeColumn.position] ??= timeCell(timeColumn, receivedMicros);
     for (const column of requiredColumns) {
       if (cells[column.position] === null) {
         return reject("missing_field", pointerTo(column.name), `The required field ${column.name} is missing.`);
@@ -142,7 +145,12 @@ function compileColumn(table: IngestTable, field: IcebergField, position: number
       `The required column ${field.name} of ${tableNameToString(table.identifier)} has a type that cannot be ingested.`,
     );
   }
-  return { name: field.name, position, required: field.required, convert };
+  const isNanoseconds = field.type === "timestamp_ns" || field.type === "timestamptz_ns";
+  return { name: field.name, position, isNanoseconds, required: field.required, convert };
+}
+
+function timeCell({ isNanoseconds }: CompiledColumn, micros: number): Cell {
+  return isNanoseconds ? microsToNanosCell(micros) : micros;
 }
 
 function jsonMode(table: IngestTable, column: string): JsonMode {
@@ -161,7 +169,7 @@ function timestampColumn(
 ): CompiledColumn | undefined {
   const column = byName.get(name);
   const type = column === undefined ? undefined : table.schema.fields[column.position]?.type;
-  return type === "timestamptz" || type === "timestamp" ? column : undefined;
+  return typeof type === "string" && type.startsWith("timestamp") ? column : undefined;
 }
 
 function holdsText(table: IngestTable, position: number): boolean {

@@ -20,7 +20,7 @@ import {
   type IngestShardCore,
   type ShardOptions,
 } from "#ingest";
-import { createMemoryStore, locationToKey } from "#storage";
+import { createMemoryStore, locationToKey, type ObjectStore } from "#storage";
 import { createMemorySink } from "#telemetry";
 import { readParquet } from "parquet-wasm/esm/parquet_wasm.js";
 import { createTestDatabase, type TestDatabase } from "./node-sqlite.ts";
@@ -79,6 +79,8 @@ export interface IngestWorld {
   readonly log: ReturnType<typeof createMemorySink>;
   /** Every data file location that was ever written. */
   readonly written: ReadonlySet<string>;
+  /** Where data files go unless the options say otherwise. */
+  readonly store: ObjectStore;
   /** Called at every step of storage and network; throw {@link Crash} to crash there. */
   onStep: (step: string) => void;
   committer: CommitterClient;
@@ -249,6 +251,7 @@ export async function createIngestWorld(options: WorldOptions): Promise<IngestWo
     deps,
     log,
     written,
+    store,
     onStep: () => undefined,
     committer: undefined as unknown as CommitterClient,
     shard: (index) => seatOf(index).core,

@@ -118,6 +118,8 @@ export function createChangeSession(
   const effectKey = (file: ScanFile): string =>
     JSON.stringify([schema["schema-id"], metadata["default-spec-id"], mode, scanFileIdentity(file)]);
   const known = { updated: 0, deleted: 0 };
+  // A statement that only deletes stores nothing that it reads.
+  const exactTimes = operation !== "delete";
 
   let scanned: readonly ScanFile[] = [];
   let statistics: ScanStatistics | undefined;
@@ -149,7 +151,6 @@ export function createChangeSession(
       limit: undefined,
       positions: true,
       wideTimestamps: true,
-      exactTimes: true,
       statistics: required(statistics, "the scan's statistics"),
       reader: deps.reader,
       signal,
@@ -168,7 +169,6 @@ export function createChangeSession(
       columns: wanted,
       limit: undefined,
       positions: true,
-      exactTimes: true,
       reader: deps.reader,
     });
     for await (const batch of batches) yield withPlaces(batch, request.columns, columns.length);
@@ -212,7 +212,7 @@ export function createChangeSession(
       return {
         identity: "change",
         statistics: stats,
-        open: (signal) => open({ request, files: plan.files, predicates, statistics: stats, signal }),
+        open: (signal) => open({ request, files: plan.files, predicates, statistics: stats, signal, exactTimes }),
       };
     },
   };
@@ -347,6 +347,8 @@ interface OpenScan {
   readonly predicates: readonly FieldPredicate[];
   readonly statistics: ScanStatistics;
   readonly signal: AbortSignal;
+  /** What is read may be stored. */
+  readonly exactTimes?: boolean;
 }
 
 const NEVER_ABORTED = new AbortController().signal;

@@ -215,7 +215,7 @@ async function prepareAttempt(
       fresh: deps.fresh,
       retry: deps,
       namespaces: caller.namespaces,
-      exactTimes: true,
+      exactTimes: target.operation !== "delete",
       onRead: (table, snapshot) => run.reads.note(table, snapshot),
       changes(table, branch) {
         const options = branch === undefined ? { effects } : { effects, branch };
