@@ -249,7 +249,8 @@ export function defineArrayEdits({ define, definePolymorphic, alias }: FunctionC
     signature: "any, int4[] -> any[]",
     options: { strict: false },
     resolve([value, sizes, ...rest]) {
-      if (value === undefined || sizes?.kind !== "list" || rest.length > 0) return undefined;
+      if (value === undefined || (sizes?.kind !== "list" && sizes?.kind !== "null") || rest.length > 0)
+        return undefined;
       const element = value.kind === "null" ? TEXT : value;
       return { argTypes: [element, { kind: "list", element: INT4 }], returnType: { kind: "list", element } };
     },

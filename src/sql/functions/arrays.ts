@@ -2,6 +2,7 @@
 
 import type { DataType, Scalar } from "#columnar";
 import { scalarComparator, scalarToText } from "../values/index.ts";
+import { runtimeError } from "../values/errors.ts";
 import { checkJoined } from "../values/limits.ts";
 import type { FunctionCatalog, PolymorphicFunction } from "./definition.ts";
 import { commonTypeOf } from "./resolve.ts";
@@ -117,18 +118,20 @@ export function defineArrays(catalog: FunctionCatalog): void {
     implement: ([list]) => joinItems(list),
   });
   catalog.definePolymorphic("array_position", {
-    signature: "any[], any -> int4",
+    signature: "any[], any [, int4] -> int4",
     options: { strict: false },
     resolve([list, item, ...rest]) {
-      if (list?.kind !== "list" || item === undefined || rest.length > 0) return undefined;
-      return { argTypes: [list, list.element], returnType: INT4 };
+      if (list?.kind !== "list" || item === undefined || rest.length > 1) return undefined;
+      return { argTypes: [list, list.element, ...rest.map(() => INT4)], returnType: INT4 };
     },
     implement([, element]) {
       const compare = scalarComparator(element ?? TEXT);
-      return (list: readonly Scalar[], wanted: Scalar) => {
+      return (list: readonly Scalar[], wanted: Scalar, from: number | null = 1) => {
         if (list === null) return null;
-        const index = list.findIndex((item) =>
-          item === null || wanted === null ? item === wanted : compare(item, wanted) === 0,
+        if (from === null) throw runtimeError("initial position must not be null");
+        const index = list.findIndex(
+          (item, i) =>
+            i >= from - 1 && (item === null || wanted === null ? item === wanted : compare(item, wanted) === 0),
         );
         return index < 0 ? null : index + 1;
       };

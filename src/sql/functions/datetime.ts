@@ -14,7 +14,7 @@ import {
 } from "../values/civil.ts";
 import { float64ToDecimal, integerToDecimal } from "../values/decimal.ts";
 import { fieldOutOfRange, runtimeError } from "../values/errors.ts";
-import { addIntervals, justifyDays, justifyHours } from "../values/interval.ts";
+import { addIntervals, justifyDays, justifyHours, justifyInterval } from "../values/interval.ts";
 import { localToUtc, requireTimeZone, utcToLocal } from "../values/time-zone.ts";
 import { addIntervalToTimestamp } from "./arithmetic.ts";
 import {
@@ -249,6 +249,15 @@ const fromEpoch = (seconds: number): number => {
   return Math.round(seconds * MICROS_PER_SECOND);
 };
 
+const makeInterval = (...parts: readonly number[]): Interval => {
+  const [years = 0, months = 0, weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = parts;
+  return {
+    months: years * 12 + months,
+    days: weeks * 7 + days,
+    micros: hours * MICROS_PER_HOUR + minutes * MICROS_PER_MINUTE + Math.round(seconds * MICROS_PER_SECOND),
+  };
+};
+
 function defineMaking({ define, alias }: FunctionCatalog): void {
   define("make_date", "int4, int4, int4 -> date", makeDate);
   define("make_time", "int4, int4, float8 -> time", makeTime);
@@ -263,14 +272,14 @@ function defineMaking({ define, alias }: FunctionCatalog): void {
         makeDate(year, month, day) * MICROS_PER_DAY + makeTime(hour, minute, second),
     );
   }
-  define("make_interval", "...int4 -> interval", (...parts: readonly number[]) => {
-    const [years = 0, months = 0, weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = parts;
-    return {
-      months: years * 12 + months,
-      days: weeks * 7 + days,
-      micros: hours * MICROS_PER_HOUR + minutes * MICROS_PER_MINUTE + seconds * MICROS_PER_SECOND,
-    };
-  });
+  define(
+    "make_timestamptz",
+    "int4, int4, int4, int4, int4, float8, text -> timestamptz",
+    (year: number, month: number, day: number, hour: number, minute: number, second: number, zone: string) =>
+      localToUtc(requireTimeZone(zone), makeDate(year, month, day) * MICROS_PER_DAY + makeTime(hour, minute, second)),
+  );
+  define("make_interval", "...int4 -> interval", makeInterval);
+  define("make_interval", "int4, int4, int4, int4, int4, int4, float8 -> interval", makeInterval);
   define("to_timestamp", "float8 -> timestamptz", fromEpoch);
   define("to_timestamp", "text, text -> timestamptz", parseByPattern);
   define("from_unixtime", "float8 -> timestamptz", fromEpoch);
@@ -282,7 +291,7 @@ function defineMaking({ define, alias }: FunctionCatalog): void {
   );
   define("justify_hours", "interval -> interval", justifyHours, { safe: true });
   define("justify_days", "interval -> interval", justifyDays, { safe: true });
-  define("justify_interval", "interval -> interval", (value: Interval) => justifyDays(justifyHours(value)), {
+  define("justify_interval", "interval -> interval", justifyInterval, {
     safe: true,
   });
   define("isfinite", "timestamp -> bool", (micros: number) => Number.isFinite(micros), { safe: true });

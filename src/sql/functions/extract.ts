@@ -2,9 +2,12 @@
 
 import type { Decimal, Interval } from "#columnar";
 import { MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND } from "../values/civil.ts";
-import { float64ToDecimal, integerToDecimal } from "../values/decimal.ts";
+import { addDecimals, divideDecimals, float64ToDecimal, integerToDecimal } from "../values/decimal.ts";
 import { runtimeError } from "../values/errors.ts";
 import { canonicalUnit, extractPart } from "./date-trunc.ts";
+
+/** Julian day number of 1970-01-01. */
+const JULIAN_EPOCH_DAYS = 2_440_588;
 
 const DATE_ONLY = new Set(["hour", "minute", "second", "milliseconds", "microseconds"]);
 
@@ -19,6 +22,17 @@ export function partToDecimal(unit: string, micros: number, part: number): Decim
   if (unit === "second") return { unscaled: BigInt(inMinute), scale: 6 };
   if (unit === "milliseconds") return { unscaled: BigInt(inMinute), scale: 3 };
   if (unit === "epoch") return { unscaled: BigInt(micros), scale: 6 };
+  // The day's part is a quotient with numeric's digits.
+  if (unit === "julian") {
+    const days = Math.floor(micros / MICROS_PER_DAY);
+    const inDay = micros - days * MICROS_PER_DAY;
+    const whole = integerToDecimal(days + JULIAN_EPOCH_DAYS);
+    if (inDay === 0) return whole;
+    return addDecimals(
+      whole,
+      divideDecimals({ unscaled: BigInt(inDay), scale: 6 }, { unscaled: 86_400_000_000n, scale: 6 }),
+    );
+  }
   if (Number.isInteger(part)) return integerToDecimal(part);
   return float64ToDecimal(part);
 }

@@ -4,7 +4,7 @@ import type { Scalar } from "#columnar";
 import { runtimeError } from "../values/errors.ts";
 import { checkTextLength } from "../values/limits.ts";
 
-const SPECIFIER = /%(?:%|(?:(\d+)\$)?(-)?(\d+)?([sIL])|([\s\S]?))/g;
+const SPECIFIER = /%(?:%|(?:(\d+)\$)?(-)?(\d+|\*(?:\d+\$)?)?([sIL])|([\s\S]?))/g;
 
 /** Formats texts into a template; null when the template is. Errors: sql_runtime_error. */
 export function formatText(template: Scalar, ...args: readonly Scalar[]): Scalar {
@@ -26,13 +26,20 @@ export function formatText(template: Scalar, ...args: readonly Scalar[]): Scalar
           bad === "" ? "unterminated format() type specifier" : `unrecognized format() type specifier "${bad ?? ""}"`,
         );
       }
+      let size: number;
+      if (width?.startsWith("*") === true) {
+        const named = width.slice(1, -1);
+        const from = named === "" ? next : Number(named) - 1;
+        if (named === "") next += 1;
+        if (from < 0 || from >= args.length) throw runtimeError("too few arguments for format()");
+        size = Number(args[from] ?? 0);
+      } else size = Number(width ?? 0);
       const at = index === undefined ? next : Number(index) - 1;
       next = at + 1;
       if (at < 0 || at >= args.length) throw runtimeError("too few arguments for format()");
       const text = formatOne(kind, args[at] as string | null);
-      const size = Number(width ?? 0);
-      checkTextLength(size);
-      return minus === undefined ? text.padStart(size) : text.padEnd(size);
+      checkTextLength(Math.abs(size));
+      return minus === undefined && size >= 0 ? text.padStart(size) : text.padEnd(Math.abs(size));
     },
   );
 }

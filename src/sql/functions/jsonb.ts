@@ -68,7 +68,7 @@ function converter(finish: Finish, lists: "any" | "only"): PolymorphicFunction {
     options: {},
     resolve([type, ...rest]) {
       if (type === undefined || rest.length > 0 || (lists === "only" && type.kind !== "list")) return undefined;
-      return type.kind === "null" ? undefined : { argTypes: [type], returnType: JSON_TYPE };
+      return { argTypes: [type.kind === "null" ? TEXT : type], returnType: JSON_TYPE };
     },
     implement:
       ([type]) =>
@@ -113,6 +113,33 @@ function edit(value: Jsonb, path: Path, change: (old: Jsonb | undefined) => Json
 function setAt(text: string, path: Path, replacement: string, createsMissing = true): string {
   const next = parseJsonb(replacement);
   return jsonbText(edit(parseJsonb(text), path, (old) => (old === undefined && !createsMissing ? undefined : next)));
+}
+
+/** jsonb_set, and what SQL NULL as the new value means: use_json_null, delete_key, return_target, raise_exception. */
+function setLax(
+  text: string | null,
+  path: Path | null,
+  replacement: string | null,
+  createsMissing: boolean | null = true,
+  onNull: string | null = "use_json_null",
+): string | null {
+  if (text === null || path === null || createsMissing === null) return null;
+  if (replacement !== null) return setAt(text, path, replacement, createsMissing);
+  switch (onNull) {
+    case "use_json_null":
+      return setAt(text, path, "null", createsMissing);
+    case "delete_key":
+      return jsonbText(edit(parseJsonb(text), path, () => undefined));
+    case "return_target":
+      return jsonbText(parseJsonb(text));
+    case "raise_exception":
+      throw runtimeError("JSON value must not be null");
+    case null:
+    default:
+      throw runtimeError(
+        'null_value_treatment must be "delete_key", "return_target", "use_json_null", or "raise_exception"',
+      );
+  }
 }
 
 function insertAt(text: string, path: Path, inserted: string, after = false): string {
@@ -235,13 +262,9 @@ export function defineJsonb({ define, definePolymorphic, alias }: FunctionCatalo
   );
   define("jsonb_set", "json, text[], json -> json", setAt);
   define("jsonb_set", "json, text[], json, bool -> json", setAt);
-  define(
-    "jsonb_set_lax",
-    "json, text[], json -> json",
-    (text: string, path: Path, replacement: string | null) =>
-      text === null || path === null ? null : setAt(text, path, replacement ?? "null"),
-    { strict: false },
-  );
+  define("jsonb_set_lax", "json, text[], json -> json", setLax, { strict: false });
+  define("jsonb_set_lax", "json, text[], json, bool -> json", setLax, { strict: false });
+  define("jsonb_set_lax", "json, text[], json, bool, text -> json", setLax, { strict: false });
   define("jsonb_insert", "json, text[], json -> json", insertAt);
   define("jsonb_insert", "json, text[], json, bool -> json", insertAt);
   define("jsonb_strip_nulls", "json -> json", (text: string) => jsonbText(stripNulls(parseJsonb(text))));

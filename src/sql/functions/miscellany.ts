@@ -1,21 +1,11 @@
 // Functions that belong to no family: identifiers, conversions between types, session information.
 
-import { LakeError, bytesToHex } from "#core";
+import { LakeError } from "#core";
 import type { DataType, Scalar } from "#columnar";
 import { dataTypeToName, scalarToText } from "../values/index.ts";
-import type { EvaluationEnvironment, FunctionCatalog } from "./definition.ts";
+import type { FunctionCatalog } from "./definition.ts";
 
 const TEXT: DataType = { kind: "string" };
-
-function randomUuid({ randomUnit = Math.random }: EvaluationEnvironment): () => string {
-  return () => {
-    const bytes = Uint8Array.from({ length: 16 }, () => Math.floor(randomUnit() * 256));
-    bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
-    bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
-    const hex = bytesToHex(bytes);
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-  };
-}
 
 function toJson(value: Scalar, type: DataType): string {
   if (value === null) return "null";
@@ -56,9 +46,7 @@ function toJson(value: Scalar, type: DataType): string {
 export const scalarToJson = toJson;
 
 /** Adds the rest. */
-export function defineMiscellany({ defineWith, definePolymorphic, alias, define }: FunctionCatalog): void {
-  defineWith("gen_random_uuid", "-> uuid", randomUuid, { volatility: "volatile" });
-  alias("gen_random_uuid", "uuid");
+export function defineMiscellany({ definePolymorphic, alias, define }: FunctionCatalog): void {
   definePolymorphic("pg_typeof", {
     signature: "any -> text",
     options: { strict: false, safe: true },
@@ -98,7 +86,6 @@ export function defineMiscellany({ defineWith, definePolymorphic, alias, define 
       (value: Scalar) =>
         toJson(value, type ?? TEXT),
   });
-  alias("to_json", "to_jsonb");
   definePolymorphic("num_nulls", {
     signature: "any, ... -> int4",
     options: { strict: false, safe: true },

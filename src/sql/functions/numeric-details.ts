@@ -4,7 +4,7 @@ import { LakeError } from "#core";
 import type { Decimal, Scalar } from "#columnar";
 import { scalarComparator } from "../values/index.ts";
 import { trimDecimal } from "../values/decimal.ts";
-import { outOfRange } from "../values/errors.ts";
+import { outOfRange, runtimeError } from "../values/errors.ts";
 import type { FunctionCatalog } from "./definition.ts";
 import { commonType } from "./resolve.ts";
 
@@ -30,6 +30,43 @@ function erfcLarge(x: number): number {
 
 function erfc(x: number): number {
   return x >= 3 ? erfcLarge(x) : 1 - erf(x);
+}
+
+/** Lanczos' approximation, g = 7, nine terms. */
+const LANCZOS = [
+  0.999_999_999_999_809_9, 676.520_368_121_885_1, -1259.139_216_722_402_8, 771.323_428_777_653_1,
+  -176.615_029_162_140_6, 12.507_343_278_686_905, -0.138_571_095_265_720_12, 9.984_369_578_019_572e-6,
+  1.505_632_735_149_311_6e-7,
+] as const;
+
+function logGamma(x: number): number {
+  if (!Number.isFinite(x)) return Number.isNaN(x) ? x : Number.POSITIVE_INFINITY;
+  if (x <= 0 && Number.isInteger(x)) return Number.POSITIVE_INFINITY;
+  if (x < 0.5) return Math.log(Math.PI / Math.abs(Math.sin(Math.PI * x))) - logGamma(1 - x);
+  const z = x - 1;
+  const t = z + 7.5;
+  let sum: number = LANCZOS[0];
+  for (const [i, term] of LANCZOS.entries()) if (i > 0) sum += term / (z + i);
+  return 0.5 * Math.log(2 * Math.PI) + (z + 0.5) * Math.log(t) - t + Math.log(sum);
+}
+
+function gamma(x: number): number {
+  if (x === Number.NEGATIVE_INFINITY || x === 0 || (x < 0 && Number.isInteger(x))) {
+    throw outOfRange("value out of range: overflow; float");
+  }
+  if (Number.isInteger(x) && x > 0 && x <= 171) {
+    let product = 1;
+    for (let i = 2; i < x; i++) product *= i;
+    return product;
+  }
+  const magnitude = Math.exp(logGamma(x));
+  if (!Number.isFinite(magnitude) && Number.isFinite(x)) throw outOfRange("value out of range: overflow; float");
+  return x < 0 && Math.floor(x) % 2 !== 0 ? -magnitude : magnitude;
+}
+
+function within(low: number, high: number, unit: number): number {
+  if (low > high) throw runtimeError("lower bound must be less than or equal to upper bound");
+  return low + Math.floor(unit * (high - low + 1));
 }
 
 const SPECIAL_SINES: ReadonlyMap<number, number> = new Map([
@@ -161,23 +198,58 @@ export function defineNumericDetails({ define, defineWith, definePolymorphic, al
     });
   }
   define("isfinite", "interval -> bool", () => true);
+  defineWith(
+    "random",
+    "int4, int4 -> int4",
+    ({ randomUnit = Math.random }) =>
+      (low: number, high: number) =>
+        within(low, high, randomUnit()),
+    { volatility: "volatile" },
+  );
+  defineWith(
+    "random",
+    "int8, int8 -> int8",
+    ({ randomUnit = Math.random }) =>
+      (low: number | bigint, high: number | bigint) =>
+        within(Number(low), Number(high), randomUnit()),
+    { volatility: "volatile" },
+  );
+  defineWith(
+    "random_normal",
+    "...float8 -> float8",
+    ({ randomUnit = Math.random }) =>
+      (mean = 0, deviation = 1) =>
+        // Box and Muller.
+        mean + deviation * Math.sqrt(-2 * Math.log(1 - randomUnit())) * Math.cos(2 * Math.PI * randomUnit()),
+    { volatility: "volatile" },
+  );
+  define("lgamma", "float8 -> float8", logGamma);
+  define("gamma", "float8 -> float8", gamma);
   for (const type of ["date", "time", "timestamp", "timestamptz"]) {
     define("overlaps", `${type}, ${type}, ${type}, ${type} -> bool`, overlaps, { strict: false });
   }
   alias("ceil", "ceiling");
 }
 
-/** Whether two spans of time meet, each by its two ends in any order; a missing end counts as the other. */
+/** The known end of a span first; undefined when both are missing. */
+function spanOf(
+  a: number | null,
+  b: number | null,
+): { readonly start: number; readonly end: number | null } | undefined {
+  if (a === null) return b === null ? undefined : { start: b, end: null };
+  return b !== null && b < a ? { start: b, end: a } : { start: a, end: b };
+}
+
+/** Whether two spans of time meet, each by its two ends in any order; null when a missing end decides. */
 function overlaps(a: number | null, b: number | null, c: number | null, d: number | null): boolean | null {
-  const [startA, endA] = [a ?? b, b ?? a];
-  const [startC, endC] = [c ?? d, d ?? c];
-  if (startA === null || endA === null || startC === null || endC === null) return null;
-  const first = { start: Math.min(startA, endA), end: Math.max(startA, endA) };
-  const second = { start: Math.min(startC, endC), end: Math.max(startC, endC) };
+  const first = spanOf(a, b);
+  const second = spanOf(c, d);
+  if (first === undefined || second === undefined) return null;
   const [early, late] = first.start <= second.start ? [first, second] : [second, first];
-  if (early.start === late.start) return true;
-  if (late.start >= early.end) return false;
-  return a === null || b === null || c === null || d === null ? null : true;
+  if (early.start === late.start) return early.end === null || late.end === null ? null : true;
+  if (early.end === null) return null;
+  if (late.start < early.end) return true;
+  return late.end === null ? null : false;
 }
 
 function squareRoot(x: number): number {

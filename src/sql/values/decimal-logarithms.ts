@@ -17,8 +17,7 @@ const MIN_SIGNIFICANT_DIGITS = 16;
 const MAX_DISPLAY_SCALE = 1000;
 /** Natural logarithms of results beyond this overflow, or are zero. */
 const MAX_RESULT_LOGARITHM = 6000;
-const LOG10_E = 0.434294481903252;
-const LN_10 = 2.302585092994046;
+const { LN10: LN_10, LOG10E: LOG10_E } = Math;
 /** Digits carried beyond those that are shown. */
 const SPARE_DIGITS = 12;
 

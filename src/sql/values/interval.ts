@@ -258,6 +258,36 @@ export function justifyHours(value: Interval): Interval {
 }
 
 /** Moves each 30 days into a month (justify_days). */
+/** Days from hours and months from days, all of one sign. */
+export function justifyInterval(value: Interval): Interval {
+  let { months, days, micros } = value;
+  const takeDays = (): void => {
+    const whole = Math.trunc(micros / MICROS_PER_DAY);
+    days += whole;
+    micros -= whole * MICROS_PER_DAY;
+  };
+  if ((days > 0 && micros > 0) || (days < 0 && micros < 0)) takeDays();
+  const whole = Math.trunc(days / DAYS_PER_MONTH);
+  months += whole;
+  days -= whole * DAYS_PER_MONTH;
+  takeDays();
+  if (months > 0 && (days < 0 || (days === 0 && micros < 0))) {
+    days += DAYS_PER_MONTH;
+    months--;
+  } else if (months < 0 && (days > 0 || (days === 0 && micros > 0))) {
+    days -= DAYS_PER_MONTH;
+    months++;
+  }
+  if (days > 0 && micros < 0) {
+    micros += MICROS_PER_DAY;
+    days--;
+  } else if (days < 0 && micros > 0) {
+    micros -= MICROS_PER_DAY;
+    days++;
+  }
+  return { months: months + 0, days: days + 0, micros: micros + 0 };
+}
+
 export function justifyDays(value: Interval): Interval {
   const whole = Math.trunc(value.days / DAYS_PER_MONTH);
   let months = value.months + whole;
