@@ -22,6 +22,7 @@ export const CLAIMS = [
   "writes deletion vectors",
   "reads deletion vectors",
   "reads what Firn compacted and sorted of its own",
+  "plans in the catalog",
   "writes beside the others",
 ] as const;
 

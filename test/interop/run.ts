@@ -14,6 +14,7 @@ import { foreignCatalogSuite } from "./foreign-catalog/suite.ts";
 import { concurrentSuite } from "./suites/concurrent.ts";
 import { duckdbSuite } from "./suites/duckdb.ts";
 import { firnSuite } from "./suites/firn.ts";
+import { planningSuite } from "./suites/planning.ts";
 import { pyicebergSuite } from "./suites/pyiceberg.ts";
 import { KIT_POM, rckSuite } from "./suites/rck.ts";
 import { readsSuite } from "./suites/reads.ts";
@@ -32,6 +33,7 @@ const SUITES: readonly InteropSuite[] = [
   firnSuite,
   tpcSuite,
   sparkSuite,
+  planningSuite,
   trinoSuite,
   concurrentSuite,
 ];

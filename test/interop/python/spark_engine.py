@@ -11,16 +11,22 @@ from server import firn, serve
 class Spark:
     def __init__(self):
         uri, token = firn()
+        catalog = {
+            "": "org.apache.iceberg.spark.SparkCatalog",
+            ".type": "rest",
+            ".uri": uri,
+            ".token": token,
+            ".io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+            # Tables that others change too: a cached one is up to 30 s old.
+            ".cache-enabled": "false",
+        }
         settings = {
+            **{f"spark.sql.catalog.firn{name}": value for name, value in catalog.items()},
+            # The same catalog, which is asked to plan.
+            **{f"spark.sql.catalog.planned{name}": value for name, value in catalog.items()},
+            "spark.sql.catalog.planned.scan-planning-mode": "server",
             "spark.jars": os.environ["SPARK_JARS"],
             "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
-            "spark.sql.catalog.firn": "org.apache.iceberg.spark.SparkCatalog",
-            "spark.sql.catalog.firn.type": "rest",
-            "spark.sql.catalog.firn.uri": uri,
-            "spark.sql.catalog.firn.token": token,
-            "spark.sql.catalog.firn.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
-            # Tables that others change too: a cached one is up to 30 s old.
-            "spark.sql.catalog.firn.cache-enabled": "false",
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": "2",
             "spark.default.parallelism": "2",
