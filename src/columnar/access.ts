@@ -4,8 +4,8 @@ import type { Scalar } from "./data-type.ts";
 import { constantVector, vectorFromScalars } from "./build.ts";
 import { decimalBlockOf, decimalOfBlock, decimalVector } from "./decimal-vector.ts";
 import { gatherFloat64, gatherValues } from "./gather-values.ts";
-import { gatherBlock, textBlockOf, textVector } from "./text-vector.ts";
-import { decodeUtf8Value } from "./utf8-block.ts";
+import { gatherText, looseTextOf, textVector } from "./text-vector.ts";
+import { decodeUtf8Range } from "./utf8-block.ts";
 import type { Batch, FlatVector, Vector } from "./vector.ts";
 
 /** Whether row `index` is null. */
@@ -23,8 +23,11 @@ export function scalarAt(vector: Vector, index: number): Scalar {
   if (vector.encoding === "constant") return vector.value;
   if (isNullAt(vector, index)) return null;
   if (vector.encoding === "dictionary") return scalarAt(vector.dictionary, vector.codes[index] as number);
-  const block = textBlockOf(vector);
-  if (block !== undefined) return decodeUtf8Value(block, index);
+  const text = looseTextOf(vector);
+  if (text !== undefined) {
+    const { bytes, starts, gap } = text;
+    return decodeUtf8Range(bytes, starts[index] as number, (starts[index + 1] as number) - gap);
+  }
   const decimals = decimalBlockOf(vector);
   if (decimals !== undefined) return decimalOfBlock(decimals, index);
   const value = vector.values[index] as Scalar;
@@ -61,8 +64,8 @@ export function flattenVector(vector: Vector): FlatVector {
           merged[i] = validity?.[i] === 0 ? 0 : (nested[codes[i] as number] as number);
         }
       }
-      const block = textBlockOf(dictionary);
-      if (block !== undefined) return textVector(type, length, gatherBlock(block, codes), merged);
+      const text = looseTextOf(dictionary);
+      if (text !== undefined) return textVector(type, length, gatherText(text, codes), merged);
       const decimals = decimalBlockOf(dictionary);
       if (decimals !== undefined) {
         const unscaled = gatherFloat64(decimals.unscaled, codes);

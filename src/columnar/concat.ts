@@ -5,7 +5,15 @@ import { flattenVector } from "./access.ts";
 import { constantVector } from "./build.ts";
 import type { DataType } from "./data-type.ts";
 import { decimalBlockOf, decimalVector } from "./decimal-vector.ts";
-import { concatBlocks, gatherBlock, internBlock, textBlockOf, textVector } from "./text-vector.ts";
+import {
+  concatBlocks,
+  gatherBlock,
+  internBlock,
+  looseTextOf,
+  looseTextVector,
+  textBlockOf,
+  textVector,
+} from "./text-vector.ts";
 import { encodeUtf8Block } from "./utf8-block.ts";
 import type { Batch, DictionaryVector, FlatVector, Vector, VectorValues } from "./vector.ts";
 
@@ -24,10 +32,12 @@ export function sliceVector(vector: Vector, start: number, end: number): Vector 
         validity: vector.validity?.subarray(start, end),
       };
     case "flat": {
-      const block = textBlockOf(vector);
-      if (block !== undefined) {
-        const offsets = block.offsets.subarray(start, end + 1);
-        return textVector(vector.type, length, { offsets, bytes: block.bytes }, vector.validity?.subarray(start, end));
+      const text = looseTextOf(vector);
+      if (text !== undefined) {
+        const { bytes, gap } = text;
+        const starts = text.starts.subarray(start, end + 1);
+        if (gap > 0) return looseTextVector(vector.type, length, { bytes, starts, gap });
+        return textVector(vector.type, length, { offsets: starts, bytes }, vector.validity?.subarray(start, end));
       }
       const decimals = decimalBlockOf(vector);
       if (decimals !== undefined) {

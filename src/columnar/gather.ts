@@ -3,7 +3,7 @@
 import { constantVector, vectorFromScalars } from "./build.ts";
 import { decimalBlockOf, decimalVector } from "./decimal-vector.ts";
 import { gatherFloat64, gatherInt32, gatherUint8, gatherValues } from "./gather-values.ts";
-import { gatherBlock, textBlockOf, textVector } from "./text-vector.ts";
+import { gatherText, looseTextOf, textBlockOf, textVector } from "./text-vector.ts";
 import type { Batch, DictionaryVector, FlatVector, Vector } from "./vector.ts";
 
 /**
@@ -72,8 +72,8 @@ function gatherPresent(vector: Vector, indices: Int32Array): Vector {
   if (vector.encoding === "dictionary") {
     return { ...vector, length, codes: gatherInt32(vector.codes, indices), validity };
   }
-  const block = textBlockOf(vector);
-  if (block !== undefined) return textVector(vector.type, length, gatherBlock(block, indices), validity);
+  const text = looseTextOf(vector);
+  if (text !== undefined) return textVector(vector.type, length, gatherText(text, indices), validity);
   const decimals = decimalBlockOf(vector);
   if (decimals !== undefined) {
     const unscaled = gatherFloat64(decimals.unscaled, indices);

@@ -42,9 +42,12 @@ export {
   gatherBlock,
   hashRange,
   internBlock,
+  looseTextOf,
+  looseTextVector,
   textBlockOf,
   textVector,
   viewOf,
   type InternedBlock,
+  type LooseText,
 } from "./text-vector.ts";
 export { decodeUtf8Block, encodeUtf8Block, isAsciiOnly, isWellFormedBlock, type Utf8Block } from "./utf8-block.ts";

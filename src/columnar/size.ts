@@ -2,7 +2,7 @@
 
 import type { Scalar } from "./data-type.ts";
 import { decimalBlockOf } from "./decimal-vector.ts";
-import { textBlockOf } from "./text-vector.ts";
+import { looseTextOf } from "./text-vector.ts";
 import type { Batch, FlatVector, Vector } from "./vector.ts";
 
 /** Header and pointer of a V8 heap string or small object, bytes. */
@@ -45,9 +45,9 @@ export function batchByteSize(batch: Batch, counted: Set<FlatVector> = new Set()
 }
 
 function valuesBytes(vector: FlatVector): number {
-  const block = textBlockOf(vector);
-  if (block !== undefined) {
-    return block.offsets.byteLength + (block.offsets[vector.length] as number) - (block.offsets[0] as number);
+  const text = looseTextOf(vector);
+  if (text !== undefined) {
+    return text.starts.byteLength + (text.starts[vector.length] as number) - (text.starts[0] as number);
   }
   const decimals = decimalBlockOf(vector);
   if (decimals !== undefined) return decimals.unscaled.byteLength;

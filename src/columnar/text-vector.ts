@@ -35,9 +35,77 @@ export function textVector(
   return vector;
 }
 
-/** The block behind a vector made by {@link textVector}; undefined for any other, copies of one included. */
+/**
+ * The block behind a vector made by {@link textVector} or {@link looseTextVector}; undefined for any other, copies of one
+ * included. Cost: a copy of loose text, once.
+ */
 export function textBlockOf(vector: FlatVector): Utf8Block | undefined {
-  return blocks.get(vector);
+  const known = blocks.get(vector);
+  if (known !== undefined) return known;
+  const loose = looseTexts.get(vector);
+  if (loose === undefined) return undefined;
+  const block = closeGaps(loose, vector.length);
+  blocks.set(vector, block);
+  looseTexts.delete(vector);
+  return block;
+}
+
+/**
+ * Texts with something between them, such as their lengths: text i is bytes [starts[i], starts[i + 1] - gap).
+ *
+ * Shapes: `starts` has one entry more than there are texts. Ownership: views.
+ */
+export interface LooseText {
+  readonly bytes: Uint8Array;
+  readonly starts: Int32Array;
+  readonly gap: number;
+}
+
+const looseTexts = new WeakMap<FlatVector, LooseText>();
+
+/** As {@link textVector}, without nulls, of texts that stay where they are until somebody wants a block of them. */
+export function looseTextVector(type: DataType, length: number, text: LooseText): FlatVector {
+  let decoded: readonly string[] | undefined;
+  const vector: FlatVector = {
+    encoding: "flat",
+    type,
+    length,
+    get values() {
+      if (decoded === undefined) {
+        const { bytes, offsets } = textBlockOf(vector) as Utf8Block;
+        decoded = decodeUtf8Block(bytes, offsets, length);
+      }
+      return decoded;
+    },
+    validity: undefined,
+  };
+  looseTexts.set(vector, text);
+  return vector;
+}
+
+/** The text behind a vector, wherever it lies: for readers that mind the gap. Undefined as for {@link textBlockOf}. */
+export function looseTextOf(vector: FlatVector): LooseText | undefined {
+  const loose = looseTexts.get(vector);
+  if (loose !== undefined) return loose;
+  const block = blocks.get(vector);
+  return block === undefined ? undefined : { bytes: block.bytes, starts: block.offsets, gap: 0 };
+}
+
+function closeGaps({ bytes, starts, gap }: LooseText, count: number): Utf8Block {
+  const first = starts[0] as number;
+  const out = new Uint8Array((starts[count] as number) - first - gap * count);
+  const offsets = new Int32Array(count + 1);
+  const source = viewOf(bytes);
+  const target = viewOf(out);
+  for (let i = 0, to = 0; i < count; i++) {
+    const from = starts[i] as number;
+    const length = (starts[i + 1] as number) - gap - from;
+    if (length > LONG_BYTES) out.set(bytes.subarray(from, from + length), to);
+    else copyShort(source, from, target, to, length);
+    to += length;
+    offsets[i + 1] = to;
+  }
+  return { bytes: out, offsets };
 }
 
 /** Values longer than this are copied by one call. */
@@ -63,14 +131,18 @@ export function copyShort(source: DataView, from: number, target: DataView, to: 
 }
 
 /** Values `indices` of a block, back to back. Indices must be within range. */
-export function gatherBlock(block: Utf8Block, indices: Int32Array): Utf8Block {
-  const { offsets: from, bytes: source } = block;
+export function gatherBlock({ bytes, offsets }: Utf8Block, indices: Int32Array): Utf8Block {
+  return gatherText({ bytes, starts: offsets, gap: 0 }, indices);
+}
+
+/** As {@link gatherBlock}, of loose text. */
+export function gatherText({ bytes: source, starts: from, gap }: LooseText, indices: Int32Array): Utf8Block {
   const count = indices.length;
   const offsets = new Int32Array(count + 1);
   let total = 0;
   for (let i = 0; i < count; i++) {
     const index = indices[i] as number;
-    total += (from[index + 1] as number) - (from[index] as number);
+    total += (from[index + 1] as number) - (from[index] as number) - gap;
     offsets[i + 1] = total;
   }
   const bytes = new Uint8Array(total);

@@ -85,9 +85,9 @@ export function decodeUtf8Block(bytes: Uint8Array, offsets: Int32Array, count: n
   return cutUtf8(text, block, offsets, base, count) ?? decodeEach(block, offsets, base, count);
 }
 
-/** Value `index` of a block; malformed UTF-8 becomes U+FFFD. */
-export function decodeUtf8Value({ bytes, offsets }: Utf8Block, index: number): string {
-  return decoder.decode(bytes.subarray(offsets[index], offsets[index + 1]));
+/** Bytes [start, end) as a string; malformed UTF-8 becomes U+FFFD. */
+export function decodeUtf8Range(bytes: Uint8Array, start: number, end: number): string {
+  return decoder.decode(bytes.subarray(start, end));
 }
 
 function cutAscii(text: string, offsets: Int32Array, base: number, count: number): string[] {

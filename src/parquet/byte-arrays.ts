@@ -54,32 +54,50 @@ export function blockToBinaries({ bytes, offsets }: ByteBlock, count: number): U
   return Array.from({ length: count }, (_, i) => bytes.subarray(offsets[i], offsets[i + 1]));
 }
 
-/** What {@link findPlain} gives for a value that stands more than once. */
-export const SEVERAL = -2;
+/** Bytes of the length before each PLAIN value. */
+export const PLAIN_GAP_BYTES = 4;
 
 /**
- * Where among `count` PLAIN values these bytes stand: its index, -1 when nowhere, {@link SEVERAL} when more than once.
- * Cost: looks into values of that length only. Errors: `data_invalid`.
+ * Which of `count` PLAIN values are these bytes, ascending. Cost: looks into values of that length only. Errors:
+ * `data_invalid`.
  */
-export function findPlain(bytes: Uint8Array, count: number, wanted: Uint8Array): number {
+export function findPlain(bytes: Uint8Array, count: number, wanted: Uint8Array): readonly number[] {
   const source = viewOf(bytes);
   const { length } = wanted;
-  let found = -1;
+  const found: number[] = [];
+  const last = length - 1;
+  const lastByte = wanted[last];
   for (let i = 0, from = 0; i < count; i++) {
-    if (from + 4 > bytes.length) throw corruptData("a string is cut short");
-    const start = from + 4;
+    if (from + PLAIN_GAP_BYTES > bytes.length) throw corruptData("a string is cut short");
+    const start = from + PLAIN_GAP_BYTES;
     const valueLength = source.getUint32(from, true);
     if (valueLength > bytes.length - start) throw corruptData("a string is cut short");
     from = start + valueLength;
-    if (valueLength !== length) continue;
     // From the last byte on: values of one column often share how they start.
-    let b = length - 1;
+    if (valueLength !== length || (length > 0 && bytes[start + last] !== lastByte)) continue;
+    let b = last - 1;
     while (b >= 0 && bytes[start + b] === wanted[b]) b--;
-    if (b >= 0) continue;
-    if (found >= 0) return SEVERAL;
-    found = i;
+    if (b < 0) found.push(i);
   }
   return found;
+}
+
+/** Where PLAIN values start; their lengths lie between them. Errors: `data_invalid`. */
+export function plainStarts(bytes: Uint8Array, count: number): Int32Array {
+  if (count * PLAIN_GAP_BYTES > bytes.length) throw corruptData("a string is cut short");
+  const source = viewOf(bytes);
+  const starts = new Int32Array(count + 1);
+  const lastLength = bytes.length - PLAIN_GAP_BYTES;
+  let start = PLAIN_GAP_BYTES;
+  for (let i = 0; i < count; i++) {
+    if (start - PLAIN_GAP_BYTES > lastLength) throw corruptData("a string is cut short");
+    const length = source.getUint32(start - PLAIN_GAP_BYTES, true);
+    if (length > bytes.length - start) throw corruptData("a string is cut short");
+    starts[i] = start;
+    start += length + PLAIN_GAP_BYTES;
+  }
+  starts[count] = start;
+  return starts;
 }
 
 /** PLAIN values back to back, as a copy. Errors: `data_invalid`. */

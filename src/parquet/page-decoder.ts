@@ -6,13 +6,15 @@ import {
   constantVector,
   packedVector,
   decimalVector,
+  isAsciiOnly,
+  looseTextVector,
   textVector,
   type DataType,
   type FlatVector,
   type Vector,
   type VectorValues,
 } from "#columnar";
-import { SEVERAL, findPlain } from "./byte-arrays.ts";
+import { PLAIN_GAP_BYTES, findPlain, plainStarts } from "./byte-arrays.ts";
 import { ENCODING } from "./encodings.ts";
 import type { ParquetColumn } from "./metadata.ts";
 import { decodeValues } from "./page-values.ts";
@@ -46,6 +48,8 @@ export class PageDecoder {
   readonly keepsText: boolean;
   #dictionary: FlatVector | undefined;
   #wanted: Uint8Array | undefined;
+  /** Of the wanted text alone. */
+  #wantedDictionary: FlatVector | undefined;
   /** The wanted text's only code in the dictionary; -1 when it is not there. */
   #wantedCode: number | undefined;
   /** Entries of the stored dictionary, where only the wanted one was kept. */
@@ -96,20 +100,14 @@ export class PageDecoder {
     }
     if (this.keepsText) {
       const wanted = this.#wanted;
-      const code = wanted === undefined ? SEVERAL : findPlain(page.values, page.valueCount, wanted);
-      if (wanted !== undefined && code !== SEVERAL) {
+      const [code = -1, ...others] = wanted === undefined ? [] : findPlain(page.values, page.valueCount, wanted);
+      if (wanted !== undefined && others.length === 0) {
         this.#wantedCode = code;
-        this.#dictionary = textVector(
-          this.#fileType,
-          1,
-          { bytes: wanted, offsets: Int32Array.of(0, wanted.length) },
-          undefined,
-        );
+        this.#dictionary = this.#wantedDictionary ??= oneText(this.#fileType, wanted);
         this.#dictionaryLength = page.valueCount;
         return;
       }
-      const block = decodeTextBlock(ENCODING.plain, page.values, page.valueCount);
-      this.#dictionary = textVector(this.#fileType, page.valueCount, block, undefined);
+      this.#dictionary = decodeText(this.#fileType, ENCODING.plain, page.values, page.valueCount);
       return;
     }
     const values = decodePlain(page.values, this.#column, page.valueCount);
@@ -137,11 +135,10 @@ export class PageDecoder {
     if (page.presentCount === 0 && length > 0) return this.#nullPage(length, validity);
     if (this.keepsText) {
       const wanted = this.#wanted;
-      if (wanted !== undefined && page.encoding === ENCODING.plain) {
-        if (findPlain(page.values, page.presentCount, wanted) === -1) return constantVector(type, null, length);
-      }
+      if (wanted !== undefined && page.encoding === ENCODING.plain) return this.#wantedTexts(page, wanted);
+      if (validity === undefined) return decodeText(type, page.encoding, page.values, length);
       const block = decodeTextBlock(page.encoding, page.values, page.presentCount);
-      return textVector(type, length, validity === undefined ? block : scatterBlock(block, validity), validity);
+      return textVector(type, length, scatterBlock(block, validity), validity);
     }
     const values = decodeValues(page.encoding, page.values, this.#column, page.presentCount);
     const spread = validity === undefined ? values : scatterValues(values, validity, FILLERS[type.kind]);
@@ -168,6 +165,31 @@ export class PageDecoder {
       },
     };
     return packedVector(this.#fileType, length, packed, dictionary, validity);
+  }
+
+  /** Rows of a plain page with the wanted text; the others are null. */
+  #wantedTexts({ values, presentCount, validity, valueCount: length }: Page, wanted: Uint8Array): Vector {
+    const found = findPlain(values, presentCount, wanted);
+    if (found.length === 0) return constantVector(this.#fileType, null, length);
+    const isWanted = new Uint8Array(length);
+    if (validity === undefined) for (const row of found) isWanted[row] = 1;
+    else {
+      for (let row = 0, k = 0, next = 0; row < length && next < found.length; row++) {
+        if (validity[row] === 0) continue;
+        if (k++ !== found[next]) continue;
+        isWanted[row] = 1;
+        next += 1;
+      }
+    }
+    this.#wantedDictionary ??= oneText(this.#fileType, wanted);
+    return {
+      encoding: "dictionary",
+      type: this.#fileType,
+      length,
+      codes: new Int32Array(length),
+      dictionary: this.#wantedDictionary,
+      validity: isWanted,
+    };
   }
 
   /** Rows with the wanted code; the others are null. */
@@ -214,6 +236,18 @@ function flatVector(
     return decimalVector(type, { unscaled: values, scale: type.scale ?? 0 }, validity);
   }
   return { encoding: "flat", type, length, values, validity };
+}
+
+/** Texts of a page without nulls; plain ASCII stays where it is. */
+function decodeText(type: DataType, encoding: number, values: Uint8Array, count: number): FlatVector {
+  if (encoding === ENCODING.plain && isAsciiOnly(values)) {
+    return looseTextVector(type, count, { bytes: values, starts: plainStarts(values, count), gap: PLAIN_GAP_BYTES });
+  }
+  return textVector(type, count, decodeTextBlock(encoding, values, count), undefined);
+}
+
+function oneText(type: DataType, text: Uint8Array): FlatVector {
+  return textVector(type, 1, { bytes: text, offsets: Int32Array.of(0, text.length) }, undefined);
 }
 
 /** What readers that move values on can do without having converted. */

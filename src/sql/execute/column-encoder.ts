@@ -4,14 +4,14 @@
 import {
   decimalBlockOf,
   decimalVector,
-  textBlockOf,
+  looseTextOf,
   vectorFromScalars,
   type DataType,
   type Decimal,
   type DictionaryVector,
   type FlatVector,
   type Scalar,
-  type Utf8Block,
+  type LooseText,
   type Vector,
 } from "#columnar";
 import { scalarKey } from "../values/index.ts";
@@ -253,26 +253,26 @@ class TextKeyEncoder extends BaseEncoder {
   }
 
   protected override encodeEntries(dictionary: FlatVector, codes: Int32Array, insert: boolean): void {
-    const block = textBlockOf(dictionary);
-    if (block === undefined || dictionary.validity !== undefined) super.encodeEntries(dictionary, codes, insert);
-    else this.table.encodeBlock(block, codes, codes.length, insert, codes);
+    const text = looseTextOf(dictionary);
+    if (text === undefined || dictionary.validity !== undefined) super.encodeEntries(dictionary, codes, insert);
+    else this.table.encodeTexts(text, codes, codes.length, insert, codes);
   }
 
   protected encodeFlat(vector: FlatVector, rowCount: number, insert: boolean, out: Int32Array): void {
     const { table } = this;
     const { validity } = vector;
-    const block = textBlockOf(vector);
-    if (block === undefined) {
+    const text = looseTextOf(vector);
+    if (text === undefined) {
       const values = vector.values as readonly string[];
       for (let i = 0; i < rowCount; i++) {
         out[i] = validity?.[i] === 0 ? this.idOfNull(insert) : table.idOfString(values[i] as string, insert);
       }
-    } else if (validity === undefined) table.encodeBlock(block, undefined, rowCount, insert, out);
-    else this.encodeNullable(block, validity, rowCount, insert, out);
+    } else if (validity === undefined) table.encodeTexts(text, undefined, rowCount, insert, out);
+    else this.encodeNullable(text, validity, rowCount, insert, out);
   }
 
   private encodeNullable(
-    block: Utf8Block,
+    text: LooseText,
     validity: Uint8Array,
     rowCount: number,
     insert: boolean,
@@ -281,14 +281,14 @@ class TextKeyEncoder extends BaseEncoder {
     // NULL takes its id where it first appears, after the values before it.
     const firstNull = this.nullId < 0 ? validity.indexOf(0) : 0;
     const before = firstNull < 0 ? rowCount : Math.min(firstNull, rowCount);
-    this.table.encodeBlock(block, undefined, before, insert, out);
+    this.table.encodeTexts(text, undefined, before, insert, out);
     if (before === rowCount) return;
     const nullId = this.idOfNull(insert);
     const rows = new Int32Array(rowCount - before);
     let count = 0;
     for (let i = before; i < rowCount; i++) if (validity[i] !== 0) rows[count++] = i;
     const ids = new Int32Array(count);
-    this.table.encodeBlock(block, rows, count, insert, ids);
+    this.table.encodeTexts(text, rows, count, insert, ids);
     out.fill(nullId, before, rowCount);
     for (let k = 0; k < count; k++) out[rows[k] as number] = ids[k] as number;
   }

@@ -1,6 +1,6 @@
 // Comparisons of text with a constant on UTF-8 bytes, whose order is the order of code points: no strings are made.
 
-import { textBlockOf, type FlatVector, type Vector } from "#columnar";
+import { looseTextOf, type FlatVector, type LooseText, type Vector } from "#columnar";
 
 const encoder = new TextEncoder();
 
@@ -37,12 +37,12 @@ export function compileTextSelection(operator: string, constant: string): TextSe
     let verdicts: Uint8Array | undefined;
     if (vector.encoding === "dictionary") {
       const { dictionary, codes } = vector;
-      const block = textBlockOf(dictionary);
-      if (block === undefined || dictionary.validity !== undefined) return undefined;
+      const text = looseTextOf(dictionary);
+      if (text === undefined || dictionary.validity !== undefined) return undefined;
       verdicts = verdictsOf.get(dictionary);
       if (verdicts === undefined) {
         verdicts = new Uint8Array(dictionary.length);
-        compareBlock(verdicts, block.bytes, block.offsets, wanted, accepted);
+        compareTexts(verdicts, text, wanted, accepted);
         verdictsOf.set(dictionary, verdicts);
       }
       if (!verdicts.includes(1)) return out.subarray(0, 0);
@@ -52,10 +52,10 @@ export function compileTextSelection(operator: string, constant: string): TextSe
         n += verdicts[codes[row] as number] as number;
       }
     } else {
-      const block = textBlockOf(vector);
-      if (block === undefined) return undefined;
+      const text = looseTextOf(vector);
+      if (text === undefined) return undefined;
       verdicts = new Uint8Array(vector.length);
-      compareBlock(verdicts, block.bytes, block.offsets, wanted, accepted);
+      compareTexts(verdicts, text, wanted, accepted);
       for (let k = 0; k < count; k++) {
         const row = rows === undefined ? k : (rows[k] as number);
         out[n] = row;
@@ -75,24 +75,19 @@ export function compileTextSelection(operator: string, constant: string): TextSe
 }
 
 /** Writes 1 where the order of a value and the wanted bytes is accepted, else leaves 0. */
-function compareBlock(
-  out: Uint8Array,
-  bytes: Uint8Array,
-  offsets: Int32Array,
-  wanted: Uint8Array,
-  accepted: number,
-): void {
+function compareTexts(out: Uint8Array, text: LooseText, wanted: Uint8Array, accepted: number): void {
   if (accepted === 2) {
-    markEqual(out, bytes, offsets, wanted);
+    markEqual(out, text, wanted);
     return;
   }
   if (accepted === PREFIX) {
-    markPrefixed(out, bytes, offsets, wanted);
+    markPrefixed(out, text, wanted);
     return;
   }
+  const { bytes, starts, gap } = text;
   for (let i = 0; i < out.length; i++) {
-    const start = offsets[i] as number;
-    const length = (offsets[i + 1] as number) - start;
+    const start = starts[i] as number;
+    const length = (starts[i + 1] as number) - gap - start;
     const shared = Math.min(length, wanted.length);
     let difference = 0;
     for (let b = 0; b < shared && difference === 0; b++)
@@ -103,28 +98,33 @@ function compareBlock(
 }
 
 /** From the last byte on: values of one column often share how they start. */
-function markEqual(out: Uint8Array, bytes: Uint8Array, offsets: Int32Array, wanted: Uint8Array): void {
+function markEqual(out: Uint8Array, { bytes, starts, gap }: LooseText, wanted: Uint8Array): void {
   const { length } = wanted;
-  let start = offsets[0] as number;
+  const stride = length + gap;
+  let start = starts[0] as number;
   for (let i = 0; i < out.length; i++) {
-    const end = offsets[i + 1] as number;
-    if (end - start === length) {
+    const next = starts[i + 1] as number;
+    if (next - start === stride) {
       let b = length - 1;
       while (b >= 0 && bytes[start + b] === wanted[b]) b--;
       if (b < 0) out[i] = 1;
     }
-    start = end;
+    start = next;
   }
 }
 
 /** From the prefix's last byte on. */
-function markPrefixed(out: Uint8Array, bytes: Uint8Array, offsets: Int32Array, prefix: Uint8Array): void {
+function markPrefixed(out: Uint8Array, { bytes, starts, gap }: LooseText, prefix: Uint8Array): void {
   const { length } = prefix;
+  const stride = length + gap;
+  let start = starts[0] as number;
   for (let i = 0; i < out.length; i++) {
-    const start = offsets[i] as number;
-    if ((offsets[i + 1] as number) - start < length) continue;
-    let b = length - 1;
-    while (b >= 0 && bytes[start + b] === prefix[b]) b--;
-    if (b < 0) out[i] = 1;
+    const next = starts[i + 1] as number;
+    if (next - start >= stride) {
+      let b = length - 1;
+      while (b >= 0 && bytes[start + b] === prefix[b]) b--;
+      if (b < 0) out[i] = 1;
+    }
+    start = next;
   }
 }

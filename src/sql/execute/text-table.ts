@@ -1,7 +1,7 @@
 // Dense ids for texts, hashed and compared as UTF-8 bytes. The texts lie end to end in one array, so that a hundred
 // thousand of them are a few typed arrays and no strings.
 
-import { gatherBlock, textVector, viewOf, type DataType, type FlatVector, type Utf8Block } from "#columnar";
+import { gatherBlock, textVector, viewOf, type DataType, type FlatVector, type LooseText } from "#columnar";
 
 const MIN_IDS = 512;
 const MIN_ARENA_BYTES = 8192;
@@ -58,11 +58,11 @@ export class TextTable {
   }
 
   /**
-   * Writes to `out` the ids of some texts of a block, of all first `count` ones without `indices`: new ones if needed,
-   * -1 for unknown ones when `insert` is false. `out` may be `indices`.
+   * Writes to `out` the ids of some texts, of all first `count` ones without `indices`: new ones if needed, -1 for
+   * unknown ones when `insert` is false. `out` may be `indices`.
    */
-  encodeBlock(
-    { bytes, offsets }: Utf8Block,
+  encodeTexts(
+    { bytes, starts, gap }: LooseText,
     indices: Int32Array | undefined,
     count: number,
     insert: boolean,
@@ -71,14 +71,14 @@ export class TextTable {
     const view = viewOf(bytes);
     for (let first = 0; first < count; first += RUN_TEXTS) {
       const end = Math.min(count, first + RUN_TEXTS);
-      this.hashRun(view, offsets, indices, first, end);
+      this.hashRun(view, starts, gap, indices, first, end);
       this.probeRun(end - first);
       const { found } = this;
       for (let i = first, k = 0; i < end; i++, k++) {
         let id = found[k] as number;
         if (id < 0) {
           const index = indices === undefined ? i : (indices[i] as number);
-          id = this.lookUp(bytes, offsets[index] as number, offsets[index + 1] as number, k, insert);
+          id = this.lookUp(bytes, starts[index] as number, (starts[index + 1] as number) - gap, k, insert);
         }
         out[i] = id;
       }
@@ -109,7 +109,8 @@ export class TextTable {
   /** Hashes a run and sets its first words aside, so that looking up waits for nothing but the slots. */
   private hashRun(
     view: DataView,
-    offsets: Int32Array,
+    starts: Int32Array,
+    gap: number,
     indices: Int32Array | undefined,
     first: number,
     end: number,
@@ -118,8 +119,8 @@ export class TextTable {
     const safe = view.byteLength - INLINE_BYTES;
     for (let i = first, k = 0; i < end; i++, k++) {
       const index = indices === undefined ? i : (indices[i] as number);
-      const start = offsets[index] as number;
-      const length = (offsets[index + 1] as number) - start;
+      const start = starts[index] as number;
+      const length = (starts[index + 1] as number) - start - gap;
       let a: number;
       let b: number;
       let c: number;
@@ -213,7 +214,7 @@ export class TextTable {
 
   private idOfScratch(length: number, insert: boolean): number {
     this.scratchOffsets[1] = length;
-    this.hashRun(this.scratchView, this.scratchOffsets, undefined, 0, 1);
+    this.hashRun(this.scratchView, this.scratchOffsets, 0, undefined, 0, 1);
     return this.lookUp(this.scratch, 0, length, 0, insert);
   }
 

@@ -32,29 +32,30 @@ test("I51 ids are dense, in order of first appearance, and equal exactly for equ
   );
 });
 
-test("a block's texts and the strings they spell have one id, and phantoms are apart from every text", () => {
+test("I314 a block's texts and the strings they spell have one id, and phantoms are apart from every text", () => {
   fc.assert(
     fc.property(
       fc.array(fc.string({ unit: "grapheme" }), { maxLength: 3000, size: "max" }),
       fc.nat(12),
-      (texts, pad) => {
+      fc.nat(5),
+      (texts, pad, gap) => {
         const table = new TextTable();
         const phantom = table.addPhantom();
         const parts = texts.map((text) => new TextEncoder().encode(text));
-        const offsets = new Int32Array(texts.length + 1);
-        for (const [i, part] of parts.entries()) offsets[i + 1] = (offsets[i] ?? 0) + part.length;
-        const bytes = new Uint8Array((offsets.at(-1) ?? 0) + pad).fill(0x61);
-        for (const [i, part] of parts.entries()) bytes.set(part, offsets[i]);
-        const block = { bytes, offsets };
+        const starts = new Int32Array(texts.length + 1);
+        for (const [i, part] of parts.entries()) starts[i + 1] = (starts[i] ?? 0) + part.length + gap;
+        const bytes = new Uint8Array(Math.max(0, (starts.at(-1) ?? 0) - gap) + pad).fill(0x61);
+        for (const [i, part] of parts.entries()) bytes.set(part, starts[i]);
+        const loose = { bytes, starts, gap };
         const ids = new Int32Array(texts.length);
-        table.encodeBlock(block, undefined, texts.length, false, ids);
+        table.encodeTexts(loose, undefined, texts.length, false, ids);
         expect(ids.every((id) => id === -1)).toBe(true);
-        table.encodeBlock(block, undefined, texts.length, true, ids);
+        table.encodeTexts(loose, undefined, texts.length, true, ids);
         expect([...ids]).toEqual(texts.map((text) => table.idOfString(text, false)));
         expect(ids.includes(phantom)).toBe(false);
         expect(new Set(ids).size).toBe(new Set(texts).size);
         const reversed = Int32Array.from(texts.keys()).toReversed();
-        table.encodeBlock(block, reversed, texts.length, false, reversed);
+        table.encodeTexts(loose, reversed, texts.length, false, reversed);
         expect(reversed).toEqual(ids.toReversed());
         const decoded = table.decode({ kind: "string" }, Int32Array.of(phantom), phantom);
         expect(scalarAt(decoded, 0)).toBe(null);
