@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import type { ColumnSchema, Scalar } from "#columnar";
 import { createMemoryBudget } from "../../src/sql/execute/index.ts";
 import { createSpillSpace, type SpillSpace, type SpillStore } from "../../src/sql/execute/spill/store.ts";
-import type { AggregateCall, Expr, PlanNode } from "../../src/sql/plan.ts";
+import type { AggregateCall, Expr, PlanNode, WindowCall } from "../../src/sql/plan.ts";
 import { inputOf, runPlan, type Encoding, type Rows } from "../unit/sql-exec/tables.ts";
 
 const COLUMNS: readonly ColumnSchema[] = [
@@ -262,6 +262,140 @@ test("I232 joins of every kind that spill have the same rows", async () => {
     { numRuns: 3, endOnFailure: true },
   );
   expect(puts).toBeGreaterThan(20);
+});
+
+test("I335 set operations that spill have the same rows", async () => {
+  let puts = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      rows,
+      rows,
+      encoding,
+      fc.constantFrom("union", "intersect", "except"),
+      fc.boolean(),
+      fc.integer({ min: 1, max: 4 }),
+      async (leftRows, rightRows, how, operation, all, width) => {
+        const schema = COLUMNS.slice(0, width);
+        const cut = (data: Rows): Rows => data.map((row) => row.slice(0, width));
+        // Rows of both sides, some of them several times.
+        const left = inputOf(schema, cut([...leftRows, ...rightRows.slice(0, 3000)]), how, 700);
+        const right = inputOf(schema, cut([...rightRows, ...rightRows.slice(0, 1000)]), how, 900);
+        const plan: PlanNode = {
+          kind: "set_operation",
+          operation,
+          all,
+          left: left.node,
+          right: right.node,
+          columns: schema,
+        };
+        const answers = await both(plan, [left, right]);
+        expect(unordered(answers.tiny)).toEqual(unordered(answers.ample));
+        puts += answers.puts;
+      },
+    ),
+    { numRuns: 6, endOnFailure: true },
+  );
+  expect(puts).toBeGreaterThan(20);
+});
+
+test("I335 grouping sets that spill have the same groups", async () => {
+  let puts = 0;
+  const aggregates = [
+    call("grouping_set", undefined, { kind: "int32" }),
+    call("count", undefined, { kind: "int64" }),
+    call("max", 4, { kind: "int32" }),
+  ];
+  await fc.assert(
+    fc.asyncProperty(
+      rows,
+      encoding,
+      fc.integer({ min: 200, max: 2000 }),
+      fc.constantFrom([[0, 1], [0], []], [[0, 1, 2], [1, 2], [2], []], [[1], [1], [0]]),
+      async (data, how, batchRows, groupingSets) => {
+        const input = inputOf(COLUMNS, data, how, batchRows);
+        const keys = [0, 1, 2];
+        const columns = keys.map((key) => COLUMNS[key] as ColumnSchema);
+        for (const { function: name, type } of aggregates) columns.push({ name, type, nullable: true });
+        const plan: PlanNode = {
+          kind: "aggregate",
+          input: input.node,
+          keys: keys.map((key) => column(key)),
+          groupingSets,
+          aggregates,
+          columns,
+        };
+        const answers = await both(plan, [input]);
+        expect(unordered(answers.tiny)).toEqual(unordered(answers.ample));
+        puts += answers.puts;
+      },
+    ),
+    { numRuns: 4, endOnFailure: true },
+  );
+  expect(puts).toBeGreaterThan(20);
+});
+
+const RUNNING = {
+  mode: "range",
+  start: { kind: "unbounded" },
+  end: { kind: "current_row" },
+  rangeKey: undefined,
+  exclude: "none",
+} as const;
+
+test("I335 windows that spill are the windows in memory, row by row", async () => {
+  let puts = 0;
+  const calls: readonly WindowCall[] = [
+    { call: call("row_number", undefined, { kind: "int64" }), isAggregate: false, frame: RUNNING },
+    { call: call("rank", undefined, { kind: "int64" }), isAggregate: false, frame: RUNNING },
+    { call: call("count", 1, { kind: "int64" }), isAggregate: true, frame: RUNNING },
+    { call: call("lag", 0, { kind: "string" }), isAggregate: false, frame: RUNNING },
+  ];
+  await fc.assert(
+    fc.asyncProperty(
+      rows,
+      encoding,
+      fc.integer({ min: 200, max: 2000 }),
+      fc.subarray([0, 1, 2, 3], { minLength: 1, maxLength: 2 }),
+      sortKey,
+      async (data, how, batchRows, partition, order) => {
+        const input = inputOf(COLUMNS, data, how, batchRows);
+        const plan: PlanNode = {
+          kind: "window",
+          input: input.node,
+          partitionBy: partition.map((key) => column(key)),
+          orderBy: [{ ...order, expr: column(order.index) }],
+          calls,
+          columns: [...COLUMNS, ...calls.map(({ call: { function: name, type } }) => ({ name, type, nullable: true }))],
+        };
+        const answers = await both(plan, [input]);
+        expect(answers.tiny.map(asText)).toEqual(answers.ample.map(asText));
+        puts += answers.puts;
+      },
+    ),
+    { numRuns: 4, endOnFailure: true },
+  );
+  expect(puts).toBeGreaterThan(20);
+});
+
+test("I335 a window's partition that does not fit says so, and what to do", async () => {
+  const input = inputOf(COLUMNS, MANY, "flat", 1000);
+  const plan: PlanNode = {
+    kind: "window",
+    input: input.node,
+    partitionBy: [],
+    orderBy: [{ expr: column(0), descending: false, nullsFirst: false }],
+    calls: [{ call: call("row_number", undefined, { kind: "int64" }), isAggregate: false, frame: RUNNING }],
+    columns: [...COLUMNS, { name: "n", type: { kind: "int64" }, nullable: false }],
+  };
+  const store = memoryStore();
+  const spill = createSpillSpace(store);
+  const memory = createMemoryBudget(TINY_BYTES);
+  const outcome = await closed(spill, runPlan(plan, [input], { memory, spill }));
+  expect(outcome).toMatchObject({
+    code: "memory_limit_exceeded",
+    message: expect.stringMatching(/^window .*one partition is larger.*PARTITION BY/) as unknown,
+  });
+  expect([store.pieces.size, memory.usedBytes]).toEqual([0, 0]);
 });
 
 const MANY: Rows = Array.from({ length: 20_000 }, (_, i) => [`key-${(i * 7919) % 20_011}`, i, i / 2, null, i]);

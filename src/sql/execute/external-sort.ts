@@ -33,12 +33,18 @@ export class RunWriter {
   readonly #context: ExecutionContext;
   readonly #keysOf: KeyEvaluator;
   readonly #runs: SpilledRows[] = [];
+  #spilledBytes = 0;
 
   constructor(node: SortNode, keysOf: KeyEvaluator, space: SpillSpace, context: ExecutionContext) {
     this.#node = node;
     this.#space = space;
     this.#context = context;
     this.#keysOf = keysOf;
+  }
+
+  /** Bytes of all that was put aside. */
+  get spilledBytes(): number {
+    return this.#spilledBytes;
   }
 
   /** Sorts rows and puts them aside. Errors: those of the store. */
@@ -72,6 +78,7 @@ export class RunWriter {
 
   async #finished(spiller: RowSpiller): Promise<SpilledRows> {
     const rows = await spiller.finish();
+    this.#spilledBytes += rows.bytes;
     noteSpilled(this.#context, this.#node, rows.bytes);
     return rows;
   }

@@ -47,7 +47,9 @@ export async function* executeSort(
   const account = context.memory.open("sort");
   const keyAccount = context.memory.open("sort");
   try {
-    const { runs, rest } = await collectRuns(node, keysOf, input, account, context);
+    const { runs, rest } = await collectRuns(node, keysOf, input, account, context, (bytes, rowCount) =>
+      sortingBytes(node, bytes, rowCount),
+    );
     if (runs !== undefined) {
       account.resize(0);
       yield* firstRows(runs.merged(), topRows);
@@ -68,18 +70,23 @@ export async function* executeSort(
 }
 
 /** What was read of a sort's input. */
-interface Collected {
+export interface Collected {
   /** Present when rows had to be put aside; then it has all of them. */
   readonly runs: RunWriter | undefined;
   readonly rest: Batch[];
 }
 
-async function collectRuns(
+/**
+ * Reads an input to its end and puts sorted runs of it aside whenever `bytesOf` the rows at hand, which is what they
+ * take with all that is done with them, crowd the memory. Errors: `memory_limit_exceeded`.
+ */
+export async function collectRuns(
   node: SortNode,
   keysOf: KeyEvaluator,
   input: AsyncIterable<Batch>,
   account: MemoryAccount,
   context: ExecutionContext,
+  bytesOf: (bytes: number, rowCount: number) => number,
 ): Promise<Collected> {
   const { spill } = context;
   let runs: RunWriter | undefined;
@@ -103,7 +110,7 @@ async function collectRuns(
     held.push(batch);
     rowCount += batch.rowCount;
     bytes += sizer.add(batch);
-    if (spill !== undefined && account.crowds(sortingBytes(node, bytes, rowCount))) await putAside();
+    if (spill !== undefined && account.crowds(bytesOf(bytes, rowCount))) await putAside();
     account.resize(bytes);
   }
   if (runs !== undefined) await putAside();

@@ -31,9 +31,15 @@ test.each([
   ["SELECT name, count(*) AS n FROM t GROUP BY name", 40_000],
   ["SELECT DISTINCT name FROM t", 40_000],
   ["SELECT a.id FROM t AS a JOIN t AS b ON a.name = b.name", 40_000],
-])("I232 %s spills and is whole", async (sql, rowCount) => {
+  ["SELECT name, row_number() OVER (PARTITION BY id % 1000 ORDER BY name DESC) AS n FROM t", 40_000],
+  ["SELECT name, id, count(*) AS n FROM t GROUP BY GROUPING SETS ((name), (name, id), ())", 80_001],
+  ["SELECT name FROM t WHERE id >= 0 INTERSECT SELECT name FROM t WHERE id % 2 = 0", 20_000],
+  ["SELECT name FROM t WHERE id >= 0 EXCEPT ALL SELECT name FROM t WHERE id % 2 = 0", 20_000],
+  ["SELECT name FROM t WHERE id % 2 = 0 UNION SELECT name FROM t", 40_000],
+])("I232 I335 %s spills and is whole", async (sql, rowCount) => {
   const lake = await lakeOfRows();
-  const limits = { memoryBytes: 6_000_000 };
+  // Each row of grouping sets is several.
+  const limits = { memoryBytes: sql.includes("GROUPING SETS") ? 10_000_000 : 6_000_000 };
   const spilled = await lake.query(`EXPLAIN ANALYZE ${sql}`, { limits, cache: "bypass" });
   expect(JSON.stringify(spilled.body?.rows)).toMatch(/Spilled: \d+ bytes/);
   const small = await lake.query(sql, { limits, cache: "bypass" });

@@ -197,12 +197,46 @@ async function* aggregateRows(
   input: AsyncIterable<Batch>,
   context: ExecutionContext,
 ): AsyncGenerator<Batch> {
+  const { node, division } = grouped;
+  // A generator of its own, so that its groups are free before those of the parts are made.
+  const aside = yield* groupRows(grouped, input, context);
+  if (aside === undefined) return;
+  const width = node.input.columns.length;
+  for (const rows of await aside.finish()) {
+    if (rows.rowCount === 0) continue;
+    noteSpilled(context, node, rows.bytes);
+    const stored = (batch: Batch): Vector[] => batch.columns.slice(width);
+    yield* aggregateRows({ node, keysOf: stored, division: division + 1 }, rows.read(), context);
+  }
+}
+
+/** Types of what groups are told apart by: the keys and, of several sets, the set's number. */
+function groupTypes({ keys, groupingSets }: AggregateNode): DataType[] {
+  const types = keys.map((key) => key.type);
+  return groupingSets === undefined ? types : [...types, SET_NUMBER];
+}
+
+/** Each row is grouped once for each set: fewer rows at once, so that memory is looked at as often. */
+async function* inParts(input: AsyncIterable<Batch>, parts: number): AsyncGenerator<Batch> {
+  for await (const batch of input) {
+    const rows = Math.ceil(batch.rowCount / parts);
+    for (let start = 0; start < batch.rowCount; start += rows) {
+      yield sliceBatch(batch, start, Math.min(batch.rowCount, start + rows));
+    }
+  }
+}
+
+/** Gives the groups that fit the memory; returns the rows of others, which were put aside. */
+async function* groupRows(
+  grouped: Grouped,
+  input: AsyncIterable<Batch>,
+  context: ExecutionContext,
+): AsyncGenerator<Batch, PartitionSpiller | undefined> {
   const { node, keysOf, division } = grouped;
-  const sets = node.groupingSets;
-  const keyTypes = node.keys.map((key) => key.type);
-  const encoder = new RowEncoder([...keyTypes, ...(sets === undefined ? [] : [SET_NUMBER])]);
-  const grouping: Grouping = { keysOf, sets, encoder };
-  const hasKeys = node.keys.length > 0 || sets !== undefined;
+  const encoder = new RowEncoder(groupTypes(node));
+  // Rows that were put aside have their set's number among their keys.
+  const grouping: Grouping = { keysOf, sets: division === 0 ? node.groupingSets : undefined, encoder };
+  const hasKeys = node.keys.length > 0 || node.groupingSets !== undefined;
   const aggregates = node.aggregates.map((call) =>
     call.function === GROUPING_SET ? undefined : startAggregate(call, context),
   );
@@ -210,8 +244,9 @@ async function* aggregateRows(
   const column = division > 0 ? undefined : onlyColumn(node, aggregateColumns(node), context);
   const account = context.memory.open("aggregate");
   let aside: PartitionSpiller | undefined;
+  const setCount = grouping.sets?.length ?? 1;
   try {
-    for await (const batch of input) {
+    for await (const batch of setCount > 1 ? inParts(input, setCount) : input) {
       checkpoint(context);
       if (batch.rowCount === 0) continue;
       if (aside === undefined) {
@@ -246,44 +281,38 @@ async function* aggregateRows(
   } finally {
     account.close();
   }
-  if (aside === undefined) return;
-  const width = node.input.columns.length;
-  for (const rows of await aside.finish()) {
-    if (rows.rowCount === 0) continue;
-    noteSpilled(context, node, rows.bytes);
-    const stored = (batch: Batch): Vector[] => batch.columns.slice(width);
-    yield* aggregateRows({ node, keysOf: stored, division: grouped.division + 1 }, rows.read(), context);
-  }
+  return aside;
 }
 
 /** Where rows of groups not yet met go from now on; undefined when they cannot be told apart or put aside. */
 function divideRest({ node, division }: Grouped, context: ExecutionContext): PartitionSpiller | undefined {
   const { spill } = context;
-  if (spill === undefined || node.keys.length === 0 || node.groupingSets !== undefined || division >= MAX_DIVISIONS) {
-    return undefined;
-  }
-  const types = [...node.input.columns, ...node.keys].map(({ type }) => type);
+  if (spill === undefined || node.keys.length === 0 || division >= MAX_DIVISIONS) return undefined;
+  const types = [...node.input.columns.map(({ type }) => type), ...groupTypes(node)];
   return new PartitionSpiller(spill, types, division, "aggregate", context);
 }
 
 /** Adds rows of the groups that are there and puts the others aside, with their keys. */
 async function updateKnown(
-  { keysOf, encoder }: Grouping,
+  { keysOf, sets, encoder }: Grouping,
   running: readonly RunningAggregate[],
   batch: Batch,
   width: number,
   aside: PartitionSpiller,
 ): Promise<void> {
   const { rowCount } = batch;
-  const keys = keysOf(batch);
-  const { known, unknown } = splitKnown(encoder.encode(keys, rowCount, false));
-  if (known.rows.length > 0) {
-    const used = new Set<number>();
-    for (const aggregate of running) for (const index of aggregate.used) used.add(index);
-    for (const { filterUsed } of running) for (const index of filterUsed) used.add(index);
-    const rows = unknown.length === 0 ? batch : gatherColumns(batch, known.rows, used);
-    for (const aggregate of running) updateAggregate(aggregate, rows, known.ids, encoder.count);
+  const columns = keysOf(batch);
+  const used = new Set<number>();
+  for (const aggregate of running) for (const index of aggregate.used) used.add(index);
+  for (const { filterUsed } of running) for (const index of filterUsed) used.add(index);
+  const keysOfSets = sets?.map((set, number) => keysOfSet(columns, set, number, rowCount)) ?? [columns];
+  for (const keys of keysOfSets) {
+    const { known, unknown } = splitKnown(encoder.encode(keys, rowCount, false));
+    if (known.rows.length > 0) {
+      const rows = unknown.length === 0 ? batch : gatherColumns(batch, known.rows, used);
+      for (const aggregate of running) updateAggregate(aggregate, rows, known.ids, encoder.count);
+    }
+    if (unknown.length === 0) continue;
+    await aside.add({ rowCount, columns: [...batch.columns.slice(0, width), ...keys] }, keys, unknown);
   }
-  if (unknown.length === 0) return;
-  await aside.add({ rowCount, columns: [...batch.columns.slice(0, width), ...keys] }, keys, unknown);
 }
