@@ -1,7 +1,8 @@
 // One container of a Roaring bitmap: the low 16 bits of values that share the others.
 // Source: https://github.com/RoaringBitmap/RoaringFormatSpec
 //
-// In memory a container is a sorted list while it is small and a bit field beyond that. Runs exist only in files.
+// In memory a container is a sorted list while it is small and a bit field beyond that. Runs of a file stay runs until
+// something is added between them: a vector of a few bytes may stand for a whole file.
 
 import { corruptData, type ByteCursor } from "#codec";
 
@@ -25,8 +26,16 @@ interface FieldContainer {
   count: number;
 }
 
+/** Ranges in order and apart, never changed: their starts, and their lengths less one. */
+interface RunContainer {
+  readonly kind: "runs";
+  readonly starts: Uint16Array<ArrayBuffer>;
+  readonly lengths: Uint16Array<ArrayBuffer>;
+  readonly count: number;
+}
+
 /** A set of numbers from 0 to 65,535. */
-export type RoaringContainer = ListContainer | FieldContainer;
+export type RoaringContainer = ListContainer | FieldContainer | RunContainer;
 
 /** How a container is best stored. */
 export interface StoredForm {
@@ -45,6 +54,9 @@ export function addToContainer(container: RoaringContainer, value: number): Roar
   if (container.kind === "field") {
     setBit(container, value);
     return container;
+  }
+  if (container.kind === "runs") {
+    return containerHas(container, value) ? container : addToContainer(withoutRuns(container), value);
   }
   const { values, count } = container;
   const at = count > 0 && (values[count - 1] as number) < value ? count : lowerBound(values, count, value);
@@ -68,6 +80,11 @@ export function addRangeToContainer(container: RoaringContainer, start: number, 
     for (let value = start; value < end; value++) result = addToContainer(result, value);
     return result;
   }
+  if (container.kind === "runs") {
+    const run = runAt(container, start);
+    if (run >= 0 && end <= endOfRun(container, run)) return container;
+    return addRangeToContainer(withoutRuns(container), start, end);
+  }
   const field = container.kind === "list" ? toField(container) : container;
   for (let value = start; value < end; value++) setBit(field, value);
   return field;
@@ -76,6 +93,10 @@ export function addRangeToContainer(container: RoaringContainer, start: number, 
 /** Whether the container holds a value. */
 export function containerHas(container: RoaringContainer, value: number): boolean {
   if (container.kind === "field") return ((container.bits[value >> 3] as number) >> (value & 7)) % 2 === 1;
+  if (container.kind === "runs") {
+    const run = runAt(container, value);
+    return run >= 0 && value < endOfRun(container, run);
+  }
   const at = lowerBound(container.values, container.count, value);
   return at < container.count && container.values[at] === value;
 }
@@ -95,6 +116,15 @@ export function forEachInContainer(
     }
     return;
   }
+  if (container.kind === "runs") {
+    for (let run = Math.max(0, runAt(container, start)); run < container.starts.length; run++) {
+      const from = Math.max(start, container.starts[run] as number);
+      const to = Math.min(end, endOfRun(container, run));
+      if (from >= end) return;
+      for (let value = from; value < to; value++) visit(value);
+    }
+    return;
+  }
   for (let byteAt = start >> 3; byteAt <= (end - 1) >> 3; byteAt++) {
     const byte = container.bits[byteAt] as number;
     if (byte === 0) continue;
@@ -109,7 +139,7 @@ export function forEachInContainer(
 export function storedForm(container: RoaringContainer): StoredForm {
   const { count } = container;
   const runCount = countRuns(container);
-  const plain = count > MAX_LIST_VALUES ? FIELD_BYTES : count * 2;
+  const plain = plainBytes(count);
   const runs = 2 + runCount * 4;
   if (runs < plain) return { form: "runs", sizeBytes: runs, runCount };
   return { form: count > MAX_LIST_VALUES ? "field" : "list", sizeBytes: plain, runCount };
@@ -180,20 +210,64 @@ function readRuns(cursor: ByteCursor, count: number): RoaringContainer {
   const runCount = (head[0] as number) | ((head[1] as number) << 8);
   const bytes = cursor.readBytes(runCount * 4);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  let container = emptyContainer();
+  const starts = new Uint16Array(runCount);
+  const lengths = new Uint16Array(runCount);
   let next = 0;
+  let found = 0;
+  let kept = 0;
   for (let run = 0; run < runCount; run++) {
     const start = view.getUint16(run * 4, true);
-    const end = start + view.getUint16(run * 4 + 2, true) + 1;
+    const length = view.getUint16(run * 4 + 2, true);
+    const end = start + length + 1;
     if (start < next || end > CONTAINER_SPAN) throw corruptData("a bitmap's runs are out of order");
-    container = addRangeToContainer(container, start, end);
+    // Neighbours are one run.
+    if (kept > 0 && start === next) lengths[kept - 1] = (lengths[kept - 1] as number) + length + 1;
+    else {
+      starts[kept] = start;
+      lengths[kept] = length;
+      kept += 1;
+    }
+    found += length + 1;
     next = end;
   }
-  if (container.count !== count) throw corruptData("a bitmap container holds another number of values");
-  return container;
+  if (found !== count) throw corruptData("a bitmap container holds another number of values");
+  const container: RunContainer = {
+    kind: "runs",
+    starts: starts.subarray(0, kept),
+    lengths: lengths.subarray(0, kept),
+    count,
+  };
+  return runCount * 4 < plainBytes(count) ? container : withoutRuns(container);
+}
+
+/** Bytes of a container without runs. */
+function plainBytes(count: number): number {
+  return count > MAX_LIST_VALUES ? FIELD_BYTES : count * 2;
+}
+
+/** The last run that starts at `value` or before; -1 when there is none. */
+function runAt({ starts }: RunContainer, value: number): number {
+  const at = lowerBound(starts, starts.length, value);
+  return at < starts.length && starts[at] === value ? at : at - 1;
+}
+
+function endOfRun({ starts, lengths }: RunContainer, run: number): number {
+  return (starts[run] as number) + (lengths[run] as number) + 1;
+}
+
+/** The same values as a list or field of its own. */
+function withoutRuns(container: RunContainer): ListContainer | FieldContainer {
+  if (container.count > MAX_LIST_VALUES) return toField(container);
+  const values = new Uint16Array(Math.max(8, container.count));
+  let count = 0;
+  forEachInContainer(container, 0, CONTAINER_SPAN, (value) => {
+    values[count++] = value;
+  });
+  return { kind: "list", values, count };
 }
 
 function countRuns(container: RoaringContainer): number {
+  if (container.kind === "runs") return container.starts.length;
   let runs = 0;
   let last = -2;
   forEachInContainer(container, 0, CONTAINER_SPAN, (value) => {
@@ -203,9 +277,9 @@ function countRuns(container: RoaringContainer): number {
   return runs;
 }
 
-function toField(container: ListContainer): FieldContainer {
+function toField(container: ListContainer | RunContainer): FieldContainer {
   const field: FieldContainer = { kind: "field", bits: new Uint8Array(FIELD_BYTES), count: 0 };
-  for (let at = 0; at < container.count; at++) setBit(field, container.values[at] as number);
+  forEachInContainer(container, 0, CONTAINER_SPAN, (value) => setBit(field, value));
   return field;
 }
 
