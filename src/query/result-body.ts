@@ -21,6 +21,8 @@ export interface BodySource {
   stop(reason: unknown): Promise<void>;
 }
 
+/** How long the bytes that tell of an error have to arrive, milliseconds; that they do is a courtesy. */
+const LAST_WORDS_MS = 250;
 /** Pieces are joined to chunks of this size, so that small batches are not a message each, bytes. */
 const CHUNK_BYTES = 64 * 1024;
 /** The continuation mark of an Arrow message, the length of its metadata, and less than that. */
@@ -34,6 +36,7 @@ export function createResultBody(
   source: BodySource,
   format: ResultFormat,
   onEnd: (problem: ProblemDetails | undefined, error: unknown) => void,
+  sleep: (ms: number) => Promise<void>,
 ): ReadableStream<Uint8Array> {
   let failure: { readonly error: unknown } | undefined;
   return new ReadableStream(
@@ -41,6 +44,8 @@ export function createResultBody(
       type: "bytes",
       async pull(controller) {
         if (failure !== undefined) {
+          // Bytes on their way are dropped when a stream breaks off: the ones that tell why get ahead of it.
+          await sleep(LAST_WORDS_MS);
           controller.error(failure.error);
           return;
         }

@@ -151,7 +151,7 @@ async function replyWith(
     if (problem !== undefined) noteFailure(deps, context, stats, error);
     finished.resolve({ stats: finishStats(stats), ...(problem === undefined ? {} : { problem }) });
   };
-  const body = createResultBody(withEnvelope(source, head, tail), query.format, finish);
+  const body = createResultBody(withEnvelope(source, head, tail), query.format, finish, deps.sleep);
   // Also a query that ends while nobody reads has ended.
   if (isLive(answer)) answer.ended.catch((error: unknown) => finish(errorToProblem(error), error));
   // Without a call for the report the body would be all that keeps this request alive.
