@@ -44,7 +44,8 @@ export function dataTypeToIceberg(type: DataType, column: string, use: TypeUse, 
     case "int32":
       return "int";
     case "int64":
-      return "long";
+      if (type.stored === undefined) return "long";
+      return type.stored.utc ? "timestamptz_ns" : "timestamp_ns";
     case "float32":
       return "float";
     case "float64":
@@ -56,6 +57,7 @@ export function dataTypeToIceberg(type: DataType, column: string, use: TypeUse, 
       throw refuse(`tables hold numeric(p, s) with at most ${MAX_PRECISION} digits; cast it, as to numeric(38, 9).`);
     }
     case "binary":
+      if (type.stored !== undefined) return type.stored.kind;
       return type.length === undefined ? "binary" : `fixed[${type.length}]`;
     case "timestamp":
       return type.utc ? "timestamptz" : "timestamp";
@@ -73,6 +75,7 @@ export function dataTypeToIceberg(type: DataType, column: string, use: TypeUse, 
         element: dataTypeToIceberg(type.element, column, use, nextId),
       };
     case "struct":
+      if (type.stored !== undefined) return type.stored;
       return {
         type: "struct",
         fields: type.fields.map((field) => ({

@@ -1,7 +1,15 @@
 // Runs statements that create, alter and drop tables and views.
 
 import { LakeError, tableNameToString, type TableIdentifier } from "#core";
-import { createFileIO, type CatalogClient, type CommitOutcome, type Table, type ViewDefinition } from "#iceberg";
+import {
+  createFileIO,
+  type CatalogClient,
+  type CommitOutcome,
+  type IcebergField,
+  type IcebergType,
+  type Table,
+  type ViewDefinition,
+} from "#iceberg";
 import {
   prepareDefinition,
   prepareQuery,
@@ -154,6 +162,16 @@ async function unlessMissing(ifExists: boolean, act: () => Promise<Done>): Promi
   }
 }
 
+/** The version that the types of new columns ask for; undefined when every version has them. */
+function leastVersion(fields: readonly IcebergField[]): number | undefined {
+  return fields.some(({ type }) => needsVersion3(type)) ? 3 : undefined;
+}
+
+function needsVersion3(type: IcebergType): boolean {
+  if (typeof type !== "string") return type.type === "list" && needsVersion3(type.element);
+  return /^(?:timestamp(?:tz)?_ns|variant|geometry|geography)$/.test(type);
+}
+
 async function createTable(
   { columns, options, ifNotExists, hasRows }: Of<"create table" | "create table as">,
   identifier: TableIdentifier,
@@ -163,7 +181,7 @@ async function createTable(
   if (columns.length === 0) throw new LakeError("sql_unsupported", "A table without columns is not supported.");
   const fields = columnsToFields(columns, "table");
   checkProperties([...options.properties.keys()]);
-  const version = options.formatVersion;
+  const version = options.formatVersion ?? leastVersion(fields);
   let table: Table;
   try {
     table = await catalog.createTable({

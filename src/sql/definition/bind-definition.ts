@@ -16,11 +16,11 @@ import { LakeError } from "#core";
 import { itemsOf, locationOf, nodeKind, stringsOf } from "../bind/ast.ts";
 import { spanAt, tablePath, unsupported, type BindContext } from "../bind/context.ts";
 import { sqlError } from "../bind/errors.ts";
-import { resolveTypeName } from "../bind/type-names.ts";
 import type { ChangeNode } from "../change/bind-change.ts";
 import type { ParsedStatement } from "../parser/parse.ts";
 import { tokenize } from "../parser/tokens.ts";
 import type { PreparedQuery } from "../engine.ts";
+import { columnType } from "./column-type.ts";
 import type { DefinedColumn, Definition, DefinitionOperation, TableAlteration } from "./definition.ts";
 import { optionValue, propertyName, readTableOptions } from "./table-options.ts";
 
@@ -223,8 +223,7 @@ function readColumn(node: ColumnDef, context: BindContext): DefinedColumn {
   const span = spanAt(context, node.location);
   const { typeName } = node;
   if (typeName === undefined) throw sqlError("sql_syntax_error", `Column "${node.colname ?? ""}" has no type.`, span);
-  const { type, maxLength } = resolveTypeName(context, typeName);
-  if (maxLength !== undefined) throw unsupported(context, "A length of text is", typeName.location);
+  const type = columnType(context, typeName);
   if (node.collClause !== undefined) throw unsupported(context, "COLLATE is", node.collClause.location);
   let required = false;
   for (const item of node.constraints ?? []) {
@@ -254,9 +253,7 @@ function alterations(cmd: AlterTableCmd, context: BindContext): readonly TableAl
       if (def === undefined || !("ColumnDef" in def) || def.ColumnDef.typeName === undefined) break;
       const { typeName, raw_default: using, location } = def.ColumnDef;
       if (using !== undefined) throw unsupported(context, "USING is", location);
-      const { type, maxLength } = resolveTypeName(context, typeName);
-      if (maxLength !== undefined) throw unsupported(context, "A length of text is", typeName.location);
-      return [{ kind: "type", name, type }];
+      return [{ kind: "type", name, type: columnType(context, typeName) }];
     }
     case "AT_SetRelOptions":
     case "AT_ResetRelOptions":

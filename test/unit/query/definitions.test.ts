@@ -28,6 +28,36 @@ async function rows(sql: string): Promise<readonly unknown[]> {
 const load = (name: string): ReturnType<QueryLake["catalog"]["loadTable"]> => lake.catalog.loadTable(name);
 
 describe("I225 CREATE TABLE", () => {
+  test("with types of format version 3, which then is the table's", async () => {
+    await run(
+      "CREATE TABLE sales.newest (a timestamp_ns, b timestamptz_ns, c timestamp(9), d timestamp(9) with time zone, " +
+        "e variant, f geometry, g geography, h variant[])",
+    );
+    const table = await load("sales.newest");
+    expect(table.metadata["format-version"]).toBe(3);
+    expect(table.schema().fields.map(({ type }) => type)).toEqual([
+      "timestamp_ns",
+      "timestamptz_ns",
+      "timestamp_ns",
+      "timestamptz_ns",
+      "variant",
+      "geometry",
+      "geography",
+      { type: "list", "element-id": 9, "element-required": false, element: "variant" },
+    ]);
+    await run(
+      "INSERT INTO sales.newest (a, e, f, h) VALUES ('2024-01-01', '{\"k\": 1}', '\\x01', ARRAY['1', 'null']::jsonb[])",
+    );
+    expect(await rows("SELECT a, e, f, h FROM sales.newest")).toEqual([
+      { a: "2024-01-01T00:00:00.000000", e: { k: 1 }, f: "\\x01", h: [1, null] },
+    ]);
+    await run("ALTER TABLE sales.newest ADD COLUMN late variant");
+    expect((await load("sales.newest")).schema().fields.at(-1)?.type).toBe("variant");
+    const refused = await lake.change("CREATE TABLE sales.old (v variant) WITH (format_version = 2)");
+    expect(refused.problem?.status).toBe(400);
+    expect((await lake.change("CREATE TABLE sales.odd (v timestamp(7))")).problem?.code).toBe("sql_unsupported");
+  });
+
   test("with types, NOT NULL, partitioning, sort order, format version and properties", async () => {
     const body = await run(
       "CREATE TABLE sales.orders (id bigint NOT NULL, small smallint, n int, r real, f double precision, p numeric(10, 2), " +
