@@ -18,6 +18,7 @@ import type { LogSink } from "#telemetry";
 import { createAdmission, type Admission } from "./admission.ts";
 import type { Answer } from "./answer.ts";
 import type { FreshSource } from "./fresh-rows.ts";
+import type { Repeatable, Repeats } from "./repeats.ts";
 import { MAX_LIMITS } from "./request.ts";
 import type { QueryCacheStatistics } from "./stats.ts";
 
@@ -28,6 +29,9 @@ const FOOTER_BYTES = 4 * 1024 * 1024;
 const MANIFEST_BYTES = 4 * 1024 * 1024;
 /** Lists and manifests that queries come back to, ready to be looked through. */
 const DECODED_MANIFEST_BYTES = 2 * 1024 * 1024;
+
+/** What answered questions were planned from, bytes. */
+const REPEAT_BYTES = 512 * 1024;
 
 /** Aggregations of smaller tables are computed anew, bytes. */
 const PARTIAL_MIN_BYTES = 1024 * 1024;
@@ -54,6 +58,8 @@ export interface IsolateState {
   readonly admission: Admission;
   /** Bounds how many large answers leave from the cache at once. */
   readonly replays: Admission;
+  /** Questions that need no planning while their tables are as they were. */
+  readonly repeats: Repeats;
   readonly footers: ByteLru<ParquetMetadata>;
   readonly manifests: ByteCache;
   /** Memory of a query that runs beside others, bytes. */
@@ -131,6 +137,7 @@ export function createIsolateState(
       leaseMs: REPLAY_LEASE_MS,
       clock,
     }),
+    repeats: createByteLru<Repeatable>(REPEAT_BYTES),
     footers,
     manifests,
     sharedMemoryBytes,

@@ -5,7 +5,6 @@ import {
   exactCacheKey,
   isLarge,
   looseCacheKey,
-  type CacheEntry,
   type CacheTier,
   type Departure,
   type LargePayload,
@@ -25,6 +24,8 @@ import { createQueryPartials, type QueryPartials } from "./partial-cache.ts";
 import type { QueryDeps } from "./query-deps.ts";
 import { MIN_SHARED_AGE_SECONDS, type ValidQuery } from "./request.ts";
 import { encodePieces, readStart } from "./result-pieces.ts";
+import { answerToEntry, keepCurrent, mayRepeat, repeat } from "./repeat-answer.ts";
+import { questionKey, repeatableBytes, watchInputs } from "./repeats.ts";
 import { createSpillStore } from "./spill-store.ts";
 import { applyScans, type MutableStats } from "./stats.ts";
 import { createTableReads } from "./table-reads.ts";
@@ -106,11 +107,26 @@ export async function runQuery(
       maxScannedBytes: query.limits.maxScannedBytes,
       signal: deadline.signal,
     });
-    const catalog = deps.createCatalog(io, "refs");
+    const watched = watchInputs(deps.createCatalog(io, "refs"), deps.fresh);
+    const question = mayRepeat(query) ? questionKey(query, namespaces) : undefined;
+    const repeated = question === undefined ? undefined : await repeat(deps, query, question, watched, startMs);
+    if (repeated !== undefined) {
+      stats.plan_ms = clock.nowMs() - startMs;
+      stats.cache = repeated.cache;
+      const timings = { queue_ms: stats.queue_ms, plan_ms: stats.plan_ms, total_ms: stats.plan_ms + stats.queue_ms };
+      return {
+        answer: repeated.answer,
+        timings: () => timings,
+        profile: () => ({ plan: null, operators: [], scans: [] }),
+      };
+    }
     const prepared = await prepareQuery(query.sql, {
       catalog: createLakeCatalog({
-        catalog,
-        history: () => deps.createCatalog(io, "all"),
+        catalog: watched.catalog,
+        history() {
+          watched.other();
+          return deps.createCatalog(io, "all");
+        },
         io,
         reader,
         namespaces,
@@ -119,7 +135,7 @@ export async function runQuery(
         changes: (table, branch) =>
           createChangeSession(table, { ...deps, store, reader }, undefined, branch === undefined ? {} : { branch })
             .changes,
-        fresh: deps.fresh,
+        fresh: watched.fresh,
         retry: deps,
       }),
       params: query.params,
@@ -143,6 +159,11 @@ export async function runQuery(
       execute(deps, query, prepared, policy, collection),
     );
     stats.cache = cache === "miss" && partials?.wasUsed === true ? "partial" : cache;
+    const inputs = policy.exact ? watched.used() : undefined;
+    if (question !== undefined && inputs !== undefined) {
+      const repeatable = { ...policy, inputs };
+      deps.repeats.set(question, repeatable, repeatableBytes(question, repeatable));
+    }
     isOpen = isLive(answer);
     return {
       answer,
@@ -217,9 +238,7 @@ async function obtain(
     const answer = hit === undefined ? undefined : entryToAnswer(hit.entry);
     if (hit === undefined || answer === undefined) return execute();
     tier = hit.tier;
-    // Equal inputs: what was right then is right now.
-    const current = { ...answer, asOfMs };
-    await deps.cache.store(policy.looseKey, answerToEntry(query, current), { shared: false, ttlSeconds: 0 });
+    const current = await keepCurrent(deps, query, policy.looseKey, answer, asOfMs);
     return { own: current, landing: Promise.resolve(current) };
   });
   if (!flight.shared) return { answer: flight.value, cache: tier ?? "miss" };
@@ -247,14 +266,6 @@ async function keep(deps: QueryDeps, query: ValidQuery, policy: CachePolicy, ans
 
 function mayKeep(query: ValidQuery): boolean {
   return query.cache === "use" && !query.explainAnalyze;
-}
-
-/** As much of a text as patterns are matched with, UTF-16 units. */
-const MAX_PATTERN_TEXT = 4096;
-
-function answerToEntry(query: ValidQuery, answer: Answer): CacheEntry {
-  const text = query.sql.slice(0, MAX_PATTERN_TEXT).trim().replaceAll(/\s+/g, " ");
-  return { ...answer, text, ...(query.tags.length === 0 ? {} : { tags: query.tags }) };
 }
 
 interface Collection {

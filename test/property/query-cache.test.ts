@@ -72,7 +72,7 @@ const QUESTIONS: Question[] = [
   },
 ];
 
-test("I62 I250 a cached answer always equals the fresh one, through appends, flushes, compactions and isolates", async () => {
+test("I62 I250 I342 a cached answer always equals the fresh one, through appends, flushes, compactions and isolates", async () => {
   let hits = 0;
   let partials = 0;
   let asked = 0;
