@@ -5,7 +5,8 @@ import {
   constantVector,
   decimalBlockOf,
   decimalVector,
-  textBlockOf,
+  looseTextOf,
+  looseTextVector,
   textVector,
   withDictionary,
   type DataType,
@@ -81,8 +82,11 @@ export function isPromotion(from: DataType, to: DataType): boolean {
 }
 
 function promoteFlat(vector: FlatVector, type: DataType, columnName: string): FlatVector {
-  const block = textBlockOf(vector);
-  if (block !== undefined) return textVector(type, vector.length, block, vector.validity);
+  const text = looseTextOf(vector);
+  if (text !== undefined) {
+    if (text.gap > 0) return looseTextVector(type, vector.length, text);
+    return textVector(type, vector.length, { bytes: text.bytes, offsets: text.starts }, vector.validity);
+  }
   const decimals = decimalBlockOf(vector);
   if (decimals !== undefined && type.kind === "decimal") {
     const wider = rescaleBlock(decimals, type.scale);

@@ -120,7 +120,8 @@ export async function* scanParquet(
     const readers = plans.map((plan) => columnReader(plan, group, fetched, options));
     const tested = wantedText === undefined ? undefined : readers[equals?.position ?? -1];
     if (wantedText !== undefined) tested?.wantOnly(wantedText);
-    const lead = tested ?? readers[0];
+    // Joining texts costs most, so batches end with their pages.
+    const lead = tested ?? readers[plans.findIndex(isText)] ?? readers[0];
     let row = 0;
     for (const { start, end } of options.rows?.get(index)?.ranges ?? [{ start: 0, end: group.numRows }]) {
       if (start > row) for (const each of readers) each.skip(start - row);
@@ -140,6 +141,10 @@ export async function* scanParquet(
       }
     }
   }
+}
+
+function isText(plan: ColumnPlan): boolean {
+  return plan.kind === "flat" && plan.column.physicalType === "byte_array";
 }
 
 /** Pages of one column mostly end where those of the others do, and rows that end with pages need no joining. */
