@@ -5,6 +5,7 @@ import uuid
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyiceberg.expressions import And, EqualTo, GreaterThanOrEqual, LessThan
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
@@ -186,15 +187,29 @@ class Steps:
         with self.catalog.load_table(table).update_schema() as update:
             update.delete_column("note")
 
-    def append_batch(self, table, writer, batch, count):
+    def batch_rows(self, lane, writer, batch, count):
         rows = range(count)
-        self.catalog.load_table(table).append(
-            pa.table(
-                {
-                    "event_id": pa.array([f"{writer}-{batch}-{n}" for n in rows], pa.string()),
-                    "writer": pa.array([writer] * count, pa.string()),
-                    "batch": pa.array([batch] * count, pa.int64()),
-                    "n": pa.array(rows, pa.int64()),
-                }
-            )
+        return pa.table(
+            {
+                "event_id": pa.array([f"{writer}-{batch}-{n}" for n in rows], pa.string()),
+                "lane": pa.array([lane] * count, pa.string()),
+                "writer": pa.array([writer] * count, pa.string()),
+                "batch": pa.array([batch] * count, pa.int64()),
+                "n": pa.array(rows, pa.int64()),
+            }
         )
+
+    def append_batch(self, table, lane, writer, batch, count):
+        self.catalog.load_table(table).append(self.batch_rows(lane, writer, batch, count))
+
+    def delete_batch(self, table, lane, writer, batch, count):
+        wanted = And(EqualTo("lane", lane), EqualTo("writer", writer), EqualTo("batch", batch))
+        self.catalog.load_table(table).delete(wanted)
+
+    def update_batch(self, table, lane, writer, batch, count, step):
+        """Adds the step to the column n of a batch's rows."""
+        loaded = self.catalog.load_table(table)
+        wanted = And(EqualTo("lane", lane), EqualTo("writer", writer), EqualTo("batch", batch))
+        rows = loaded.scan(row_filter=wanted).to_arrow()
+        numbers = pc.add(rows["n"], step)
+        loaded.overwrite(rows.set_column(rows.schema.get_field_index("n"), "n", numbers), overwrite_filter=wanted)
