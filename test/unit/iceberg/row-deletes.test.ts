@@ -53,6 +53,39 @@ describe("row deletes", () => {
     expect(await names([])).toHaveLength(4);
   });
 
+  test("I275 equality deletes tell nanoseconds apart, also where the query does not", async ({ expect }) => {
+    const nanos = 1_700_000_000_123_456_000n;
+    const world = createDeleteWorld({
+      type: "struct",
+      "schema-id": 0,
+      fields: [
+        { id: 1, name: "id", required: true, type: "long" },
+        { id: 2, name: "t", required: false, type: "timestamp_ns" },
+        {
+          id: 3,
+          name: "s",
+          required: false,
+          type: { type: "struct", fields: [{ id: 4, name: "at", required: false, type: "timestamptz_ns" }] },
+        },
+      ],
+    });
+    const data = await world.writeData([
+      [1, nanos, null],
+      [2, nanos + 1n, { at: nanos + 2n }],
+      [3, null, { at: nanos + 3n }],
+    ]);
+    const ids = async (fieldId: number, value: bigint | null): Promise<unknown> => {
+      const deletes = await world.writeEquality([fieldId], [[value]]);
+      const file = scanFile(data, 1, [[deletes, 2]]);
+      // As SQL reads the column: all of them are one microsecond.
+      const columns = [{ fieldId: 1, type: { kind: "int64" } }] as const;
+      return (await world.read(file, columns)).rows.map(([id]) => id);
+    };
+    expect(await ids(2, nanos + 1n)).toEqual([1, 3]);
+    expect(await ids(2, nanos)).toEqual([2, 3]);
+    expect(await ids(2, null)).toEqual([1, 2]);
+  });
+
   test("equality deletes leave rows of their own age and younger ones alone", async ({ expect }) => {
     const world = createDeleteWorld(SCHEMA);
     const data = await world.writeData(ANIMALS);
