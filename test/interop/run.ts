@@ -67,8 +67,14 @@ const HAS: Readonly<Record<Tool, () => Promise<boolean>>> = {
   java: async () => (await javaHome(17, 99)) !== undefined,
 };
 
-async function missingTool(suite: InteropSuite): Promise<Tool | undefined> {
-  for (const tool of suite.needs) if (!(await HAS[tool]())) return tool;
+/** What to install, as the reason of a suite that is not run says it. */
+const INSTALL: Readonly<Record<Tool, string>> = {
+  python: "Python 3 with its venv module",
+  java: "Java 17 or later (in /usr/lib/jvm, or named by JAVA_HOME)",
+};
+
+async function missingTool(suite: InteropSuite): Promise<string | undefined> {
+  for (const tool of suite.needs) if (!(await HAS[tool]())) return INSTALL[tool];
   return undefined;
 }
 

@@ -100,7 +100,8 @@ const MAVEN = ["--quiet", "--batch-mode"] as const;
 const DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1";
 
 async function requireMaven(): Promise<void> {
-  if (!(await hasCommand("mvn", ["--version"]))) throw new NotRun("maven is not on this machine");
+  if (!(await hasCommand("mvn", ["--version"])))
+    throw new NotRun("Maven (mvn) is not on this machine, and ~/.m2 does not have what it would fetch");
 }
 
 /** Path of an artifact in the local repository; fetched by `mvn` when it is not there. Errors: {@link NotRun}. */
