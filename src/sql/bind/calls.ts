@@ -6,9 +6,10 @@ import { resolveTableFunction, tableFunctionNames, type ResolvedTableFunction } 
 import { isWindowFunction } from "../functions/window.ts";
 import type { AggregateCall, Expr, SourceSpan } from "../plan.ts";
 import { stringsOf } from "./ast.ts";
+import { bindArguments, bindVariadic } from "./arguments.ts";
 import { bindCall, coerce, resolveUnknown, undefinedFunction } from "./coerce.ts";
-import { unsupported, type BindContext } from "./context.ts";
-import { AGGREGATE_BASE, SET_BASE, type AggregateSink, type ExprEnvironment } from "./environment.ts";
+import type { BindContext } from "./context.ts";
+import { AGGREGATE_BASE, SET_BASE, type AggregateSink, type ExprEnvironment, type SetSink } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { typeOfFunctionName } from "./type-names.ts";
 import { bindHypotheticalCounts, isHypothetical } from "./hypothetical.ts";
@@ -24,12 +25,9 @@ export function bindFunction(node: FuncCall, env: ExprEnvironment, span: SourceS
   const { context } = env;
   const parts = stringsOf(node.funcname);
   const name = parts.at(-1) ?? "";
-  if (node.func_variadic === true) throw unsupported(context, "VARIADIC is", node.location);
   if (parts.length > 1 && parts[0] !== "pg_catalog") throw undefinedFunction(context, parts.join("."), [], span);
   const args = node.args ?? [];
-  for (const arg of args) {
-    if ("NamedArgExpr" in arg) throw unsupported(context, "Named arguments are", arg.NamedArgExpr.location);
-  }
+  if (node.func_variadic === true) return bindVariadic(name, node, env, span);
   if (node.over !== undefined) return bindWindowCall(name, node, node.over, env, span);
   if (node.agg_within_group === true && isHypothetical(name)) return bindHypothetical(name, node, env, span);
   if (isWindowFunction(name)) {
@@ -55,8 +53,9 @@ export function bindFunction(node: FuncCall, env: ExprEnvironment, span: SourceS
   if (CLOCK_FUNCTIONS.has(name) && args.length === 0) {
     return { kind: "literal", value: context.statementTimeMicros, type: TIMESTAMPTZ, source: "now()" };
   }
-  if (tableFunctionNames().includes(name)) return bindSetCall(name, args, env, span);
-  const bound = args.map((arg) => env.bind(arg, env));
+  if (tableFunctionNames().includes(name)) return bindSetCall(name, node, env, span);
+  if (name === "generate_subscripts") return bindSubscriptsCall(node, env, span);
+  const bound = bindArguments(name, node, env, span);
   if (name === "overlaps") return bindCall(context, name, spanEnds(bound, context, span), span);
   const [only, ...others] = bound;
   const type = typeOfFunctionName(name);
@@ -99,18 +98,40 @@ function bindHypothetical(name: string, node: FuncCall, env: ExprEnvironment, sp
 }
 
 /** A set-returning function outside FROM: its rows multiply those of the select list. */
-function bindSetCall(name: string, args: readonly Node[], env: ExprEnvironment, span: SourceSpan): Expr {
-  const { context, sets } = env;
-  if (sets === undefined) {
-    throw sqlError("sql_unsupported", `Set-returning functions are not allowed in ${env.clause}.`, span);
-  }
-  const inner: ExprEnvironment = { ...env, sets: undefined, clause: "a set-returning function's arguments" };
-  const { resolved, args: coerced } = resolveSetCall(
-    name,
-    args.map((arg) => env.bind(arg, inner)),
-    context,
+function bindSetCall(name: string, node: FuncCall, env: ExprEnvironment, span: SourceSpan): Expr {
+  const { sink, inner } = setArguments(env, span);
+  const bound = bindArguments(name, node, inner, span);
+  return addSetCall(sink, name, resolveSetCall(name, bound, env.context, span), span);
+}
+
+/** generate_subscripts: the positions are a list, whose elements are the rows. */
+function bindSubscriptsCall(node: FuncCall, env: ExprEnvironment, span: SourceSpan): Expr {
+  const { sink, inner } = setArguments(env, span);
+  const positions = bindCall(
+    env.context,
+    "array_subscripts",
+    bindArguments("generate_subscripts", node, inner, span),
     span,
   );
+  return addSetCall(sink, "unnest", resolveSetCall("unnest", [positions], env.context, span), span);
+}
+
+function setArguments(
+  env: ExprEnvironment,
+  span: SourceSpan,
+): { readonly sink: SetSink; readonly inner: ExprEnvironment } {
+  if (env.sets === undefined) {
+    throw sqlError("sql_unsupported", `Set-returning functions are not allowed in ${env.clause}.`, span);
+  }
+  return { sink: env.sets, inner: { ...env, sets: undefined, clause: "a set-returning function's arguments" } };
+}
+
+function addSetCall(
+  sets: SetSink,
+  name: string,
+  { resolved, args }: ReturnType<typeof resolveSetCall>,
+  span: SourceSpan,
+): Expr {
   const [column, ...others] = resolved.columns;
   if (column === undefined || others.length > 0) {
     throw sqlError("sql_unsupported", `Function ${name} gives several columns: use it in FROM.`, span);
@@ -118,7 +139,7 @@ function bindSetCall(name: string, args: readonly Node[], env: ExprEnvironment, 
   const { type } = column;
   return {
     kind: "column",
-    index: SET_BASE + sets.calls.push({ function: resolved.id, args: coerced, type }) - 1,
+    index: SET_BASE + sets.calls.push({ function: resolved.id, args, type }) - 1,
     name,
     type,
   };

@@ -6,6 +6,7 @@ import type { LakeError } from "#core";
 import type { ParsedStatement } from "../parser/parse.ts";
 import type { Expr, FunctionRegistry, PlanNode, SourceSpan } from "../plan.ts";
 import type { TableSource, TableVersion, ViewSource } from "../table-source.ts";
+import type { Scope } from "./scope.ts";
 import type { FoundView } from "./views.ts";
 import { sqlError } from "./errors.ts";
 
@@ -72,6 +73,8 @@ export interface CommonTable {
   readonly isRecursive: boolean;
   /** Inside its own query: the rows of the round before. */
   readonly working?: PlanNode;
+  /** The scope around the query of its WITH. */
+  readonly around: Scope;
 }
 
 /** Common table expressions by name. */

@@ -231,9 +231,28 @@ function bindTimeFunction(context: BindContext, node: SQLValueFunction, span: So
     type,
     source,
   });
+  const rounded = (value: Expr): Expr =>
+    operation.endsWith("_N")
+      ? bindCall(context, "round_fraction", [value, literal(node.typmod ?? 6, INT32)], span)
+      : value;
   switch (operation as string) {
     case "SVFOP_CURRENT_TIMESTAMP":
       return now;
+    case "SVFOP_CURRENT_TIMESTAMP_N":
+      return rounded(now);
+    case "SVFOP_LOCALTIMESTAMP_N":
+      return rounded(asType({ kind: "timestamp", utc: false }, "localtimestamp"));
+    case "SVFOP_LOCALTIME_N":
+      return rounded(asType({ kind: "time" }, "localtime"));
+    case "SVFOP_CURRENT_USER":
+    case "SVFOP_SESSION_USER":
+    case "SVFOP_USER":
+    case "SVFOP_CURRENT_ROLE":
+      return bindCall(context, "current_user", [], span);
+    case "SVFOP_CURRENT_CATALOG":
+      return bindCall(context, "current_database", [], span);
+    case "SVFOP_CURRENT_SCHEMA":
+      return bindCall(context, "current_schema", [], span);
     case "SVFOP_CURRENT_DATE":
       return asType({ kind: "date" }, "current_date");
     case "SVFOP_LOCALTIMESTAMP":

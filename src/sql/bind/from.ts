@@ -296,6 +296,7 @@ function bindJoin(node: JoinExpr, env: ExprEnvironment): BoundFrom {
   let result: BoundFrom;
   if (names.length > 0) {
     result = bindUsing(names, type, left, right, env, plan);
+    if (node.join_using_alias !== undefined) result = withUsingAlias(result, node.join_using_alias, names.length);
   } else {
     const condition =
       node.quals === undefined
@@ -307,8 +308,17 @@ function bindJoin(node: JoinExpr, env: ExprEnvironment): BoundFrom {
           );
     result = { plan: plan(condition), scope: withNullability(joined, plan(condition)) };
   }
-  if (node.join_using_alias !== undefined) throw unsupported(context, "An alias of USING is", undefined);
   return node.alias === undefined ? result : renameRelation(result, node.alias, env);
+}
+
+/** The alias of USING reaches the merged columns only; they stand first. */
+function withUsingAlias({ plan, scope }: BoundFrom, alias: Alias, count: number): BoundFrom {
+  const relation = alias.aliasname ?? "";
+  const named = scope.columns.slice(0, count).map((column) => ({ ...column, relation, isMerged: true }));
+  return {
+    plan,
+    scope: { ...scope, columns: [...scope.columns, ...named], relations: [...scope.relations, relation] },
+  };
 }
 
 function withNullability(scope: Scope, plan: PlanNode): Scope {

@@ -1,6 +1,7 @@
 // Operators and the predicates that have their own syntax: IN, BETWEEN, LIKE, IS DISTINCT FROM, ANY and ALL.
 
 import type { A_Expr, Node } from "libpg-query";
+import type { DataType } from "#columnar";
 import { BOOLEAN, FALSE, TRUE, caseBranch, literal } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
 import { arrayElements } from "./arrays.ts";
@@ -9,6 +10,7 @@ import { bindCall, coerceCondition, resolveUnknown, unify } from "./coerce.ts";
 import { unsupported } from "./context.ts";
 import { lookUpFirst } from "./json-functions.ts";
 import type { ExprEnvironment } from "./environment.ts";
+import { combine, compareItems, compareWithRows, isRow, rowItems } from "./row-comparison.ts";
 import { sqlError } from "./errors.ts";
 
 /** Binds an A_Expr: any operator form. */
@@ -23,6 +25,11 @@ export function bindOperator(node: A_Expr, env: ExprEnvironment, span: SourceSpa
     case "AEXPR_OP": {
       if (isRow(node.lexpr) || isRow(node.rexpr)) return compareRows(operator, node, env, span);
       const args = node.lexpr === undefined ? [bind(node.rexpr)] : [bind(node.lexpr), bind(node.rexpr)];
+      const [left, right] = args;
+      if (operator === "||" && left !== undefined && right !== undefined) {
+        const joined = joinedLists(left, right);
+        if (joined !== undefined) return bindCall(context, joined, args, span);
+      }
       return lookUpFirst(operator, args, env, span) ?? bindCall(context, operator, args, span);
     }
     case "AEXPR_LIKE":
@@ -72,6 +79,18 @@ export function bindOperator(node: A_Expr, env: ExprEnvironment, span: SourceSpa
   }
 }
 
+function depthOf(type: DataType): number {
+  return type.kind === "list" ? 1 + depthOf(type.element) : 0;
+}
+
+/** What `||` does where an array takes part: NULL is no element and no array of its own. */
+function joinedLists(left: Expr, right: Expr): string | undefined {
+  const [a, b] = [depthOf(left.type), depthOf(right.type)];
+  if (a === 0 && b === 0) return undefined;
+  if (a === b || left.type.kind === "null" || right.type.kind === "null") return "array_cat";
+  return a > b ? "array_append" : "array_prepend";
+}
+
 function not(arg: Expr): Expr {
   return { kind: "not", arg, type: BOOLEAN };
 }
@@ -80,57 +99,18 @@ function isBareNull(arg: Expr): boolean {
   return arg.kind === "literal" && arg.value === null && arg.subquery === undefined;
 }
 
-function isRow(node: Node | undefined): boolean {
-  return node !== undefined && "RowExpr" in node;
-}
-
-function rowItems(node: Node | undefined, env: ExprEnvironment): readonly Expr[] {
-  if (node !== undefined && "RowExpr" in node) return (node.RowExpr.args ?? []).map((item) => env.bind(item, env));
-  throw unsupported(env.context, "Comparing a row with anything but a row is", undefined);
-}
+const TURNED: Readonly<Record<string, string>> = { "<": ">", ">": "<", "<=": ">=", ">=": "<=" };
 
 /** (a, b) = (c, d) and its kin, as PostgreSQL defines row comparison. */
 function compareRows(operator: string, node: A_Expr, env: ExprEnvironment, span: SourceSpan): Expr {
+  const { lexpr, rexpr } = node;
+  if (rexpr !== undefined && "SubLink" in rexpr) {
+    return compareWithRows(operator, rowItems(lexpr, env), rexpr.SubLink, env, span);
+  }
+  if (lexpr !== undefined && "SubLink" in lexpr) {
+    return compareWithRows(TURNED[operator] ?? operator, rowItems(rexpr, env), lexpr.SubLink, env, span);
+  }
   return compareItems(operator, rowItems(node.lexpr, env), rowItems(node.rexpr, env), env, span);
-}
-
-function compareItems(
-  operator: string,
-  left: readonly Expr[],
-  right: readonly Expr[],
-  env: ExprEnvironment,
-  span: SourceSpan,
-): Expr {
-  const { context } = env;
-  if (left.length !== right.length || left.length === 0) {
-    throw sqlError("type_mismatch", "Rows of different length cannot be compared.", span);
-  }
-  const pairs = left.map((item, i) => [item, right[i] ?? item] as const);
-  const each = (symbol: string): Expr[] => pairs.map(([a, b]) => bindCall(context, symbol, [a, b], span));
-  if (operator === "=") return combine("and", each("="));
-  if (operator === "<>") return combine("or", each("<>"));
-  if (!["<", "<=", ">", ">="].includes(operator)) {
-    throw sqlError("sql_unsupported", `Operator ${operator} on rows is not supported.`, span);
-  }
-  const strict = operator.charAt(0);
-  // a < c OR (a = c AND (b < d OR …)); the last pair takes the operator itself.
-  let result: Expr | undefined;
-  for (const [a, b] of pairs.toReversed()) {
-    result =
-      result === undefined
-        ? bindCall(context, operator, [a, b], span)
-        : combine("or", [
-            bindCall(context, strict, [a, b], span),
-            combine("and", [bindCall(context, "=", [a, b], span), result]),
-          ]);
-  }
-  return result ?? FALSE;
-}
-
-function combine(kind: "and" | "or", args: readonly Expr[]): Expr {
-  const [first] = args;
-  if (args.length === 1 && first !== undefined) return first;
-  return { kind, args, type: BOOLEAN };
 }
 
 function bindMatch(operator: string, value: Expr, pattern: Expr, env: ExprEnvironment, span: SourceSpan): Expr {

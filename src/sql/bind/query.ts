@@ -13,7 +13,7 @@ import { ordinalOf, targetAt } from "./grouping.ts";
 import { bindLimit } from "./limit.ts";
 import { coerceColumns, renameColumns, resolveUnknownColumns } from "./output.ts";
 import { bindRecursiveTable, readsName, refuseMutualRecursion } from "./recursive.ts";
-import { emptyScope, relationScope } from "./scope.ts";
+import { emptyScope, relationScope, type Scope } from "./scope.ts";
 import { bindSelect } from "./select.ts";
 import { sortOrder } from "./sort-order.ts";
 
@@ -82,9 +82,22 @@ export function bindWith(statement: SelectStmt, env: ExprEnvironment): ExprEnvir
       // With RECURSIVE an item may read those after it.
       reach: isRecursive ? tables : new Map(tables),
       isRecursive: isRecursive && readsName(name, ctequery),
+      around: env.scope,
     });
   }
   return { ...env, commonTables: tables };
+}
+
+/**
+ * The names a WITH item sees from where it is read: those around the query of its WITH. What lies between is out of
+ * sight, but gathers what is read through it.
+ */
+function reachOf(scope: Scope | undefined, around: Scope): Scope {
+  if (scope === undefined) return emptyScope(undefined);
+  if (scope === around) return scope;
+  const { parent, captures } = scope;
+  const hidden = emptyScope(parent === undefined ? undefined : reachOf(parent, around));
+  return captures === undefined ? hidden : { ...hidden, captures };
 }
 
 /** The rows of a WITH item, untyped columns as text. */
@@ -93,7 +106,7 @@ export function bindCommonTable(common: CommonTable, env: ExprEnvironment): Plan
   const { name, query, columnNames: names, working } = common;
   context.boundTables.add(query);
   if (working !== undefined) return working;
-  const inner: ExprEnvironment = { ...env, scope: emptyScope(undefined), commonTables: common.reach };
+  const inner: ExprEnvironment = { ...env, scope: reachOf(env.scope, common.around), commonTables: common.reach };
   const plan = common.isRecursive
     ? bindRecursiveTable(common, bindWith(query, inner))
     : resolveUnknownColumns(context, env.bindQuery(query, inner));

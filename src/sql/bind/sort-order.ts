@@ -1,6 +1,7 @@
 // ASC, DESC and where NULLs go.
 
 import type { SortBy } from "libpg-query";
+import { stringsOf } from "./ast.ts";
 import { unsupported, type BindContext } from "./context.ts";
 
 /** The order a sort item asks for; NULLs are last ascending and first descending unless told. */
@@ -8,8 +9,11 @@ export function sortOrder(
   context: BindContext,
   item: SortBy,
 ): { readonly descending: boolean; readonly nullsFirst: boolean } {
-  if (item.sortby_dir === "SORTBY_USING") throw unsupported(context, "ORDER BY … USING is", item.location);
-  const descending = item.sortby_dir === "SORTBY_DESC";
+  const using = item.sortby_dir === "SORTBY_USING" ? (stringsOf(item.useOp).at(-1) ?? "") : undefined;
+  if (using !== undefined && using !== "<" && using !== ">") {
+    throw unsupported(context, `ORDER BY … USING ${using} is`, item.location);
+  }
+  const descending = item.sortby_dir === "SORTBY_DESC" || using === ">";
   const nullsFirst =
     item.sortby_nulls === "SORTBY_NULLS_FIRST" || (descending && item.sortby_nulls !== "SORTBY_NULLS_LAST");
   return { descending, nullsFirst };

@@ -1,36 +1,22 @@
 // Subqueries inside expressions. Those that do not read the outer row run once, before the main plan; the others are
 // joined to it.
 
-import type { Node, SubLink } from "libpg-query";
+import type { SubLink } from "libpg-query";
 import type { DataType } from "#columnar";
-import { BOOLEAN, FALSE, INT64, TRUE, caseBranch, columnRef, literal } from "../expressions.ts";
+import { BOOLEAN, INT64, columnRef, literal } from "../expressions.ts";
 import type { Expr, PlanNode, SourceSpan } from "../plan.ts";
 import { stringsOf } from "./ast.ts";
 import { bindCall, resolveUnknown, unify } from "./coerce.ts";
-import { selectOf, unsupported, type PreparedSubquery } from "./context.ts";
+import { unsupported, type PreparedSubquery } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { plainAggregate } from "./aggregate-call.ts";
 import { addSubquery } from "./correlated.ts";
 import { sqlError } from "./errors.ts";
 import { createAggregate, usesSubquery, usesWindow } from "./grouping.ts";
-import { project, resolveUnknownColumns } from "./output.ts";
-import { OUTER_BASE, subqueryScope } from "./scope.ts";
-
-/** A bound subquery with what it reads of the outer row; see CorrelatedSubquery. */
-export interface BoundSubquery {
-  readonly plan: PlanNode;
-  readonly captures: readonly Expr[];
-}
-
-/** Binds the query of a subquery expression over the scope around it. */
-export function bindSubselect(node: Node | undefined, env: ExprEnvironment): BoundSubquery {
-  const query = selectOf(node);
-  if (query === undefined) throw unsupported(env.context, "This subquery is", undefined);
-  const scope = subqueryScope(env.scope);
-  const inner: ExprEnvironment = { ...env, scope, aggregates: undefined, correlated: undefined };
-  const plan = resolveUnknownColumns(env.context, env.bindQuery(query, inner));
-  return { plan, captures: scope.captures };
-}
+import { project } from "./output.ts";
+import { compareWithRows, isRow, operatorOf, rowItems } from "./row-comparison.ts";
+import { OUTER_BASE } from "./scope.ts";
+import { bindSubselect, quantifiedValue, type BoundSubquery } from "./subselect.ts";
 
 /** Registers a subquery and returns the literal that will hold its value. */
 export function placeholder(
@@ -51,6 +37,10 @@ export function placeholder(
  */
 export function bindSubLink(node: SubLink, env: ExprEnvironment, span: SourceSpan): Expr {
   const { context } = env;
+  const quantifies = node.subLinkType === "ANY_SUBLINK" || node.subLinkType === "ALL_SUBLINK";
+  if (quantifies && isRow(node.testexpr)) {
+    return compareWithRows(operatorOf(node), rowItems(node.testexpr, env), node, env, span);
+  }
   const bound = bindSubselect(node.subselect, env);
   if (bound.captures.length > 0) return bindCorrelated(node, bound, env, span);
   const { plan } = bound;
@@ -112,6 +102,7 @@ function bindCorrelated(node: SubLink, bound: BoundSubquery, env: ExprEnvironmen
       return addSubquery(sink, { plan: quantified, captures: [...captures, arg], span });
     }
     case "ARRAY_SUBLINK":
+      return addSubquery(sink, { plan: listOf(plan, singleColumn(plan, span)), captures, span });
     case "MULTIEXPR_SUBLINK":
     case "CTE_SUBLINK":
     case "ROWCOMPARE_SUBLINK":
@@ -121,28 +112,25 @@ function bindCorrelated(node: SubLink, bound: BoundSubquery, env: ExprEnvironmen
   }
 }
 
-/** One row: whether the comparison holds for any row, or for all, with NULL where a NULL leaves it open. */
-function quantifiedValue(plan: PlanNode, compared: Expr, isAny: boolean): PlanNode {
-  const isOpen: Expr = { kind: "is_null", arg: compared, negated: false, type: BOOLEAN };
-  const grouped = createAggregate(
-    plan,
-    [],
-    [plainAggregate(isAny ? "bool_or" : "bool_and", [compared], BOOLEAN), plainAggregate("count", [], INT64, isOpen)],
-  );
-  const [known = FALSE, open = literal(0, INT64)] = grouped.columns.map((column, i) => columnRef(i, column));
-  const isDecided: Expr = {
-    kind: "coalesce",
-    args: [isAny ? known : { kind: "not", arg: known, type: BOOLEAN }, FALSE],
-    type: BOOLEAN,
-  };
-  const hasOpen: Expr = { kind: "call", function: ">", args: [open, literal(0, INT64)], type: BOOLEAN };
-  const value: Expr = {
-    kind: "case",
-    branches: [caseBranch(isDecided, isAny ? TRUE : FALSE), caseBranch(hasOpen, literal(null, BOOLEAN))],
-    otherwise: isAny ? FALSE : TRUE,
-    type: BOOLEAN,
-  };
-  return project(grouped, [value], [isAny ? "any" : "all"]);
+/** One row: the first column's values as an array, in the order of the query. */
+function listOf(plan: PlanNode, column: PlanNode["columns"][number]): PlanNode {
+  const type: DataType = { kind: "list", element: column.type };
+  // Joins keep no order, so the array is put into the query's own.
+  let value: Expr = columnRef(0, column);
+  let input = plan;
+  if (input.kind === "project" && sortBelow(input.input) !== undefined) {
+    value = input.exprs[0] ?? value;
+    input = input.input;
+  }
+  const orderBy = sortBelow(input)?.keys ?? [];
+  const list = createAggregate(input, [], [{ ...plainAggregate("array_agg", [value], type), orderBy }]);
+  const [made = literal(null, type)] = list.columns.map((each, i) => columnRef(i, each));
+  return project(list, [{ kind: "coalesce", args: [made, literal([], type)], type }], ["array"]);
+}
+
+function sortBelow(plan: PlanNode): (PlanNode & { readonly kind: "sort" }) | undefined {
+  if (plan.kind === "sort") return plan;
+  return plan.kind === "limit" ? sortBelow(plan.input) : undefined;
 }
 
 function singleColumn(plan: PlanNode, span: SourceSpan): PlanNode["columns"][number] {

@@ -12,7 +12,8 @@ import { SUBQUERY_BASE, type ExprEnvironment, type SubquerySink } from "./enviro
 import { sqlError } from "./errors.ts";
 import { bindRow } from "./expression.ts";
 import { createAggregate } from "./grouping.ts";
-import { bindSubselect, placeholder } from "./subquery.ts";
+import { placeholder } from "./subquery.ts";
+import { bindSubselect } from "./subselect.ts";
 
 /** Applies a WHERE condition to a plan. Its columns come first; values of correlated subqueries may follow. */
 export function bindWhere(condition: Node | undefined, plan: PlanNode, env: ExprEnvironment): PlanNode {
@@ -40,11 +41,8 @@ export function bindWhere(condition: Node | undefined, plan: PlanNode, env: Expr
     const span = spanAt(context, link.location);
     const left = bindRow(link.testexpr, env);
     if (negated && left.length > 1) {
-      throw sqlError(
-        "sql_unsupported",
-        "NOT IN with a row on the left is not supported: use NOT EXISTS or a join.",
-        span,
-      );
+      filters.push(bindFilter(part));
+      continue;
     }
     const { plan: right, captures } = bindSubselect(link.subselect, env);
     if (negated && captures.length > 0) {

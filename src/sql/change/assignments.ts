@@ -12,7 +12,8 @@ import { addSubquery } from "../bind/correlated.ts";
 import type { ExprEnvironment } from "../bind/environment.ts";
 import { sqlError, withSpan } from "../bind/errors.ts";
 import { project } from "../bind/output.ts";
-import { bindSubselect, placeholder, type BoundSubquery } from "../bind/subquery.ts";
+import { placeholder } from "../bind/subquery.ts";
+import { bindSubselect, type BoundSubquery } from "../bind/subselect.ts";
 import type { ChangeTarget } from "./bound-change.ts";
 
 /** The value of a column that a statement leaves out. */

@@ -286,7 +286,7 @@ function formsOf(
         () => `to_jsonb(${of(choices.pick(["int", "txt", "num", "bool", "ints", "date", "ts"]))})`,
         () => `jsonb_build_array(${of("int")}, ${of("num")}, ${of("bool")})`,
         () => `(${of("json")} -> 'a')`,
-        () => `(${of("json")} -> 0)`,
+        () => `(jsonb_build_array(${of("int")}, ${of("json")}) -> ${choices.pick(["0", "1", "-1", "2"])})`,
         () => `(${of("json")} || ${of("json")})`,
         () => `jsonb_strip_nulls(${of("json")})`,
       ];

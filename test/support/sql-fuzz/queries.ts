@@ -292,9 +292,14 @@ function projection(builder: Builder, depth: number, keysOnly: boolean): BuiltQu
   };
 }
 
+/** PostgreSQL refuses a bare literal where any type may stand. */
+function typed(sql: string): string {
+  return sql.startsWith("'") ? `COALESCE(${sql}, ${sql})` : sql;
+}
+
 function aggregateCall(scope: ExpressionScope, keysOnly: boolean): { readonly sql: string; readonly type: ValueType } {
   const { choices, common } = scope;
-  const of = (type: ValueType): string => expression(scope, type, 1);
+  const of = (type: ValueType): string => typed(expression(scope, type, 1));
   const filter = choices.chance(4) ? ` FILTER (WHERE ${condition(scope, 1)})` : "";
   const key = choices.pick(["int", "txt", "date", "ts", "big"] as const);
   const forms: [() => { sql: string; type: ValueType }, ...(() => { sql: string; type: ValueType })[]] = [
@@ -344,11 +349,16 @@ function aggregateCall(scope: ExpressionScope, keysOnly: boolean): { readonly sq
   return choices.pick(forms)();
 }
 
+/** What PostgreSQL shows of a constant that is two keys of a CUBE depends on its planner. */
+function distinctKeys<T extends { readonly sql: string }>(keys: readonly T[]): readonly T[] {
+  return keys.filter(({ sql }, at) => keys.findIndex((other) => other.sql === sql) === at);
+}
+
 function aggregation(builder: Builder, depth: number, keysOnly: boolean): BuiltQuery {
   const { choices } = builder;
   const from = fromClause(builder, depth);
   const scope = scopeOf(builder, from.columns, false);
-  const keys = Array.from({ length: choices.next(4) }, () => keyExpression(scope));
+  const keys = distinctKeys(Array.from({ length: choices.next(4) }, () => keyExpression(scope)));
   const calls = Array.from({ length: 1 + choices.next(3) }, () => aggregateCall(scope, keysOnly));
   const form = choices.pick(["plain", "plain", "ROLLUP", "CUBE", "SETS"]);
   // A literal as a key would be the number of a column; a key in parentheses is not one.
@@ -389,7 +399,7 @@ function totalOrder(builder: Builder, columns: readonly ScopeColumn[]): string {
 function windowCall(builder: Builder, scope: ExpressionScope): { readonly sql: string; readonly type: ValueType } {
   const { choices } = builder;
   const type = choices.pick(["int", "txt", "date", "big", "ts"] as const);
-  const value = expression(scope, type, 1);
+  const value = typed(expression(scope, type, 1));
   const int = expression(scope, "int", 1);
   const partition = choices.chance(2)
     ? `PARTITION BY ${expression(scope, choices.pick(["txt", "int", "bool"]), 1)} `

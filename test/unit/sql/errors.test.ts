@@ -149,7 +149,6 @@ const UNSUPPORTED: readonly (readonly [sql: string, at?: string])[] = [
   ["WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r) CYCLE x SET c USING p SELECT * FROM r"],
   ["SELECT a.id FROM t a JOIN t b ON EXISTS (SELECT 1 FROM t c WHERE c.id = a.id)", "EXISTS"],
   ["SELECT a.id FROM t a RIGHT JOIN LATERAL (SELECT a.id AS x) s ON true"],
-  ["SELECT ARRAY(SELECT b.id FROM t b WHERE b.grp = a.grp) FROM t a"],
   ["SELECT count(*) FROM t a GROUP BY (SELECT max(b.id) FROM t b WHERE b.grp = a.grp)"],
   ["SELECT id FROM t FOR UPDATE"],
   ["SELECT * FROM t TABLESAMPLE other (10)", "other"],
