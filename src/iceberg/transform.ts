@@ -4,6 +4,7 @@
 import { LakeError, stringToUtf8 } from "#core";
 import type { Scalar } from "#columnar";
 import { truncateString } from "./bound-truncation.ts";
+import { defaultToJson } from "./default-value.ts";
 import { murmur3 } from "./murmur3.ts";
 import type { IcebergType } from "./schema.ts";
 import { bigintToBytes, isDecimal, narrowInteger, uuidToBytes } from "./single-value.ts";
@@ -223,5 +224,6 @@ function plainText(type: IcebergType, value: Scalar): string {
     const seconds = new Date((value - micros) / 1000).toISOString().slice(0, -5);
     return `${seconds}.${String(micros).padStart(6, "0")}${type === "timestamptz" ? "+00:00" : ""}`;
   }
+  if (type === "timestamp_ns" || type === "timestamptz_ns") return String(defaultToJson(type, value));
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

@@ -244,6 +244,9 @@ describe("every type", () => {
       const expected = EXPECTED.map(([, , z]) => applyTransform(parsed, "timestamptz_ns", z ?? null));
       expect(found).toEqual(new Set(expected));
       for (const { filePath } of files) expect(filePath).toContain("/part=");
+    if (transform === "identity") {
+      expect(files.some(({ filePath }) => decodeURIComponent(filePath).includes("T22:13:20.123456789+00:00/"))).toBe(true);
+    }
     },
   );
 });

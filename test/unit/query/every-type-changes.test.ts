@@ -1,11 +1,15 @@
 // Statements that write tables of every type: what SQL gives is stored exactly, and what it does not touch keeps its bits.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeEach, describe, test, type ExpectStatic } from "vitest";
 import { bytesToHex, required } from "#core";
 import { constantVector, scalarAt, vectorFromScalars, type Scalar } from "#columnar";
-import { schemaToParquetFields, type IcebergField } from "#iceberg";
-import { jsonToVariant } from "#parquet";
-import { scanFile } from "../../support/maintenance-lake.ts";
+import { dataFileFromParquet, newDataFileLocation, schemaToParquetFields, type IcebergField } from "#iceberg";
+import { jsonToVariant, readParquetMetadata } from "#parquet";
+import { locationToKey } from "#storage";
+import { runTestJob, scanFile, type MaintenanceLake } from "../../support/maintenance-lake.ts";
+import { bytesReader } from "../../support/parquet-files.ts";
 import { createQueryLake, type QueryLake } from "../../support/query-lake.ts";
 
 const FIELDS: readonly IcebergField[] = [
@@ -26,6 +30,8 @@ const FIELDS: readonly IcebergField[] = [
 const NANOS = 1_700_000_000_123_456_789n;
 /** A number in more bytes than it needs, as our own encoder does not write it. */
 const WIDE_ONE: Scalar = { metadata: Uint8Array.of(1, 0, 0), value: Uint8Array.of(0x14, 1, 0, 0, 0) };
+
+const GOLDEN = join(import.meta.dirname, "../../golden/parquet-variant/shredded");
 
 let lake: QueryLake;
 
@@ -170,5 +176,61 @@ describe("statements that write", () => {
     expect(await stored()).toEqual([SECOND]);
     await change(expect, "DELETE FROM t WHERE t <= '2023-11-14 22:13:20.123456'");
     expect(await stored()).toEqual([]);
+  });
+});
+
+describe("a variant with a part in a type that no variant has", () => {
+  /** case-137 of apache/parquet-testing: the part is fixed_len_byte_array(4). */
+  async function createTable(expect: ExpectStatic): Promise<void> {
+    lake = await createQueryLake();
+    const table = await lake.catalog.createTable({
+      identifier: { namespace: ["default"], name: "odd" },
+      schema: {
+        type: "struct",
+        fields: [
+          { id: 1, name: "id", required: true, type: "int" },
+          { id: 2, name: "var", required: false, type: "variant" },
+        ],
+      },
+      properties: { "format-version": "3", "write.delete.mode": "merge-on-read" },
+    });
+    const bytes = new Uint8Array(readFileSync(join(GOLDEN, "case-137.parquet")));
+    const location = newDataFileLocation(table.metadata, "odd.parquet", "");
+    await lake.store.put(locationToKey(location, "lake"), bytes);
+    const file = dataFileFromParquet({
+      metadata: await readParquetMetadata(bytesReader(bytes)),
+      location,
+      fileSizeBytes: bytes.length,
+      schema: table.schema(),
+      spec: table.spec(),
+      partition: [],
+    });
+    await table.newAppend().addFiles([file]).commit();
+    await change(expect, "INSERT INTO odd (id, var) VALUES (100, '1')");
+  }
+
+  const refusal = { code: "unsupported_column_type", column: "var.typed_value" };
+
+  test("I270 is refused by name where it is read or copied, and nowhere else", async ({ expect }) => {
+    await createTable(expect);
+    expect(await rows(expect, "SELECT id FROM odd ORDER BY id")).toEqual([{ id: 1 }, { id: 100 }]);
+    expect(await rows(expect, "SELECT var FROM odd WHERE id = 100")).toEqual([{ var: 1 }]);
+    expect((await lake.query("SELECT var FROM odd")).problem).toMatchObject(refusal);
+    expect((await lake.change("UPDATE odd SET id = 2 WHERE id = 1")).problem).toMatchObject(refusal);
+    const reads = lake.dataReads.length;
+    const { outcome } = await runTestJob({ store: lake.store, catalog: lake.catalog } as MaintenanceLake, {
+      kind: "compact",
+      table: { namespace: ["default"], name: "odd" },
+      aggressive: true,
+    });
+    expect(outcome).toMatchObject({ state: "failed", problem: refusal });
+    expect(lake.dataReads.length).toBeGreaterThan(reads);
+    expect(await rows(expect, "SELECT count(*) AS n FROM odd")).toEqual([{ n: 2 }]);
+  });
+
+  test("I270 its rows are deleted by vectors", async ({ expect }) => {
+    await createTable(expect);
+    expect((await lake.change("DELETE FROM odd WHERE id + 0 = 1")).body).toMatchObject({ rows_deleted: 1 });
+    expect(await rows(expect, "SELECT id, var FROM odd")).toEqual([{ id: 100, var: 1 }]);
   });
 });
