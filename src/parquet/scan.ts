@@ -120,8 +120,7 @@ export async function* scanParquet(
     const readers = plans.map((plan) => columnReader(plan, group, fetched, options));
     const tested = wantedText === undefined ? undefined : readers[equals?.position ?? -1];
     if (wantedText !== undefined) tested?.wantOnly(wantedText);
-    // Joining texts costs most, so batches end with their pages.
-    const lead = tested ?? readers[plans.findIndex(isText)] ?? readers[0];
+    const lead = tested ?? readers[largestColumn(plans, group)];
     let row = 0;
     for (const { start, end } of options.rows?.get(index)?.ranges ?? [{ start: 0, end: group.numRows }]) {
       if (start > row) for (const each of readers) each.skip(start - row);
@@ -143,8 +142,10 @@ export async function* scanParquet(
   }
 }
 
-function isText(plan: ColumnPlan): boolean {
-  return plan.kind === "flat" && plan.column.physicalType === "byte_array";
+/** The column of which most bytes are stored: joining pages costs most there, so batches end with its pages. */
+function largestColumn(plans: readonly ColumnPlan[], group: ParquetRowGroup): number {
+  const sizes = plans.map((plan) => (plan.kind === "flat" ? chunkOf(group, plan.column).compressedBytes : 0));
+  return sizes.indexOf(Math.max(...sizes));
 }
 
 /** Pages of one column mostly end where those of the others do, and rows that end with pages need no joining. */

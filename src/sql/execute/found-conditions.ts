@@ -1,11 +1,12 @@
 // What operators learn while they run and scans below them can skip data by: the bound of a top-N sort, the keys of a
 // join's held side. Both only ever leave out rows that could not reach the result.
 
-import { scalarAt, type DataType, type Scalar, type Vector } from "#columnar";
+import { looseTextOf, scalarAt, type DataType, type Scalar, type Vector } from "#columnar";
 import type { PlanNode } from "../plan.ts";
 import type { RuntimePredicate, ScanNarrowing } from "../table-source.ts";
 import { scalarComparator, scalarKey } from "../values/index.ts";
 import type { ExecutionContext, ScanNode } from "./context.ts";
+import { extremeTexts } from "./text-order.ts";
 
 type JoinNode = Extract<PlanNode, { kind: "join" }>;
 
@@ -112,6 +113,11 @@ function rangeOf(
   rowCount: number,
   type: DataType,
 ): { readonly min: Scalar; readonly max: Scalar } | undefined {
+  const text = vector.encoding === "flat" && type.kind === "string" ? looseTextOf(vector) : undefined;
+  if (text !== undefined && vector.encoding === "flat") {
+    const extremes = extremeTexts(text, vector.validity, rowCount);
+    return extremes && { min: scalarAt(vector, extremes.least), max: scalarAt(vector, extremes.greatest) };
+  }
   if (vector.encoding === "flat" && (vector.values instanceof Float64Array || vector.values instanceof Int32Array)) {
     return numericRange(vector.values, vector.validity, rowCount);
   }

@@ -1,9 +1,11 @@
 // Sorting row numbers by several keys. Each key becomes an array of doubles in the wanted order, so that the merge
 // sort compares numbers only; strings and other types are ranked first. Stable.
 
-import type { DataType, FlatVector, Scalar, Vector } from "#columnar";
+import { looseTextOf, type DataType, type FlatVector, type Scalar, type Vector } from "#columnar";
 import { scalarComparator, scalarKey } from "../values/index.ts";
 import { rowReader } from "./build.ts";
+import { RUN_ROWS, sortSingle } from "./sort-numbers.ts";
+import { rankTexts } from "./text-order.ts";
 
 /** A sort key whose values are known. */
 export interface KeyColumn {
@@ -13,7 +15,6 @@ export interface KeyColumn {
 }
 
 const SURROGATE = /[\ud800-\udfff]/;
-const RUN_ROWS = 12;
 
 function sortedDistinct(values: Scalar[], type: DataType): Scalar[] {
   const isText = type.kind === "string" || type.kind === "json" || type.kind === "uuid";
@@ -26,6 +27,12 @@ function sortedDistinct(values: Scalar[], type: DataType): Scalar[] {
 /** Ranks values: equal values share a rank, greater values have greater ones; null rows get 0. */
 function rankValues(vector: Vector, rowCount: number): Ranks {
   const { type } = vector;
+  const text = vector.encoding === "flat" && type.kind === "string" ? looseTextOf(vector) : undefined;
+  if (text !== undefined && vector.encoding === "flat") {
+    const { validity } = vector;
+    const nulls = validity === undefined ? undefined : validity.map((present) => 1 - present);
+    return { ranks: rankTexts(type, text, validity, rowCount), nulls };
+  }
   const read = rowReader(vector);
   const ids = new Map<unknown, number>();
   const distinct: Scalar[] = [];
@@ -164,52 +171,6 @@ function mergeMany(source: Int32Array, target: Int32Array, keys: readonly Float6
       target[out] = source[takeLeft ? left++ : right++] as number;
     }
   }
-}
-
-/** One key: the values travel with the rows, so that comparing reads memory in order. */
-function sortSingle(key: Float64Array, count: number): Int32Array {
-  let rows = new Int32Array(count);
-  let values = key.slice();
-  let ordered = true;
-  for (let i = 0; i < count; i++) {
-    rows[i] = i;
-    if (i > 0 && (values[i] as number) < (values[i - 1] as number)) ordered = false;
-  }
-  if (ordered) return rows;
-  for (let start = 0; start < count; start += RUN_ROWS) {
-    const end = Math.min(start + RUN_ROWS, count);
-    for (let i = start + 1; i < end; i++) {
-      const value = values[i] as number;
-      const row = rows[i] as number;
-      let j = i - 1;
-      while (j >= start && (values[j] as number) > value) {
-        values[j + 1] = values[j] as number;
-        rows[j + 1] = rows[j] as number;
-        j--;
-      }
-      values[j + 1] = value;
-      rows[j + 1] = row;
-    }
-  }
-  let otherRows = new Int32Array(count);
-  let otherValues = new Float64Array(count);
-  for (let width = RUN_ROWS; width < count; width *= 2) {
-    for (let start = 0; start < count; start += width * 2) {
-      const middle = Math.min(start + width, count);
-      const end = Math.min(start + width * 2, count);
-      let left = start;
-      let right = middle;
-      for (let out = start; out < end; out++) {
-        const takeLeft = left < middle && (right >= end || (values[left] as number) <= (values[right] as number));
-        const from = takeLeft ? left++ : right++;
-        otherValues[out] = values[from] as number;
-        otherRows[out] = rows[from] as number;
-      }
-    }
-    [rows, otherRows] = [otherRows, rows];
-    [values, otherValues] = [otherValues, values];
-  }
-  return rows;
 }
 
 /** The row numbers 0 .. rowCount - 1 in the order of the keys; rows with equal keys keep their order. */
