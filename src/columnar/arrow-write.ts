@@ -41,7 +41,9 @@ export function batchToArrowIpc(
   const { stored = false } = options;
   const keep = options.keepDictionaries === true && batches.length === 1;
   const parts = batches.map((batch) =>
-    batch.columns.map((vector) => vectorToArrowData(vector, keep && canKeepDictionary(vector), stored)),
+    batch.columns.map((vector, index) =>
+      vectorToArrowData(vector, columns[index]?.type ?? vector.type, keep && canKeepDictionary(vector), stored),
+    ),
   );
   const fields = columns.map((column, index) => {
     const { name, type, nullable } = column;
@@ -85,11 +87,14 @@ function canKeepDictionary(vector: Vector): vector is DictionaryVector {
   );
 }
 
-function vectorToArrowData(vector: Vector, keepDictionary: boolean, stored: boolean): arrow.Data {
+/** Values of numeric(p,s) may stand in a column of numeric: the column tells how they are written. */
+function vectorToArrowData(vector: Vector, type: DataType, keepDictionary: boolean, stored: boolean): arrow.Data {
   if (vector.encoding === "dictionary" && isText(vector.type)) {
     return keepDictionary ? dictionaryData(vector) : expandedTextData(vector);
   }
-  return flatToArrowData(flattenVector(vector), stored);
+  const flat = flattenVector(vector);
+  const isDecimal = flat.type.kind === "decimal" && type.kind === "decimal";
+  return flatToArrowData(isDecimal ? { ...flat, type } : flat, stored);
 }
 
 function isText(type: DataType): boolean {

@@ -132,6 +132,13 @@ test.each([1, 2, 5, 10])("I300 a column written %i times over keeps every writin
   ]);
 });
 
+test("I302 decimals of a declared scale in a column of any are written as the column says", () => {
+  const column = { name: "a", type: { kind: "decimal" } as const, nullable: true };
+  const vector = vectorFromScalars({ kind: "decimal", precision: 12, scale: 2 }, [{ unscaled: 150n, scale: 2 }, null]);
+  const [read] = arrowIpcToBatches(batchToArrowIpc([column], [{ rowCount: 2, columns: [vector] }]));
+  expect(read === undefined ? [] : [rowAt(read, 0), rowAt(read, 1)]).toEqual([[{ unscaled: 150n, scale: 2 }], [null]]);
+});
+
 test("strings split inside a surrogate pair stay apart", () => {
   const type: DataType = { kind: "string" };
   const halves = ["x\ud83d", "\ude00y"];
