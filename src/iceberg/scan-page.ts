@@ -221,15 +221,19 @@ function divideParts(parts: readonly ManifestPart[], entriesAPart: number): Scan
   return ranges;
 }
 
+/** Parts read at once to begin with: a page that most files match is full after few. */
+const FIRST_BATCH = 2;
+
 /** The parts a few at a time, with where the rest begins once so many entries were looked at. */
 function* batchesOf(
   parts: readonly ManifestPart[],
   maxEntries: number,
 ): Generator<{ readonly batch: readonly ManifestPart[]; readonly rest: ScanPlace | undefined }> {
   let entries = 0;
-  for (let at = 0; at < parts.length;) {
+  let most = FIRST_BATCH;
+  for (let at = 0; at < parts.length; most = Math.min(PARALLEL_READS, most * 2)) {
     const batch: ManifestPart[] = [];
-    while (at < parts.length && batch.length < PARALLEL_READS && (entries < maxEntries || batch.length === 0)) {
+    while (at < parts.length && batch.length < most && (entries < maxEntries || batch.length === 0)) {
       const part = parts[at] as ManifestPart;
       batch.push(part);
       entries += part.entries;
