@@ -224,6 +224,33 @@ describe("every type", () => {
     expect(found).toEqual(found.toSorted((a, b) => (a < b ? -1 : Number(a > b))));
   });
 
+  test("I274 days that became nanoseconds are rewritten as such", async ({ expect }) => {
+    const lake = await createMaintenanceLake({
+      identifier: TABLE,
+      schema: { type: "struct", fields: [{ id: 1, name: "d", required: false, type: "date" }] },
+      properties: { "format-version": "3" },
+    });
+    const writeDays = async (values: readonly Scalar[]): Promise<void> => {
+      const table = await lake.loadTable();
+      const type = required(schemaToParquetFields(table.schema())[0], "a column").type;
+      const deps = { store: lake.store, bucket: BUCKET, random: systemRandom };
+      const writer = createTableWriter(deps, table);
+      await writer.write({ rowCount: values.length, columns: [vectorFromScalars(type, values)] });
+      await table
+        .newAppend()
+        .addFiles(await writer.close())
+        .commit();
+    };
+    await writeDays([19_000, null, -1]);
+    await (await lake.loadTable()).updateSchema().updateColumn("d", "timestamp_ns").commit();
+    await writeDays([5n]);
+    const expected = shown([[1_641_600_000_000_000_000n], [null], [-86_400_000_000_000], [5]]);
+    expect(shown(await storedRows(lake)).toSorted()).toEqual(expected.toSorted());
+    const { outcome } = await runTestJob(lake, { kind: "compact", table: TABLE, aggressive: true });
+    expect(outcome).toMatchObject({ state: "succeeded", result: { files_after: 1 } });
+    expect(shown(await storedRows(lake)).toSorted()).toEqual(expected.toSorted());
+  });
+
   test("what has no order is not sorted by", async ({ expect }) => {
     const lake = await createLake();
     await write(lake);
@@ -244,9 +271,11 @@ describe("every type", () => {
       const expected = EXPECTED.map(([, , z]) => applyTransform(parsed, "timestamptz_ns", z ?? null));
       expect(found).toEqual(new Set(expected));
       for (const { filePath } of files) expect(filePath).toContain("/part=");
-    if (transform === "identity") {
-      expect(files.some(({ filePath }) => decodeURIComponent(filePath).includes("T22:13:20.123456789+00:00/"))).toBe(true);
-    }
+      if (transform === "identity") {
+        expect(files.some(({ filePath }) => decodeURIComponent(filePath).includes("T22:13:20.123456789+00:00/"))).toBe(
+          true,
+        );
+      }
     },
   );
 });
