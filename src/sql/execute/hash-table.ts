@@ -4,6 +4,11 @@
 const MIN_SLOTS = 1024;
 /** Slots are doubled when more than half are taken. */
 const MAX_LOAD = 0.5;
+/** Places for keys that are small integers: this many for any number of keys, 64 KiB, */
+const FREE_PLACES = 1 << 14;
+/** and for more keys as many bytes as slots take. */
+const PLACES_A_KEY = 8;
+const MAX_PLACES = 1 << 28;
 const TWO_POW_MINUS_32 = 2 ** -32;
 
 const doubleBits = new Float64Array(1);
@@ -33,12 +38,16 @@ export class NumberTable {
   /** Key of each id; NaN where the id stands for something that is no number. */
   keys: Float64Array = new Float64Array(MIN_SLOTS >> 1);
   count = 0;
-  private slots: Float64Array = new Float64Array(MIN_SLOTS * 2);
+  private slots: Float64Array = new Float64Array(0);
   private nanId = -1;
+  /** The greatest key while all are integers from 0 on, then infinity. */
+  private greatest = 0;
+  /** Id + 1 of each key, while all keys are places in it; the slots are empty then. */
+  private places: Int32Array | undefined = new Int32Array(MIN_SLOTS);
 
   /** Bytes held. */
   get byteSize(): number {
-    return this.keys.byteLength + this.slots.byteLength;
+    return this.keys.byteLength + this.slots.byteLength + (this.places?.byteLength ?? 0);
   }
 
   /** An id for something outside the doubles. */
@@ -51,6 +60,19 @@ export class NumberTable {
 
   /** The id of a key, new if needed; -1 for an unknown one when `insert` is false. */
   idOf(key: number, insert: boolean): number {
+    const { places } = this;
+    if (places !== undefined) {
+      const place = key | 0;
+      if (place === key && place >= 0 && place < places.length) {
+        const stored = places[place] as number;
+        return stored > 0 || !insert ? stored - 1 : this.appendPlace(key, place, places);
+      }
+      if (key === key) {
+        if (!insert) return -1;
+        this.makeRoom(key);
+        return this.idOf(key, insert);
+      }
+    }
     const { slots } = this;
     const mask = (slots.length >> 1) - 1;
     if (key !== key) {
@@ -88,10 +110,53 @@ export class NumberTable {
     }
   }
 
+  private appendPlace(key: number, place: number, places: Int32Array): number {
+    const id = this.count++;
+    if (id >= this.keys.length) this.grow();
+    this.keys[id] = key + 0;
+    places[place] = id + 1;
+    return id;
+  }
+
+  /** Makes a place for the key, or goes over to slots when places would be too many. */
+  private makeRoom(key: number): void {
+    if (Number.isInteger(key) && key >= 0 && key < this.mostPlaces()) {
+      this.givePlaces(key);
+      return;
+    }
+    this.places = undefined;
+    for (let id = 0; id < this.count; id++) {
+      const own = this.keys[id] as number;
+      if (own > this.greatest) this.greatest = own;
+    }
+    let slots = MIN_SLOTS;
+    while (this.count + 1 > slots * MAX_LOAD) slots *= 2;
+    this.fillSlots(slots);
+  }
+
+  private mostPlaces(): number {
+    return Math.min(MAX_PLACES, Math.max(FREE_PLACES, (this.count + 1) * PLACES_A_KEY));
+  }
+
+  /** Gives all keys, integers from 0 to `greatest`, their places. */
+  private givePlaces(greatest: number): void {
+    let length = MIN_SLOTS;
+    while (length <= greatest) length *= 2;
+    const places = new Int32Array(length);
+    for (let id = 0; id < this.count; id++) {
+      const key = this.keys[id] as number;
+      if (key === key) places[key] = id + 1;
+    }
+    this.places = places;
+    this.slots = new Float64Array(0);
+  }
+
   private append(key: number, slot: number): number {
     const id = this.count++;
     if (id >= this.keys.length) this.grow();
     this.keys[id] = key;
+    if (key > this.greatest) this.greatest = key;
+    if (key < 0 || !Number.isInteger(key)) this.greatest = Number.POSITIVE_INFINITY;
     if (this.count > (this.slots.length >> 1) * MAX_LOAD) {
       this.rehash();
     } else {
@@ -108,7 +173,13 @@ export class NumberTable {
   }
 
   private rehash(): void {
-    const slots = new Float64Array(this.slots.length * 2);
+    if (this.greatest < this.mostPlaces()) this.givePlaces(this.greatest);
+    else this.fillSlots(this.slots.length);
+  }
+
+  /** Puts all keys into so many slots. */
+  private fillSlots(count: number): void {
+    const slots = new Float64Array(count * 2);
     const mask = (slots.length >> 1) - 1;
     for (let id = 0; id < this.count; id++) {
       const key = this.keys[id] as number;

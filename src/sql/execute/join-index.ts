@@ -72,6 +72,11 @@ function encodedKeyIds(keys: readonly IndexedKey[]): KeyIds {
 }
 
 const INTEGER_KINDS = new Set(["int16", "int32", "int64", "date"]);
+/** Whether keys of these types are compared as integers. */
+export function hasIntegerKeys(type: DataType, otherType: DataType): boolean {
+  return INTEGER_KINDS.has(type.kind) && INTEGER_KINDS.has(otherType.kind);
+}
+
 /** An array of places has at most so many for each row, which is what a hash table would need. */
 const PLACES_A_ROW = 8;
 const SMALL_PLACES = 1 << 16;
@@ -124,10 +129,7 @@ function rangeOf({ values, validity }: IntegerColumn, rowCount: number): Range {
 
 /** Ids by arithmetic, for keys that are all integers; undefined where that does not serve. */
 function integerKeyIds(keys: readonly IndexedKey[], vectors: readonly Vector[], rowCount: number): KeyIds | undefined {
-  const areIntegers = keys.every(
-    ({ type, otherType, nullsEqual }) =>
-      !nullsEqual && INTEGER_KINDS.has(type.kind) && INTEGER_KINDS.has(otherType.kind),
-  );
+  const areIntegers = keys.every(({ type, otherType, nullsEqual }) => !nullsEqual && hasIntegerKeys(type, otherType));
   if (!areIntegers || !vectors.every((vector) => allSafe(vector))) return undefined;
   const ranges = vectors.map((vector) => rangeOf(integerColumn(vector), rowCount));
   const places = ranges.reduce((product, { size }) => product * size, 1);

@@ -8,7 +8,7 @@ import { holdInput, joinHeld } from "./buffered-input.ts";
 import { checkpoint, noteSpilled, type ExecutionContext } from "./context.ts";
 import { compileExpr } from "./expression.ts";
 import { forgetKeys, tellKeys } from "./found-conditions.ts";
-import { indexRows, type JoinIndex } from "./join-index.ts";
+import { hasIntegerKeys, indexRows, type JoinIndex } from "./join-index.ts";
 import { createProbe, gatherMarked, markHeldLeft, probeLeft, unmatchedRight, type Wanted } from "./join-probe.ts";
 import { MAX_DIVISIONS, PartitionSpiller } from "./spill/partitions.ts";
 import type { SpilledRows } from "./spill/rows.ts";
@@ -40,9 +40,15 @@ interface Joined {
   readonly division: number;
 }
 
-/** Bytes of a right row in the index: its place in a chain, and for each key its id, entry and slots. */
+/** Bytes of a held row in the index: its place in a chain, and for each key its id, entry and slots. */
 const CHAIN_BYTES = 16;
 const KEY_BYTES = 48;
+
+/** Keys that are all integers are one number. */
+function indexBytesOf({ equalKeys }: JoinNode): number {
+  const isOne = equalKeys.every(({ left, right }) => hasIntegerKeys(left.type, right.type));
+  return CHAIN_BYTES + (isOne ? 1 : equalKeys.length) * KEY_BYTES;
+}
 
 async function* joinRows(
   joined: Joined,
@@ -57,11 +63,13 @@ async function* joinRows(
   const inputs = { left: leftInput, right: rightInput };
   const account = context.memory.open(`${joinType} join`);
   const indexAccount = context.memory.open(`${joinType} join`);
+  const rowBytes = indexBytesOf(node);
   let aside: readonly SpilledRows[] | undefined;
   try {
     const { batches, rest } = await holdInput(inputs[heldSide], account, context, (bytes, rowCount) => {
       const canDivide = context.spill !== undefined && node.equalKeys.length > 0 && division < MAX_DIVISIONS;
-      return canDivide && account.crowds(bytes + rowCount * (CHAIN_BYTES + node.equalKeys.length * KEY_BYTES));
+      // The account counts what operators double as they grow; of a join's rows only the index comes on top.
+      return canDivide && account.crowds((bytes + rowCount * rowBytes) / 2);
     });
     if (rest !== undefined) {
       aside = await divide(joined, heldSide, batches, rest, context, () => account.resize(0));

@@ -8,6 +8,7 @@ const ROUNDS = 10;
 const ROWS_PER_ROUND = 100;
 const GROUPS_PER_ROW_EXPONENT = 0.5;
 
+const IDS_PER_ROW_EXPONENT = 0.75;
 const EQUALITY_SELECTIVITY = 0.1;
 const MATCH_SELECTIVITY = 0.1;
 const RANGE_SELECTIVITY = 0.33;
@@ -89,7 +90,7 @@ function estimate(plan: PlanNode): number {
     case "sort":
       return Math.min(plan.topRows ?? Infinity, estimateRows(plan.input));
     case "aggregate":
-      return plan.keys.length === 0 ? 1 : estimateRows(plan.input) ** GROUPS_PER_ROW_EXPONENT;
+      return plan.keys.length === 0 ? 1 : estimateRows(plan.input) ** groupsExponent(plan.keys);
     case "distinct":
       return estimateRows(plan.input) ** GROUPS_PER_ROW_EXPONENT;
     case "limit":
@@ -105,6 +106,12 @@ function estimate(plan: PlanNode): number {
       return plan.operation === "union" ? left + estimateRows(plan.right) : left;
     }
   }
+}
+
+/** Integer columns are taken for ids, of which there are many. */
+function groupsExponent(keys: readonly Expr[]): number {
+  const hasId = keys.some((key) => key.kind === "column" && (key.type.kind === "int32" || key.type.kind === "int64"));
+  return hasId ? IDS_PER_ROW_EXPONENT : GROUPS_PER_ROW_EXPONENT;
 }
 
 /** Keys are taken for those of the table with fewer rows, of which each row of the other has one. */

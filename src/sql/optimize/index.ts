@@ -4,6 +4,7 @@ import type { PlanNode } from "../plan.ts";
 import { foldExpr, type FoldEnvironment } from "./fold.ts";
 import { chooseBuildSides } from "./join-sides.ts";
 import { pushDownLimits } from "./limits.ts";
+import { impliedByOr } from "./or-parts.ts";
 import { mapExpressions, transformPlan } from "./plan-shape.ts";
 import { orderJoins } from "./join-order.ts";
 import { markMetadataAggregates } from "./metadata-aggregates.ts";
@@ -34,7 +35,7 @@ export function optimizePlan(
   { keepsSides = false }: { readonly keepsSides?: boolean } = {},
 ): PlanNode {
   const folded = foldPlan(plan, env);
-  const filtered = foldPlan(pushDownFilters(folded, log), env);
+  const filtered = foldPlan(pushDownFilters(impliedByOr(folded), log), env);
   const sided = keepsSides ? filtered : chooseBuildSides(orderJoins(lowerSemiJoins(filtered)));
   const pruned = mergeProjections(pruneColumns(mergeProjections(sided)));
   return annotateNarrowing(markMetadataAggregates(pushDownLimits(pruned)));

@@ -5,8 +5,17 @@ import { BOOLEAN, conjunction, conjunctsOf, exprIdentity } from "../expressions.
 import type { Expr } from "../plan.ts";
 import { isVolatile } from "./properties.ts";
 
-/** The conjuncts of a condition, with those that all branches of an OR share taken out of it. */
+/**
+ * The conjuncts of a condition, with those that all branches of an OR share taken out of it. Only for conditions whose
+ * NULL means false: a column that equals itself is one that is not NULL.
+ */
 export function factoredConjuncts(condition: Expr): readonly Expr[] {
+  if (condition.kind === "call" && condition.function === "=") {
+    const [left, right] = condition.args;
+    if (left?.kind === "column" && right?.kind === "column" && left.index === right.index) {
+      return [{ kind: "is_null", arg: left, negated: true, type: BOOLEAN }];
+    }
+  }
   if (condition.kind !== "or" || isVolatile(condition)) return [condition];
   const branches = condition.args.map((branch) => conjunctsOf(branch));
   const [first = [], ...others] = branches;

@@ -113,3 +113,14 @@ test("I293 a semi join that leaves few rows goes below the joins above which it 
     "SELECT b.v, s.v FROM big b JOIN small s ON s.v = b.k WHERE b.v IN (SELECT m.v FROM middle m WHERE m.k = 3 AND m.v < 30)";
   expect(await tablesOf(sql)).toEqual(["small", "big", "middle"]);
 });
+
+test("I293 an OR over two tables narrows each of them", async () => {
+  const sql =
+    "SELECT b.v, s.v FROM big b, small s WHERE b.v = s.v AND ((b.k = 1 AND s.k = 1) OR (b.k = 2 AND s.k IN (2, 3)))";
+  const answer = await runSql(memoryCatalog(tables), sql);
+  const plain = await runSql(memoryCatalog(tables), sql, { optimize: false });
+  expect(sorted(answer.rows)).toEqual(sorted(plain.rows));
+  const text = answer.prepared.explain().text.join("\n");
+  expect(text).toContain("((k = 1) OR (k = 2))");
+  expect(text).toContain("((k = 1) OR (k IN (2, 3)))");
+});

@@ -9,6 +9,8 @@
 import { invariant, stringToUtf8, utf8ToString } from "#core";
 import {
   constantVector,
+  decimalBlockOf,
+  decimalVector,
   encodeUtf8Block,
   flattenVector,
   textBlockOf,
@@ -32,6 +34,7 @@ type ArrayKind = "u8" | "i32" | "f64" | "i64";
 type FlatForm =
   | { readonly form: "array"; readonly array: ArrayKind; readonly at: Place; readonly validity?: Place }
   | { readonly form: "text"; readonly bytes: Place; readonly offsets: Place; readonly validity?: Place }
+  | { readonly form: "decimals"; readonly at: Place; readonly scale: number; readonly validity?: Place }
   | { readonly form: "scalars"; readonly at: Place };
 
 type ColumnForm =
@@ -104,6 +107,10 @@ function flatToForm(vector: FlatVector, arrays: Arrays): FlatForm {
     const bytes = block.bytes.subarray(first, block.offsets[length]);
     const offsets = block.offsets.slice(0, length + 1).map((offset) => offset - first);
     return { form: "text", bytes: arrays.add(bytes), offsets: arrays.add(offsets), ...arrays.validity(validity) };
+  }
+  const decimals = decimalBlockOf(vector);
+  if (decimals !== undefined) {
+    return { form: "decimals", at: arrays.add(decimals.unscaled), scale: decimals.scale, ...arrays.validity(validity) };
   }
   const { values, type } = vector;
   const array = arrayKind(values);
@@ -179,6 +186,10 @@ function formToFlat(form: FlatForm, type: DataType, length: number, source: Sour
   if (form.form === "array") {
     const values = arrayAt(source, form.array, form.at);
     return { encoding: "flat", type, length, values, validity: bytesAt(source, form.validity) };
+  }
+  if (form.form === "decimals") {
+    const unscaled = arrayAt(source, "f64", form.at) as Float64Array;
+    return decimalVector(type, { unscaled, scale: form.scale }, bytesAt(source, form.validity));
   }
   const json = JSON.parse(utf8ToString(bytesAt(source, form.at))) as unknown[];
   const filler = FILLERS[type.kind] ?? "";

@@ -36,6 +36,12 @@ export class RowHasher {
     if (vector.encoding === "constant") {
       const hash = hashOf(vector.type, vector.value);
       for (let i = 0; i < length; i++) hashes[i] = step(hashes[i] as number, hash);
+    } else if (vector.encoding === "flat" && isInteger(vector)) {
+      const { values, validity } = vector;
+      for (let i = 0; i < length; i++) {
+        const hash = validity?.[i] === 0 ? NULL_HASH : hashNumber(values[i] as number);
+        hashes[i] = step(hashes[i] as number, hash);
+      }
     } else if (vector.encoding === "flat") {
       for (let i = 0; i < length; i++) hashes[i] = step(hashes[i] as number, hashOf(vector.type, scalarAt(vector, i)));
     } else {
@@ -73,9 +79,20 @@ function hashOf(type: DataType, value: Scalar): number {
   const key = scalarKey(type, value);
   if (typeof key === "string") return hashText(key);
   // A number and the same number as a bigint are equal.
-  doubles[0] = Number(key) + 0;
+  return hashNumber(Number(key));
+}
+
+function hashNumber(value: number): number {
+  doubles[0] = value + 0;
   if (Number.isNaN(doubles[0])) return GOLDEN;
   return step(words[0] as number, words[1] as number);
+}
+
+const INTEGER_KINDS = new Set(["int16", "int32", "int64", "date"]);
+
+/** Whether the vector's values are integers in an array of numbers, each of which is its own key. */
+function isInteger({ type, values }: FlatVector): boolean {
+  return INTEGER_KINDS.has(type.kind) && (values instanceof Float64Array || values instanceof Int32Array);
 }
 
 function hashText(text: string): number {
