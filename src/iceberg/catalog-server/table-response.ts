@@ -81,6 +81,9 @@ export function stagedTable(context: RequestContext, table: TableIdentifier, met
   return respond(context, table, undefined, metadataToUtf8(metadata), "all");
 }
 
+/** Tells clients of the current protocol to sign at the endpoint it has for that, with nothing to add. */
+const SIGNING = `,"remote-signing-config":{"properties":{},"headers":{}}`;
+
 function respond(
   context: RequestContext,
   table: TableIdentifier,
@@ -89,11 +92,12 @@ function respond(
   snapshots: SnapshotMode,
 ): Response {
   const config = storageConfig(context.deps, context.caller, table, delegationOf(context));
+  const isSigned = context.deps.s3 !== undefined && signsRemotely(context.caller, delegationOf(context));
   const head = location === undefined ? "{" : `{"metadata-location":${stringifyJson(location)},`;
   const body = concatBytes([
     stringToUtf8(`${head}"metadata":`),
     metadata,
-    stringToUtf8(`,"config":${stringifyJson(config)}}`),
+    stringToUtf8(`,"config":${stringifyJson(config)}${isSigned ? SIGNING : ""}}`),
   ]);
   return new Response(body, {
     headers: {

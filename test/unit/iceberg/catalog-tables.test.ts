@@ -258,6 +258,13 @@ test("a table loads as its file has it, its tag tells snapshots and access apart
   const signed = await call(lake, "GET", `${TABLES}/t`, undefined, as({ name: "r", access: "read" }));
   const tags = [all, refs, signed].map(({ headers }) => headers.get("etag"));
   expect(new Set(tags).size).toBe(3);
+  // How to sign, in the words of the protocol before and since it has a member for it.
+  expect(signed.body["remote-signing-config"]).toEqual({ properties: {}, headers: {} });
+  expect(signed.body["config"]).toMatchObject({
+    "s3.remote-signing-enabled": "true",
+    "signer.endpoint": "v1/namespaces/default/tables/t/sign",
+  });
+  expect(Object.keys(all.body)).not.toContain("remote-signing-config");
   for (const match of [tags[0], `"x", W/${tags[0] ?? ""}`, "*"]) {
     const reply = await call(lake, "GET", `${TABLES}/t`, undefined, { "if-none-match": match ?? "" });
     expect([match, reply.status]).toEqual([match, 304]);
