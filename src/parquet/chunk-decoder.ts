@@ -51,12 +51,15 @@ export class ChunkDecoder {
     this.#rowsToSkip += rows;
   }
 
-  /** Rows left of the current page, or of the next one where it is at its end; 0 at the end of the chunk. */
+  /**
+   * Rows left of the current page, or of the next one where it is at its end; 0 at the end of the chunk. Decodes no page
+   * but the one behind a dictionary and one that {@link ChunkDecoder.skip} ended in.
+   */
   rowsAhead(): number {
     this.#passSkipped();
     const inPage = this.#page === undefined ? 0 : this.#page.length - this.#pagePosition;
     if (inPage > 0 || this.#rowsLeft === 0) return inPage;
-    return this.#currentPage().length - this.#pagePosition;
+    return this.#pages.peek() || this.#currentPage().length - this.#pagePosition;
   }
 
   #passSkipped(): void {

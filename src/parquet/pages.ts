@@ -85,17 +85,22 @@ export class PageReader {
     return undefined;
   }
 
-  /** Passes over the next page, compressed as it is, if it holds data of at most `rows` rows; returns its rows or 0. */
-  skip(rows: number): number {
+  /** Rows of the next page if it holds data, which stays to be read; 0 otherwise. */
+  peek(): number {
     const cursor = this.#cursor;
     if (this.#header === undefined && cursor.remaining === 0) return 0;
     const header = (this.#header ??= readThriftStruct(cursor));
     const type = thriftInteger(header, 1);
     if (type !== PAGE_TYPE.data && type !== PAGE_TYPE.dataV2) return 0;
-    const count = countOf(required(header, type === PAGE_TYPE.data ? 5 : 8));
-    const compressedBytes = thriftInteger(header, 3);
-    if (count > rows || compressedBytes === undefined) return 0;
-    cursor.readBytes(compressedBytes);
+    return countOf(required(header, type === PAGE_TYPE.data ? 5 : 8));
+  }
+
+  /** Passes over the next page, compressed as it is, if it holds data of at most `rows` rows; returns its rows or 0. */
+  skip(rows: number): number {
+    const count = this.peek();
+    const compressedBytes = this.#header === undefined ? undefined : thriftInteger(this.#header, 3);
+    if (count === 0 || count > rows || compressedBytes === undefined) return 0;
+    this.#cursor.readBytes(compressedBytes);
     this.#header = undefined;
     return count;
   }

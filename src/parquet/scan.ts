@@ -120,7 +120,7 @@ export async function* scanParquet(
     const readers = plans.map((plan) => columnReader(plan, group, fetched, options));
     const tested = wantedText === undefined ? undefined : readers[equals?.position ?? -1];
     if (wantedText !== undefined) tested?.wantOnly(wantedText);
-    const lead = tested ?? readers[largestColumn(plans, group)];
+    const lead = readers[largestColumn(plans, group)];
     let row = 0;
     for (const { start, end } of options.rows?.get(index)?.ranges ?? [{ start: 0, end: group.numRows }]) {
       if (start > row) for (const each of readers) each.skip(start - row);

@@ -93,7 +93,7 @@ function rankDictionary(vector: Extract<Vector, { encoding: "dictionary" }>, row
 
 function numbersOf(vector: Vector, rowCount: number): Ranks {
   if (vector.encoding === "dictionary") return rankDictionary(vector, rowCount);
-  if (vector.encoding === "flat" && vector.type.kind !== "null") {
+  if (vector.encoding === "flat" && vector.type.kind !== "null" && looseTextOf(vector) === undefined) {
     const { values, validity } = vector;
     if (values instanceof Float64Array || values instanceof Int32Array || values instanceof Uint8Array) {
       const ranks = new Float64Array(values);

@@ -24,66 +24,105 @@ export function likePrefix(pattern: string): string | undefined {
  * cannot hold.
  */
 export function compileTextSelection(operator: string, constant: string): TextSelection | undefined {
-  const accepted = operator === "^@" ? PREFIX : ACCEPTED[operator];
-  if (accepted === undefined || !constant.isWellFormed()) return undefined;
+  const orders = operator === "^@" ? PREFIX : ACCEPTED[operator];
+  if (orders === undefined || !constant.isWellFormed()) return undefined;
+  const accepted: number = orders;
   const wanted = encoder.encode(constant);
   const verdictsOf = new WeakMap<FlatVector, Uint8Array>();
 
-  return (vector, rows, rowCount) => {
+  /** Verdicts on the entries of a dictionary of text; undefined when it does not hold bytes. */
+  function ofDictionary(dictionary: FlatVector): Uint8Array | undefined {
+    const known = verdictsOf.get(dictionary);
+    if (known !== undefined) return known;
+    const text = looseTextOf(dictionary);
+    if (text === undefined || dictionary.validity !== undefined) return undefined;
+    const verdicts = new Uint8Array(dictionary.length);
+    compareTexts(verdicts, text, wanted, accepted);
+    verdictsOf.set(dictionary, verdicts);
+    return verdicts;
+  }
+
+  function select(vector: Vector, rows: Int32Array | undefined, rowCount: number): Int32Array | undefined {
     if (vector.encoding === "constant") return undefined;
-    const count = rows === undefined ? rowCount : rows.length;
-    const out = new Int32Array(count);
-    let n = 0;
-    let verdicts: Uint8Array | undefined;
     if (vector.encoding === "dictionary") {
-      const { dictionary, codes } = vector;
-      const text = looseTextOf(dictionary);
-      if (text === undefined || dictionary.validity !== undefined) return undefined;
-      verdicts = verdictsOf.get(dictionary);
-      if (verdicts === undefined) {
-        verdicts = new Uint8Array(dictionary.length);
-        compareTexts(verdicts, text, wanted, accepted);
-        verdictsOf.set(dictionary, verdicts);
-      }
-      if (!verdicts.includes(1)) return out.subarray(0, 0);
-      for (let k = 0; k < count; k++) {
-        const row = rows === undefined ? k : (rows[k] as number);
-        out[n] = row;
-        n += verdicts[codes[row] as number] as number;
-      }
-    } else {
-      const text = looseTextOf(vector);
-      if (text === undefined) return undefined;
-      verdicts = new Uint8Array(vector.length);
-      compareTexts(verdicts, text, wanted, accepted);
-      for (let k = 0; k < count; k++) {
-        const row = rows === undefined ? k : (rows[k] as number);
-        out[n] = row;
-        n += verdicts[row] as number;
-      }
+      const { dictionary, validity } = vector;
+      const verdicts = ofDictionary(dictionary);
+      if (verdicts === undefined) return undefined;
+      if (!verdicts.includes(1)) return new Int32Array(0);
+      // Of one entry, only nulls are left to tell apart.
+      if (verdicts.length === 1 && validity !== undefined) return marked(validity, rows, rowCount);
+      return markedCodes(verdicts, vector.codes, rows, rowCount);
     }
-    const { validity } = vector;
-    if (validity === undefined) return out.subarray(0, n);
-    let kept = 0;
-    for (let k = 0; k < n; k++) {
-      const row = out[k] as number;
-      out[kept] = row;
-      kept += validity[row] as number;
-    }
-    return out.subarray(0, kept);
+    const text = looseTextOf(vector);
+    if (text === undefined) return undefined;
+    const verdicts = new Uint8Array(vector.length);
+    const matches = compareTexts(verdicts, text, wanted, accepted);
+    return rows === undefined && matches * SPARSE_ROWS < rowCount
+      ? markedSparsely(verdicts, matches)
+      : marked(verdicts, rows, rowCount);
+  }
+
+  return (vector, rows, rowCount) => {
+    const selected = select(vector, rows, rowCount);
+    const validity = vector.encoding === "constant" ? undefined : vector.validity;
+    return selected === undefined || validity === undefined ? selected : marked(validity, selected, selected.length);
   };
 }
 
-/** Writes 1 where the order of a value and the wanted bytes is accepted, else leaves 0. */
-function compareTexts(out: Uint8Array, text: LooseText, wanted: Uint8Array, accepted: number): void {
-  if (accepted === 2) {
-    markEqual(out, text, wanted);
-    return;
+/** Where less than one row of so many matches, searching for the next is faster than looking at each. */
+const SPARSE_ROWS = 64;
+
+/** The rows, of `rows` or of all, that are marked with 1 and not 0. */
+function marked(marks: Uint8Array, rows: Int32Array | undefined, rowCount: number): Int32Array {
+  const count = rows === undefined ? rowCount : rows.length;
+  const out = new Int32Array(count);
+  let n = 0;
+  if (rows === undefined) {
+    for (let row = 0; row < count; row++) {
+      out[n] = row;
+      n += marks[row] as number;
+    }
+  } else {
+    for (let k = 0; k < count; k++) {
+      const row = rows[k] as number;
+      out[n] = row;
+      n += marks[row] as number;
+    }
   }
-  if (accepted === PREFIX) {
-    markPrefixed(out, text, wanted);
-    return;
+  return out.subarray(0, n);
+}
+
+/** As {@link marked}, by the marks of codes. */
+function markedCodes(marks: Uint8Array, codes: Int32Array, rows: Int32Array | undefined, rowCount: number): Int32Array {
+  const count = rows === undefined ? rowCount : rows.length;
+  const out = new Int32Array(count);
+  let n = 0;
+  if (rows === undefined) {
+    for (let row = 0; row < count; row++) {
+      out[n] = row;
+      n += marks[codes[row] as number] as number;
+    }
+  } else {
+    for (let k = 0; k < count; k++) {
+      const row = rows[k] as number;
+      out[n] = row;
+      n += marks[codes[row] as number] as number;
+    }
   }
+  return out.subarray(0, n);
+}
+
+function markedSparsely(marks: Uint8Array, matches: number): Int32Array {
+  const out = new Int32Array(matches);
+  for (let n = 0, row = -1; n < matches; n++) out[n] = row = marks.indexOf(1, row + 1);
+  return out;
+}
+
+/** Writes 1 where the order of a value and the wanted bytes is accepted, else leaves 0; returns how many are. */
+function compareTexts(out: Uint8Array, text: LooseText, wanted: Uint8Array, accepted: number): number {
+  if (accepted === 2) return markEqual(out, text, wanted);
+  if (accepted === PREFIX) return markPrefixed(out, text, wanted);
+  let matches = 0;
   const { bytes, starts, gap } = text;
   for (let i = 0; i < out.length; i++) {
     const start = starts[i] as number;
@@ -93,13 +132,17 @@ function compareTexts(out: Uint8Array, text: LooseText, wanted: Uint8Array, acce
     for (let b = 0; b < shared && difference === 0; b++)
       difference = (bytes[start + b] as number) - (wanted[b] as number);
     if (difference === 0) difference = length - wanted.length;
-    out[i] = ((difference < 0 ? 1 : difference > 0 ? 4 : 2) & accepted) === 0 ? 0 : 1;
+    if (((difference < 0 ? 1 : difference > 0 ? 4 : 2) & accepted) === 0) continue;
+    out[i] = 1;
+    matches += 1;
   }
+  return matches;
 }
 
 /** From the last byte on: values of one column often share how they start. */
-function markEqual(out: Uint8Array, { bytes, starts, gap }: LooseText, wanted: Uint8Array): void {
+function markEqual(out: Uint8Array, { bytes, starts, gap }: LooseText, wanted: Uint8Array): number {
   const { length } = wanted;
+  let matches = 0;
   const stride = length + gap;
   let start = starts[0] as number;
   for (let i = 0; i < out.length; i++) {
@@ -107,15 +150,20 @@ function markEqual(out: Uint8Array, { bytes, starts, gap }: LooseText, wanted: U
     if (next - start === stride) {
       let b = length - 1;
       while (b >= 0 && bytes[start + b] === wanted[b]) b--;
-      if (b < 0) out[i] = 1;
+      if (b < 0) {
+        out[i] = 1;
+        matches += 1;
+      }
     }
     start = next;
   }
+  return matches;
 }
 
 /** From the prefix's last byte on. */
-function markPrefixed(out: Uint8Array, { bytes, starts, gap }: LooseText, prefix: Uint8Array): void {
+function markPrefixed(out: Uint8Array, { bytes, starts, gap }: LooseText, prefix: Uint8Array): number {
   const { length } = prefix;
+  let matches = 0;
   const stride = length + gap;
   let start = starts[0] as number;
   for (let i = 0; i < out.length; i++) {
@@ -123,8 +171,12 @@ function markPrefixed(out: Uint8Array, { bytes, starts, gap }: LooseText, prefix
     if (next - start >= stride) {
       let b = length - 1;
       while (b >= 0 && bytes[start + b] === prefix[b]) b--;
-      if (b < 0) out[i] = 1;
+      if (b < 0) {
+        out[i] = 1;
+        matches += 1;
+      }
     }
     start = next;
   }
+  return matches;
 }
