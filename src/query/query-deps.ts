@@ -41,7 +41,8 @@ const MAX_RUNNING = 4;
 const SHARED_MEMORY_BYTES = 24 * 1024 * 1024;
 /** Texts of queries known to need the isolate for themselves, bytes. */
 const HEAVY_TEXT_BYTES = 256 * 1024;
-const MAX_QUEUED = 64;
+/** A burst of identical queries waits, and then takes the answer of the first. */
+const MAX_QUEUED = 200;
 const MAX_QUEUE_MS = 10_000;
 const LEASE_MARGIN_MS = 30_000;
 /** Large answers that leave from the cache at once: each holds about 3 MiB. */

@@ -178,3 +178,18 @@ test("invalidating a table makes its next query read again", async () => {
   await isolate.cache.invalidate({ table: "default.events" });
   expect((await lake.query(DAY_ZERO, { maxAge: 300 }, isolate)).stats.cache).toBe("miss");
 });
+
+test("I334 a hundred identical queries at once run once", async () => {
+  await lake.createTable("t", [["id", "long"]]);
+  for (let file = 0; file < 3; file++) await lake.append("t", [{ id: file }, { id: file + 10 }]);
+  const isolate = lake.newIsolate();
+  const sql = "SELECT sum(id) AS total FROM t WHERE id <> 7";
+  const { stats: alone } = await lake.query(sql, { cache: "bypass" }, lake.newIsolate());
+  lake.dataReads.length = 0;
+  const replies = await Promise.all(Array.from({ length: 100 }, () => lake.query(sql, {}, isolate)));
+  expect(replies.map(({ problem }) => problem).filter((problem) => problem !== undefined)).toEqual([]);
+  expect(new Set(replies.map(({ body }) => JSON.stringify(body?.rows)))).toEqual(new Set(['[{"total":36}]']));
+  expect(replies.filter(({ stats }) => stats.cache === "miss")).toHaveLength(1);
+  expect(new Set(lake.dataReads).size).toBe(alone.files_scanned);
+  expect(lake.dataReads.length).toBeLessThanOrEqual(2 * alone.files_scanned);
+});
