@@ -2,8 +2,9 @@
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { parseJson, stringifyJson } from "#core";
 import { callCatalog } from "../support/catalog-calls.ts";
-import { createIcebergLake } from "../support/iceberg-lake.ts";
+import { EVENTS, createIcebergLake, eventsFile } from "../support/iceberg-lake.ts";
 
 const SCHEMA = { type: "struct", "schema-id": 0, fields: [{ id: 1, name: "id", required: true, type: "long" }] };
 const NAME = { namespace: ["default"], name: "t" };
@@ -60,6 +61,28 @@ const REQUIREMENTS = [
 ];
 const COMMIT = { requirements: REQUIREMENTS, updates: UPDATES };
 
+const ID = { type: "reference", name: "id" };
+const PLAN = {
+  filter: {
+    type: "and",
+    left: { type: "not", child: { type: "in", term: "id", values: [1, 2] } },
+    right: {
+      type: "or",
+      left: { type: "lt", left: ID, right: { type: "literal", value: 5, "data-type": "long" } },
+      right: {
+        type: "eq",
+        left: { type: "apply", function: { identifier: ["bucket"] }, arguments: [4, ID] },
+        right: 3,
+      },
+    },
+  },
+  select: ["id"],
+  "stats-fields": ["id"],
+  "case-sensitive": false,
+  "use-snapshot-schema": true,
+  "min-rows-requested": 5,
+};
+
 /** Paths with a body each that is nearly right. */
 const TARGETS: readonly (readonly [string, unknown])[] = [
   ["/namespaces", { namespace: ["n"], properties: { location: "s3://lake/n" } }],
@@ -71,6 +94,9 @@ const TARGETS: readonly (readonly [string, unknown])[] = [
   ["/namespaces/default/tables/t", COMMIT],
   ["/namespaces/default/tables/t/metrics", { "report-type": "scan-report" }],
   ["/namespaces/default/tables/t/sign", { region: "r", uri: "https://s3.test/lake/x", method: "GET", headers: {} }],
+  ["/namespaces/default/tables/t/plan", PLAN],
+  ["/namespaces/default/tables/t/plan", { "start-snapshot-id": 1, "end-snapshot-id": 2 }],
+  ["/namespaces/default/tables/t/tasks", { "plan-task": "e30" }],
   ["/namespaces/default/register", { name: "r", "metadata-location": "s3://lake/x.metadata.json", overwrite: true }],
   ["/namespaces/default/views", { name: "w", schema: SCHEMA, "view-version": VERSION, properties: {} }],
   ["/namespaces/default/views/v", COMMIT],
@@ -166,3 +192,38 @@ test(
     expect([...seen]).toEqual(expect.arrayContaining([200, 400, 404, 409]));
   },
 );
+
+function toBase64Url(text: string): string {
+  return Buffer.from(text, "utf8").toString("base64url");
+}
+
+test("C162 no plan's id and no plan task makes the catalog answer with a 5xx, whatever is in it", async () => {
+  const lake = await createIcebergLake();
+  const table = await lake.client.createTable(EVENTS);
+  const files = Array.from({ length: 1_200 }, (_, n) => eventsFile(`f${n}`, n % 7));
+  await table.newAppend().addFiles(files).commit();
+  const target = "/namespaces/default/tables/events";
+  const scan = { filter: { type: "not-null", term: "id" }, "stats-fields": ["id"], "min-rows-requested": 1_000_000 };
+  const planned = await callCatalog(lake, "POST", `${target}/plan`, scan);
+  const [task = ""] = planned.body["plan-tasks"] as string[];
+  const token = parseJson(Buffer.from(task, "base64url").toString("utf8"));
+  const seen = new Set<number>();
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.nat(40), { maxLength: 5 }),
+      odd,
+      fc.constantFrom<"replace" | "drop">("replace", "drop"),
+      async (place, replacement, mode) => {
+        const changed = toBase64Url(stringifyJson(mutate(token, place, replacement, mode)) ?? "");
+        const replies = [
+          await callCatalog(lake, "POST", `${target}/tasks`, { "plan-task": changed }),
+          await callCatalog(lake, "GET", `${target}/plan/${changed === "" ? "x" : changed}`),
+        ];
+        for (const { status } of replies) seen.add(status);
+        expect(replies.map(({ status }) => status < 500)).toEqual([true, true]);
+      },
+    ),
+    { numRuns: 120 },
+  );
+  expect([...seen]).toEqual(expect.arrayContaining([200, 404]));
+});
