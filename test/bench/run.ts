@@ -5,6 +5,7 @@ import { report, type BenchCase } from "./measure.ts";
 const BENCHES: Readonly<Record<string, () => Promise<{ run: () => Promise<readonly BenchCase[]> }>>> = {
   ingest: () => import("./ingest.ts"),
   query: () => import("./query.ts"),
+  tpch: () => import("./tpch.ts"),
   cache: () => import("./cache.ts"),
   compact: () => import("./compact.ts"),
   commit: () => import("./commit.ts"),

@@ -50,9 +50,12 @@ function isWithin(expr: Expr, first: number, end: number): boolean {
 
 const COMPARISONS = new Set(["=", "<>", "<", "<=", ">", ">="]);
 
+function isPlain({ kind }: Expr): boolean {
+  return kind === "column" || kind === "literal";
+}
+
 /** Comparisons of columns with constants: they raise no error on rows that another condition leaves out. */
 function isComparison(expr: Expr): boolean {
-  const isPlain = (part: Expr): boolean => part.kind === "column" || part.kind === "literal";
   if (expr.kind === "in_list") return isPlain(expr.arg) && expr.list.every((item) => isPlain(item));
   return expr.kind === "call" && COMPARISONS.has(expr.function) && expr.args.every((arg) => isPlain(arg));
 }
