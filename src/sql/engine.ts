@@ -1,7 +1,7 @@
 // Prepares a statement for execution: parse, bind, optimize, plan its scans; then run it.
 
 import type { Batch, ColumnSchema } from "#columnar";
-import { LakeError, type Clock } from "#core";
+import { LakeError, required, type Clock } from "#core";
 import type { Node, SelectStmt } from "libpg-query";
 import { bindStatement, startBinding, type BoundQuery } from "./bind/bind.ts";
 import { viewRewrites } from "./bind/views.ts";
@@ -9,6 +9,7 @@ import { nodeKind } from "./bind/ast.ts";
 import type { PreparedSubquery, StatementParams } from "./bind/context.ts";
 import { executePlan } from "./execute/index.ts";
 import type { ExecutionContext, ScanNode } from "./execute/context.ts";
+import { createSharedStore } from "./execute/shared-rows.ts";
 import { createSpillSpace, type SpillStore } from "./execute/spill/store.ts";
 import { planToCacheText } from "./explain/cache-text.ts";
 import { changeNodeOf, targetOf } from "./change/bind-change.ts";
@@ -29,7 +30,7 @@ import {
   type UsedPredicate,
 } from "./execution.ts";
 import { functionRegistry } from "./functions/index.ts";
-import { foldPlan, optimizePlan, type RewriteLog } from "./optimize/index.ts";
+import { foldPlan, optimizePlans, type RewriteLog } from "./optimize/index.ts";
 import { parseStatement, type ParsedStatement } from "./parser/parse.ts";
 import { runPieces, type PartialCache } from "./partial/run-pieces.ts";
 import type { PlanNode } from "./plan.ts";
@@ -241,12 +242,15 @@ async function prepareSelect(
     registry: functionRegistry,
     params: options.params,
     statementTimeMicros,
+    sharesRows: true,
   });
   const env = { statementTimeMicros };
   const log: RewriteLog = { rewrites: viewRewrites(bound.views) };
-  const optimize = (plan: PlanNode): PlanNode => (options.optimize === false ? plan : optimizePlan(plan, env, log));
-  const plan = optimize(bound.plan);
-  const subqueries = bound.subqueries.map((subquery) => ({ ...subquery, plan: optimize(boundSubqueryRows(subquery)) }));
+  const plans = [bound.plan, ...bound.subqueries.map(boundSubqueryRows)];
+  const ready = options.optimize === false ? plans : optimizePlans(plans, env, log);
+  const planAt = (index: number): PlanNode => required(ready[index], `plan ${index} of a statement`);
+  const plan = planAt(0);
+  const subqueries = bound.subqueries.map((subquery, i) => ({ ...subquery, plan: planAt(i + 1) }));
   return createPreparedQuery({ statement, bound, plan, subqueries, log, statementTimeMicros });
 }
 
@@ -321,10 +325,30 @@ function createPreparedQuery(preparation: Preparation): PreparedQuery {
   };
 
   async function* executePrepared(
-    context: ExecutionContext,
+    base: ExecutionContext,
     { partials }: Pick<ExecuteOptions, "partials">,
   ): AsyncGenerator<Batch> {
     const values: SubqueryValue[] = [];
+    const shared = createSharedStore(async ({ plan: source }) => {
+      const ready = foldPlan(substituteSubqueries(source, values), context);
+      if (partials === undefined) return { plan: ready, batches: executePlan(ready, context) };
+      const pieced = await runPieces(ready, context, partials);
+      return { plan: pieced.plan, batches: executePlan(pieced.plan, pieced.context) };
+    }, base);
+    const context = { ...base, shared };
+    execution.shared = shared;
+    try {
+      yield* executeWith(context, values, partials);
+    } finally {
+      await shared.close();
+    }
+  }
+
+  async function* executeWith(
+    context: ExecutionContext,
+    values: SubqueryValue[],
+    partials: PartialCache | undefined,
+  ): AsyncGenerator<Batch> {
     for (const [i, subquery] of subqueries.entries()) {
       const ready = foldPlan(substituteSubqueries(subquery.plan, values), context);
       execution.subqueries[i] = ready;

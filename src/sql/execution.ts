@@ -9,7 +9,8 @@ import { someExpr } from "./expressions.ts";
 import { mapExpressions, visitPlan, type RewriteLog } from "./optimize/index.ts";
 import type { ExecuteOptions, OperatorTiming } from "./engine.ts";
 import type { SpillSpace } from "./execute/spill/store.ts";
-import type { Expr, PlanNode } from "./plan.ts";
+import type { SharedStore } from "./execute/shared-rows.ts";
+import type { Expr, PlanNode, SharedRows } from "./plan.ts";
 import type { PlannedScan } from "./table-source.ts";
 
 /** A condition of a statement that a scan can skip data by. */
@@ -25,17 +26,18 @@ export interface Execution {
   subqueries: PlanNode[];
   profiles: Map<PlanNode, OperatorProfile> | undefined;
   memory: MemoryBudget | undefined;
+  shared?: SharedStore;
 }
 
 /** The scans of some plans, in plan order. */
 export function scansOf(plans: readonly PlanNode[]): ScanNode[] {
-  const scans: ScanNode[] = [];
+  const scans = new Set<ScanNode>();
   for (const plan of plans) {
     visitPlan(plan, (node) => {
-      if (node.kind === "scan") scans.push(node);
+      if (node.kind === "scan") scans.add(node);
     });
   }
-  return scans;
+  return [...scans];
 }
 
 /** Whether an expression of the plan fulfils the test. */
@@ -101,7 +103,13 @@ export function describe(
   planned: ReadonlyMap<ScanNode, PlannedScan>,
   log: RewriteLog,
 ): PlanDescription {
+  const described = new Set<SharedRows>();
   const sources = {
+    sharedPlanOf(rows: SharedRows): PlanNode | undefined {
+      if (described.has(rows)) return undefined;
+      described.add(rows);
+      return execution.shared?.planOf(rows) ?? rows.plan;
+    },
     scanOf: (node: ScanNode) => planned.get(node),
     profileOf: (node: PlanNode) => execution.profiles?.get(node),
   };

@@ -232,7 +232,7 @@ export type PlanNode =
       readonly residual: Expr | undefined;
       /** Of a semi or anti join: the left input is held and the right one streams, the reverse of all others. */
       readonly holdsLeft?: boolean;
-      /** Where scans below the left input find what the right input's keys are, by the number of the key. */
+      /** Where scans below the streamed input find what the held input's keys are, by the number of the key. */
       readonly narrows?: readonly { readonly key: number; readonly to: symbol }[];
       readonly columns: readonly ColumnSchema[];
     }
@@ -263,7 +263,23 @@ export type PlanNode =
       readonly id: number;
       readonly name: string;
       readonly columns: readonly ColumnSchema[];
-    };
+    }
+  /** Rows that other places read too; what makes them is no input, and is planned once. */
+  | { readonly kind: "shared"; readonly rows: SharedRows; readonly columns: readonly ColumnSchema[] };
+
+/** Rows that several places of a statement read, and that are made once. */
+export interface SharedRows {
+  /** For people: the name of the WITH item; empty for parts of the plan that are alike. */
+  readonly name: string;
+  /** What makes the rows; the optimizer puts a better one in its place. */
+  plan: PlanNode;
+  /** Conditions stay above: the rows are those of the whole query, as PostgreSQL's MATERIALIZED has it. */
+  readonly isFence: boolean;
+  /** Places that read the rows. */
+  readers: number;
+  /** Columns that a reader wants; the others may be NULL. */
+  readonly wanted: Set<number>;
+}
 
 /** A scalar function chosen by overload resolution. */
 export interface ResolvedFunction {

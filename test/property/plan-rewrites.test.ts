@@ -200,3 +200,37 @@ describe("I322 what metadata answers is what reading answers", () => {
     expect(answered).toBeGreaterThan(100);
   });
 });
+
+describe("I323 rows that are read twice are those that each reader would make", () => {
+  const inner = fc.constantFrom(
+    "SELECT k, count(*) AS c, min(n) AS m FROM e GROUP BY k",
+    "SELECT DISTINCT d AS k, n AS c, k AS m FROM e",
+    "SELECT e.k, o.n AS c, o.id AS m FROM e JOIN e o ON e.id = o.k + 1000",
+    "SELECT k, n AS c, row_number() OVER (PARTITION BY k ORDER BY id) AS m FROM e",
+    "SELECT k, sum(c) AS c, max(m) AS m FROM (SELECT k, d, count(*) AS c, max(id) AS m FROM e GROUP BY k, d) q GROUP BY k",
+  );
+  const hint = fc.constantFrom("", "MATERIALIZED ", "NOT MATERIALIZED ");
+  const outer = fc.constantFrom(
+    "SELECT a.k, b.c FROM w a JOIN w b ON a.c = b.m",
+    "SELECT count(*) FROM w UNION ALL SELECT max(c) FROM w UNION ALL SELECT 1 FROM w WHERE c > 3",
+    "SELECT c FROM w WHERE c = (SELECT max(c) FROM w) UNION ALL SELECT m FROM w WHERE k IS NULL",
+    "SELECT * FROM w WHERE c > 2 EXCEPT SELECT * FROM w WHERE m < 20",
+    "SELECT k FROM w WHERE EXISTS (SELECT 1 FROM w o WHERE o.m = w.c)",
+    "SELECT k, c FROM (SELECT * FROM w ORDER BY k, c, m LIMIT 5) q UNION ALL SELECT k, c FROM w WHERE c < 2",
+  );
+
+  test("with every hint, in memory and put aside", async () => {
+    let shared = 0;
+    await fc.assert(
+      fc.asyncProperty(inner, hint, outer, async (query, materialized, reading) => {
+        const sql = `WITH w AS ${materialized}(${query}) ${reading}`;
+        const plain = await answerOf(lake, sql, { optimize: false });
+        const fast = await answerOf(lake, sql);
+        expect({ sql, rows: unordered(fast.rows) }).toEqual({ sql, rows: unordered(plain.rows) });
+        if (fast.explain.some((line) => line.includes("Shared Scan"))) shared += 1;
+      }),
+      { numRuns: 60, seed: 323 },
+    );
+    expect(shared).toBeGreaterThan(30);
+  });
+});

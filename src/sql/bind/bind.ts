@@ -20,6 +20,8 @@ export interface BindInput {
   readonly registry: FunctionRegistry;
   readonly params: StatementParams;
   readonly statementTimeMicros: number;
+  /** WITH items may be made once for all who read them. */
+  readonly sharesRows?: boolean;
 }
 
 /** A bound query. */
@@ -84,6 +86,7 @@ export async function startBinding(
     fallbackTypes: new WeakMap(),
     selectCount: 0,
     recursionCount: 0,
+    sharedRows: input.sharesRows === true ? new Map() : undefined,
     boundTables: new Set(),
   };
   const env: ExprEnvironment = {

@@ -4,7 +4,7 @@ import type { Node, RangeVar, SelectStmt } from "libpg-query";
 import type { DataType } from "#columnar";
 import type { LakeError } from "#core";
 import type { ParsedStatement } from "../parser/parse.ts";
-import type { Expr, FunctionRegistry, PlanNode, SourceSpan } from "../plan.ts";
+import type { Expr, FunctionRegistry, PlanNode, SharedRows, SourceSpan } from "../plan.ts";
 import type { TableSource, TableVersion, ViewSource } from "../table-source.ts";
 import type { Scope } from "./scope.ts";
 import type { FoundView } from "./views.ts";
@@ -58,6 +58,8 @@ export interface BindContext {
   selectCount: number;
   /** Recursive queries bound so far. */
   recursionCount: number;
+  /** Rows of WITH items that are made once whoever reads them; undefined where each reader makes them. */
+  readonly sharedRows: Map<CommonTable, SharedRows> | undefined;
   /** WITH items that were bound at least once. */
   readonly boundTables: Set<SelectStmt>;
 }
@@ -69,6 +71,8 @@ export interface CommonTable {
   readonly columnNames: readonly string[];
   /** The tables in reach of its own query. */
   readonly reach: CommonTables;
+  /** WITH … AS MATERIALIZED. */
+  readonly isMaterialized: boolean;
   /** Whether its query reads itself. */
   readonly isRecursive: boolean;
   /** Inside its own query: the rows of the round before. */

@@ -121,6 +121,7 @@ export function attachOuter(plan: PlanNode, outer: OuterRows): AttachedPlan {
       throw sqlError("sql_unsupported", `WITH RECURSIVE "${plan.name}" that reads an outer row is not supported.`);
     case "scan":
     case "working_table":
+    case "shared":
       return withDomain(plan, outer);
   }
 }

@@ -13,6 +13,8 @@ import { ordinalOf, targetAt } from "./grouping.ts";
 import { bindLimit } from "./limit.ts";
 import { coerceColumns, renameColumns, resolveUnknownColumns } from "./output.ts";
 import { bindRecursiveTable, readsName, refuseMutualRecursion } from "./recursive.ts";
+import { isVolatilePlan, readsOuterRecursion } from "../optimize/share.ts";
+import { isCorrelated } from "./dependent-join.ts";
 import { emptyScope, relationScope, type Scope } from "./scope.ts";
 import { bindSelect } from "./select.ts";
 import { sortOrder } from "./sort-order.ts";
@@ -47,7 +49,7 @@ function checkUnused(statement: SelectStmt, env: ExprEnvironment): void {
     const common = "CommonTableExpr" in item ? env.commonTables.get(item.CommonTableExpr.ctename ?? "") : undefined;
     if (common === undefined || context.boundTables.has(common.query)) continue;
     // Nothing of it runs: what binding gathers is dropped.
-    const apart = { ...context, subqueries: [], functions: new Map() };
+    const apart = { ...context, subqueries: [], functions: new Map(), sharedRows: undefined };
     bindCommonTable(common, { ...env, context: apart });
   }
 }
@@ -81,6 +83,7 @@ export function bindWith(statement: SelectStmt, env: ExprEnvironment): ExprEnvir
       columnNames: stringsOf(aliascolnames),
       // With RECURSIVE an item may read those after it.
       reach: isRecursive ? tables : new Map(tables),
+      isMaterialized: item.ctematerialized === "CTEMaterializeAlways",
       isRecursive: isRecursive && readsName(name, ctequery),
       around: env.scope,
     });
@@ -106,6 +109,8 @@ export function bindCommonTable(common: CommonTable, env: ExprEnvironment): Plan
   const { name, query, columnNames: names, working } = common;
   context.boundTables.add(query);
   if (working !== undefined) return working;
+  const known = context.sharedRows?.get(common);
+  if (known !== undefined) return { kind: "shared", rows: known, columns: known.plan.columns };
   const inner: ExprEnvironment = { ...env, scope: reachOf(env.scope, common.around), commonTables: common.reach };
   const plan = common.isRecursive
     ? bindRecursiveTable(common, bindWith(query, inner))
@@ -116,7 +121,14 @@ export function bindCommonTable(common: CommonTable, env: ExprEnvironment): Plan
       `WITH query "${name}" has ${plan.columns.length} columns available but ${names.length} columns specified.`,
     );
   }
-  return names.length === 0 ? plan : renameColumns(plan, names);
+  const renamed = names.length === 0 ? plan : renameColumns(plan, names);
+  const isFence = common.isMaterialized || common.isRecursive || isVolatilePlan(renamed);
+  // What reads a row around it is made for each of those rows.
+  const isClosed = !readsOuterRecursion(renamed) && !isCorrelated(renamed);
+  if (context.sharedRows === undefined || !isFence || !isClosed) return renamed;
+  const rows = { name, plan: renamed, isFence, readers: 2, wanted: new Set<number>() };
+  context.sharedRows.set(common, rows);
+  return { kind: "shared", rows, columns: renamed.columns };
 }
 
 const OPERATIONS = { SETOP_UNION: "union", SETOP_INTERSECT: "intersect", SETOP_EXCEPT: "except" } as const;

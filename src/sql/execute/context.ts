@@ -6,6 +6,7 @@ import type { PlanNode } from "../plan.ts";
 import type { Batch } from "#columnar";
 import type { PlannedScan } from "../table-source.ts";
 import type { FoundConditions } from "./found-conditions.ts";
+import type { SharedStore } from "./shared-rows.ts";
 import type { SpillSpace } from "./spill/store.ts";
 
 /** A scan node of a plan. */
@@ -121,6 +122,8 @@ export interface ExecutionContext extends EvaluationEnvironment {
   readonly profile?: ProfileSink;
   /** What operators found that scans below them can skip data by; absent: nothing is told. */
   readonly found?: FoundConditions;
+  /** Rows that several places read and that are made once; absent: each makes them. */
+  readonly shared?: SharedStore;
   /** The newest rows of the recursive queries that run now, by number. */
   readonly workingTables?: ReadonlyMap<number, readonly Batch[]>;
   /** Rows of operators that run once although what is above them runs again. */

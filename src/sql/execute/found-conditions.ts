@@ -47,9 +47,9 @@ const MAX_VALUES = 512;
 const MAX_ROWS = 4_000_000;
 
 /**
- * Tells the scans below a join's left input what keys its right rows have; `keyAt` gives a key by its number. To be called when all right rows are
- * known and before a left row is asked for; {@link forgetKeys} has to follow when the join ends, since its inputs may
- * then serve others.
+ * Tells the scans below a join's streamed input what keys the rows of its held input have; `keyAt` gives a key by its
+ * number. To be called when all held rows are known and before a streamed one is asked for; {@link forgetKeys} has to
+ * follow when the join ends, since its inputs may then serve others.
  */
 export function tellKeys(
   node: JoinNode,

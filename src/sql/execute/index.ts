@@ -123,6 +123,8 @@ function runNode(node: PlanNode, required: Required, context: ExecutionContext):
       return runJoin(node, required, context);
     case "recursive":
       return executeRecursive(node, (plan, inner) => run(plan, "all", inner), context);
+    case "shared":
+      return context.shared?.read(node.rows) ?? run(node.rows.plan, "all", context);
     case "working_table":
       return replay(context.workingTables?.get(node.id) ?? []);
     case "set_operation":

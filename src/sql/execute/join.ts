@@ -79,7 +79,7 @@ async function* joinRows(
       const keysOf = (key: number): Vector => compileExpr((node.equalKeys[key] as JoinKey)[heldSide], context)(held);
       const index = node.equalKeys.length === 0 ? undefined : indexHeld(node, heldSide, held, keysOf);
       indexAccount.resize(index?.byteSize ?? 0);
-      if (heldSide === "right") tellKeys(node, keysOf, held.rowCount, context);
+      tellKeys(node, keysOf, held.rowCount, context);
       const streamed = inputs[streamedSide];
       if (heldSide === "right") yield* probeAll(joined, streamed, held, index, context);
       else yield* markAll(joined, streamed, held, index, context);

@@ -20,7 +20,8 @@ function exprs(list: readonly Expr[]): string {
   return list.map((expr) => expressionToText(expr, CANONICAL)).join(";");
 }
 
-function operatorText(plan: PlanNode): string {
+/** The line of an operator without its inputs. */
+export function operatorText(plan: PlanNode): string {
   switch (plan.kind) {
     case "scan":
       return `scan[${plan.source.name}:${plan.projection.join()}:${plan.limit ?? ""}]`;
@@ -55,6 +56,8 @@ function operatorText(plan: PlanNode): string {
     }
     case "recursive":
       return `recursive${plan.all ? "-all" : ""}[${plan.id}]`;
+    case "shared":
+      return `shared[${plan.rows.isFence ? "fence " : ""}${planToCacheText(plan.rows.plan)}]`;
     case "working_table":
       return `working[${plan.id}]`;
     case "set_operation":

@@ -3,7 +3,7 @@
 import type { ColumnSchema } from "#columnar";
 import type { OperatorProfile, ScanNode } from "../execute/context.ts";
 import { estimateRows, inputsOf, type Rewrite } from "../optimize/index.ts";
-import type { PlanNode } from "../plan.ts";
+import type { PlanNode, SharedRows } from "../plan.ts";
 import type { PlannedScan, ScanPredicate, ScanStatistics } from "../table-source.ts";
 import { aggregateToText, expressionToText, scalarToSql, sortKeyToText, windowCallToText } from "./expression-text.ts";
 
@@ -36,6 +36,8 @@ export interface PlanDescription {
 export interface DescribeSources {
   scanOf(node: ScanNode): PlannedScan | undefined;
   profileOf(node: PlanNode): OperatorProfile | undefined;
+  /** What makes shared rows; undefined when it was told already. */
+  sharedPlanOf?(rows: SharedRows): PlanNode | undefined;
 }
 
 function predicateToText(predicate: ScanPredicate, columns: readonly ColumnSchema[]): string {
@@ -182,11 +184,22 @@ function describeOperator(
     }
     case "recursive":
       return [`Recursive Union${node.all ? " All" : ""} ${node.name}`, []];
+    case "shared": {
+      const { name, readers } = node.rows;
+      return [`Shared Scan${name === "" ? "" : ` on ${name}`}`, [`Made once for ${readers} readers`]];
+    }
     case "working_table":
       return [`Working Table Scan on ${node.name}`, []];
     case "set_operation":
       return [`${node.operation.charAt(0).toUpperCase()}${node.operation.slice(1)}${node.all ? " All" : ""}`, []];
   }
+}
+
+/** The inputs of an operator; what makes shared rows is shown where they are first read. */
+function childrenOf(node: PlanNode, sources: DescribeSources): readonly PlanNode[] {
+  if (node.kind !== "shared") return inputsOf(node);
+  const plan = sources.sharedPlanOf?.(node.rows);
+  return plan === undefined ? [] : [plan];
 }
 
 /** Describes an operator with everything below it. */
@@ -201,7 +214,7 @@ export function describePlan(node: PlanNode, sources: DescribeSources): Operator
     ...(profile === undefined
       ? {}
       : { actual_rows: profile.rows, batches: profile.batches, elapsed_ms: Number(profile.elapsedMs.toFixed(3)) }),
-    children: inputsOf(node).map((input) => describePlan(input, sources)),
+    children: childrenOf(node, sources).map((input) => describePlan(input, sources)),
   };
 }
 

@@ -99,6 +99,8 @@ function estimate(plan: PlanNode): number {
       return estimateJoin(plan);
     case "recursive":
       return estimateRows(plan.left) * ROUNDS;
+    case "shared":
+      return estimateRows(plan.rows.plan);
     case "working_table":
       return ROWS_PER_ROUND;
     case "set_operation": {

@@ -11,8 +11,9 @@ import { markMetadataAggregates } from "./metadata-aggregates.ts";
 import { annotateNarrowing } from "./narrowing.ts";
 import { lowerSemiJoins } from "./semi-joins.ts";
 import { mergeProjections } from "./projections.ts";
-import { pruneColumns } from "./prune.ts";
+import { pruneColumns, pruneShared } from "./prune.ts";
 import { pushDownFilters } from "./pushdown.ts";
+import { shareSubplans, sharedRowsOf } from "./share.ts";
 import type { RewriteLog } from "./sargable.ts";
 
 export { estimateRows } from "./estimate.ts";
@@ -34,9 +35,35 @@ export function optimizePlan(
   log: RewriteLog,
   { keepsSides = false }: { readonly keepsSides?: boolean } = {},
 ): PlanNode {
-  const folded = foldPlan(plan, env);
-  const filtered = foldPlan(pushDownFilters(impliedByOr(folded), log), env);
-  const sided = keepsSides ? filtered : chooseBuildSides(orderJoins(lowerSemiJoins(filtered)));
-  const pruned = mergeProjections(pruneColumns(mergeProjections(sided)));
-  return annotateNarrowing(markMetadataAggregates(pushDownLimits(pruned)));
+  const filtered = filterEarly(plan, env, log);
+  const sided = keepsSides ? filtered : arrangeJoins(filtered);
+  return finish(mergeProjections(pruneColumns(mergeProjections(sided))));
+}
+
+/** {@link optimizePlan} for all plans of a statement: what is alike in them runs once. */
+export function optimizePlans(plans: readonly PlanNode[], env: FoldEnvironment, log: RewriteLog): readonly PlanNode[] {
+  const filtered = plans.map((plan) => filterEarly(plan, env, log));
+  for (const rows of sharedRowsOf(filtered)) rows.plan = filterEarly(rows.plan, env, log);
+  const sharing = shareSubplans(filtered, log);
+  const pruned = sharing.map((plan) => mergeProjections(pruneColumns(mergeProjections(arrangeJoins(plan)))));
+  // Readers come before what they read, so all that is wanted of rows is known when their turn comes.
+  for (const rows of sharedRowsOf(pruned)) {
+    rows.plan = mergeProjections(arrangeJoins(rows.plan));
+    rows.plan = finish(mergeProjections(pruneShared(rows)));
+  }
+  return pruned.map(finish);
+}
+
+/** Conditions at the lowest operator that has their columns. */
+function filterEarly(plan: PlanNode, env: FoldEnvironment, log: RewriteLog): PlanNode {
+  return foldPlan(pushDownFilters(impliedByOr(foldPlan(plan, env)), log), env);
+}
+
+function arrangeJoins(plan: PlanNode): PlanNode {
+  return chooseBuildSides(orderJoins(lowerSemiJoins(plan)));
+}
+
+/** What is told to operators when the plan has its shape. */
+function finish(plan: PlanNode): PlanNode {
+  return annotateNarrowing(markMetadataAggregates(pushDownLimits(plan)));
 }

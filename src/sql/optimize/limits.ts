@@ -34,6 +34,7 @@ function bound(plan: PlanNode, rows: number): PlanNode {
     case "join":
     case "recursive":
     case "working_table":
+    case "shared":
       return plan;
   }
 }

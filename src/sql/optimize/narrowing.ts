@@ -36,6 +36,7 @@ function annotate(plan: PlanNode, asked: Asked): PlanNode {
       return annotateScan(plan, asked);
     case "values":
     case "working_table":
+    case "shared":
       return plan;
     case "function_scan":
       if (plan.input === undefined) return plan;
@@ -126,10 +127,12 @@ function annotateSort(plan: Node<"sort">, asked: Asked): PlanNode {
 function annotateJoin(plan: Node<"join">, { wants, stopsEarly }: Asked): PlanNode {
   const { joinType, equalKeys } = plan;
   const width = plan.left.columns.length;
-  // Left rows without a partner vanish: only those with a key of the right side matter.
-  const dropsLeft = joinType === "inner" || joinType === "right" || joinType === "semi";
-  const own = (dropsLeft ? equalKeys : []).flatMap(({ left, nullsEqual }, key) => {
-    const column = nullsEqual === true ? undefined : castColumn(left)?.index;
+  const holdsLeft = plan.holdsLeft === true;
+  // Left rows without a partner vanish: only those with a key of the right side matter. Where the left side is held,
+  // only whether there is a partner counts: right rows matter only with a key of the left side.
+  const isNarrowed = holdsLeft || joinType === "inner" || joinType === "right" || joinType === "semi";
+  const own = (isNarrowed ? equalKeys : []).flatMap(({ left, right, nullsEqual }, key) => {
+    const column = nullsEqual === true ? undefined : castColumn(holdsLeft ? right : left)?.index;
     return column === undefined ? [] : [{ key, to: Symbol("join keys"), column }];
   });
   const leftWants = wants.filter(({ column }) => column < width);
@@ -140,11 +143,12 @@ function annotateJoin(plan: Node<"join">, { wants, stopsEarly }: Asked): PlanNod
   const toRight = rejecting(wants)
     .filter(({ column }) => column >= width)
     .map((want) => ({ ...want, column: want.column - width }));
+  const told = own.map(({ to, column }) => ({ by: to, column }));
   const left = annotate(plan.left, {
-    wants: [...toLeft, ...own.map(({ to, column }) => ({ by: to, column }))],
-    stopsEarly,
+    wants: holdsLeft ? toLeft : [...toLeft, ...told],
+    stopsEarly: stopsEarly && !holdsLeft,
   });
-  const right = annotate(plan.right, { wants: toRight, stopsEarly: false });
+  const right = annotate(plan.right, { wants: holdsLeft ? [...toRight, ...told] : toRight, stopsEarly: false });
   const narrows = own.map(({ key, to }) => ({ key, to }));
   return { ...plan, left, right, ...(narrows.length === 0 ? {} : { narrows }) };
 }

@@ -1,7 +1,7 @@
 // Walking and rebuilding plans.
 
 import { mapAggregate, mapSortKeys, mapWindowCall } from "../expressions.ts";
-import type { Expr, FrameBound, PlanNode, WindowCall } from "../plan.ts";
+import type { Expr, FrameBound, PlanNode, SharedRows, WindowCall } from "../plan.ts";
 
 /** The inputs of an operator, left first. */
 export function inputsOf(plan: PlanNode): readonly PlanNode[] {
@@ -9,6 +9,7 @@ export function inputsOf(plan: PlanNode): readonly PlanNode[] {
     case "scan":
     case "values":
     case "working_table":
+    case "shared":
       return [];
     case "function_scan":
       return plan.input === undefined ? [] : [plan.input];
@@ -33,6 +34,7 @@ export function mapInputs(plan: PlanNode, change: (input: PlanNode) => PlanNode)
     case "scan":
     case "values":
     case "working_table":
+    case "shared":
       return plan;
     case "function_scan": {
       if (plan.input === undefined) return plan;
@@ -68,6 +70,7 @@ export function mapExpressions(plan: PlanNode, change: (expr: Expr) => Expr): Pl
     case "set_operation":
     case "recursive":
     case "working_table":
+    case "shared":
       return plan;
     case "values":
       return { ...plan, rows: plan.rows.map((row) => row.map(change)) };
@@ -116,10 +119,17 @@ function mapConstants(window: WindowCall, change: (expr: Expr) => Expr): WindowC
   };
 }
 
-/** Calls `visit` on every operator, a node before its inputs. */
+/** Calls `visit` on every operator, a node before its inputs; what makes shared rows is visited once. */
 export function visitPlan(plan: PlanNode, visit: (plan: PlanNode) => void): void {
-  visit(plan);
-  for (const input of inputsOf(plan)) visitPlan(input, visit);
+  const seen = new Set<SharedRows>();
+  const walk = (node: PlanNode): void => {
+    visit(node);
+    for (const input of inputsOf(node)) walk(input);
+    if (node.kind !== "shared" || seen.has(node.rows)) return;
+    seen.add(node.rows);
+    walk(node.rows.plan);
+  };
+  walk(plan);
 }
 
 /** Rebuilds a plan bottom-up. */

@@ -4,6 +4,7 @@ import {
   aggregateExprs,
   collectColumns,
   columnRef,
+  literal,
   mapAggregate,
   mapSortKeys,
   mapWindowCall,
@@ -11,7 +12,7 @@ import {
   windowCallExprs,
 } from "../expressions.ts";
 import { joinColumns } from "../joins.ts";
-import type { Expr, PlanNode } from "../plan.ts";
+import type { Expr, PlanNode, SharedRows } from "../plan.ts";
 
 /** A pruned plan, and where each wanted column of the original now is. */
 interface Pruned {
@@ -22,6 +23,16 @@ interface Pruned {
 /** The plan with the same output columns, reading as few columns as possible underneath. */
 export function pruneColumns(plan: PlanNode): PlanNode {
   return exact(prune(plan, allOf(plan)), [...plan.columns.keys()], plan);
+}
+
+/** The plan of shared rows when all readers told what they want: their columns stay where they are, others are NULL. */
+export function pruneShared({ plan, wanted }: SharedRows): PlanNode {
+  if (wanted.size === plan.columns.length) return pruneColumns(plan);
+  const { plan: input, indexOf } = prune(plan, wanted);
+  const exprs = plan.columns.map((column, i) =>
+    wanted.has(i) ? columnRef(indexOf(i), column) : literal(null, column.type),
+  );
+  return { kind: "project", input, exprs, columns: plan.columns };
 }
 
 function allOf(plan: PlanNode): Set<number> {
@@ -140,6 +151,9 @@ function prune(plan: PlanNode, wanted: ReadonlySet<number>): Pruned {
       return { plan: { ...plan, input: pruneColumns(plan.input) }, indexOf: (index) => index };
     case "join":
       return pruneJoin(plan, wanted);
+    case "shared":
+      for (const index of wanted) plan.rows.wanted.add(index);
+      return { plan, indexOf: (index) => index };
     case "working_table":
       return { plan, indexOf: (index) => index };
     case "recursive":

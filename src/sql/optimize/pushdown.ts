@@ -36,6 +36,7 @@ function push(plan: PlanNode, conditions: readonly Expr[], log: RewriteLog): Pla
       return filterScan(plan, wanted, log);
     case "values":
     case "working_table":
+    case "shared":
       return withFilter(plan, wanted);
     case "recursive":
       // A row that the conditions exclude may still lead to rows that they do not.

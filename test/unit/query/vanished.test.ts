@@ -75,7 +75,7 @@ const READS = [
   "SELECT sum(id) AS x FROM t",
   "SELECT id FROM t ORDER BY id LIMIT 3",
   "SELECT a.id FROM t a JOIN t b USING (id)",
-  "SELECT count(*) AS n FROM t WHERE grp = 'a'",
+  "SELECT sum(id) AS n FROM t WHERE grp = 'a'",
   "SELECT id FROM t FOR SYSTEM_VERSION AS OF 'main'",
 ];
 const CHANGES = [

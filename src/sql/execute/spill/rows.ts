@@ -29,6 +29,8 @@ export interface SpilledRows {
   readonly bytes: number;
   /** Gives the rows back, once: pieces are removed as they are passed. */
   read(): AsyncIterable<Batch>;
+  /** Gives the rows back and keeps them. */
+  again(): AsyncIterable<Batch>;
 }
 
 /** Puts rows of the given column types aside. */
@@ -83,10 +85,15 @@ export class RowSpiller {
     await this.#flush();
     this.#account.close();
     const pieces = this.#pieces;
-    return { rowCount: this.#rowCount, bytes: this.#bytes, read: () => this.#read(pieces) };
+    return {
+      rowCount: this.#rowCount,
+      bytes: this.#bytes,
+      read: () => this.#read(pieces, true),
+      again: () => this.#read(pieces, false),
+    };
   }
 
-  async *#read(pieces: readonly StoredPiece[]): AsyncGenerator<Batch> {
+  async *#read(pieces: readonly StoredPiece[], drops: boolean): AsyncGenerator<Batch> {
     for (const { piece, lengths } of pieces) {
       checkpoint(this.#context);
       const stored = await this.#space.get(piece);
@@ -97,7 +104,7 @@ export class RowSpiller {
         yield bytesToBatch(bytes.subarray(offset, offset + length), this.#types);
         offset += length;
       }
-      await this.#space.drop([piece]);
+      if (drops) await this.#space.drop([piece]);
     }
   }
 }
