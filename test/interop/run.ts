@@ -21,6 +21,7 @@ import { readsSuite } from "./suites/reads.ts";
 import { sparkSuite } from "./suites/spark.ts";
 import { tpcSuite } from "./suites/tpc.ts";
 import { trinoSuite } from "./suites/trino.ts";
+import { typesSuite } from "./suites/types.ts";
 import { CACHE, fetchAhead, hasCommand, javaHome, preparePython } from "./tools.ts";
 
 /** The first ones need least, so that the rest is fetched meanwhile. */
@@ -33,6 +34,7 @@ const SUITES: readonly InteropSuite[] = [
   firnSuite,
   tpcSuite,
   sparkSuite,
+  typesSuite,
   planningSuite,
   trinoSuite,
   concurrentSuite,
