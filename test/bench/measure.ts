@@ -12,6 +12,8 @@ export interface BenchCase {
   readonly unit: string;
   readonly firn: number;
   readonly peers: Readonly<Record<string, number>>;
+  /** Bytes read from files, where they were counted. */
+  readonly read?: { readonly firn: number; readonly peer: number };
 }
 
 /** What `--json FILE` writes. `geomean` holds Firn's time over the peer's: 1 is equal, lower is faster. */
@@ -48,6 +50,13 @@ export async function interleave(
   return Object.fromEntries(Object.entries(figures).map(([name, values]) => [name, median(values)]));
 }
 
+/** Rounds for contenders of which the slowest takes so long: many for what is short and noisy, few for what is long. */
+export function roundsFor(slowestMs: number): number {
+  if (slowestMs < 50) return 21;
+  if (slowestMs < 300) return 9;
+  return slowestMs < 2000 ? 5 : 3;
+}
+
 function isRate(unit: string): boolean {
   return unit.endsWith("/s");
 }
@@ -61,6 +70,16 @@ function format(value: number): string {
   return value >= 1000 ? Math.round(value).toLocaleString("en-US") : value.toFixed(value >= 10 ? 1 : 2);
 }
 
+function kilobytes(bytes: number): string {
+  return `${Math.round(bytes / 1000).toLocaleString("en-US")} kB`;
+}
+
+function readCells(read: BenchCase["read"]): string[] {
+  if (read === undefined) return ["—", "—", "—"];
+  const { firn, peer } = read;
+  return [kilobytes(firn), kilobytes(peer), peer === 0 ? "—" : (firn / peer).toFixed(2)];
+}
+
 /** Prints the table and, when asked, writes the report. */
 export function report(bench: string, cases: readonly BenchCase[], jsonPath: string | undefined): void {
   const peers = [...new Set(cases.flatMap((entry) => Object.keys(entry.peers)))];
@@ -71,16 +90,26 @@ export function report(bench: string, cases: readonly BenchCase[], jsonPath: str
     );
     geomean[peer] = Math.exp(ratios.reduce((sum, value) => sum + Math.log(value), 0) / ratios.length);
   }
-  const header = ["case", "unit", "firn", ...peers.flatMap((peer) => [peer, "ratio"])];
-  const rows = cases.map(({ name, unit, firn, peers: figures }) => [
+  const withReads = cases.some(({ read }) => read !== undefined);
+  const readHeader = withReads ? ["read", "peer's", "ratio"] : [];
+  const header = ["case", "unit", "firn", ...peers.flatMap((peer) => [peer, "ratio"]), ...readHeader];
+  const rows = cases.map(({ name, unit, firn, peers: figures, read }) => [
     name,
     unit,
     format(firn),
     ...peers.flatMap((peer) =>
-      figures[peer] === undefined ? ["-", "-"] : [format(figures[peer]), ratio(unit, firn, figures[peer]).toFixed(2)],
+      figures[peer] === undefined ? ["—", "—"] : [format(figures[peer]), ratio(unit, firn, figures[peer]).toFixed(2)],
     ),
+    ...(withReads ? readCells(read) : []),
   ]);
-  rows.push(["geometric mean", "", "", ...peers.flatMap((peer) => ["", geomean[peer]?.toFixed(2) ?? ""])]);
+  const total = (side: "firn" | "peer"): number => cases.reduce((sum, { read }) => sum + (read?.[side] ?? 0), 0);
+  rows.push([
+    withReads ? "geometric mean; bytes read in all" : "geometric mean",
+    "",
+    "",
+    ...peers.flatMap((peer) => ["", geomean[peer]?.toFixed(2) ?? ""]),
+    ...(withReads ? readCells({ firn: total("firn"), peer: total("peer") }) : []),
+  ]);
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   for (const row of [header, ...rows]) {
     console.log(
