@@ -234,3 +234,38 @@ describe("I323 rows that are read twice are those that each reader would make", 
     expect(shared).toBeGreaterThan(30);
   });
 });
+
+describe("I325 a condition on one side's key may be asked of the other side's", () => {
+  const query = fc.record({
+    type: fc.constantFrom("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"),
+    on: fc.constantFrom("a.k = b.k", "a.k = b.k AND a.d = b.d", "a.k = b.k AND a.n < b.n", "a.k = b.k AND b.k < 20"),
+    where: fc.constantFrom(
+      "a.k = 7",
+      "a.k IN (3, 17, NULL)",
+      "b.k > 12",
+      "a.k <= 4 AND b.d > '2024-01-02'",
+      "a.k < 3 OR b.k IS NULL",
+    ),
+    shape: fc.constantFrom("join", "semi", "anti"),
+  });
+
+  test("of any join", async () => {
+    let carried = 0;
+    await fc.assert(
+      fc.asyncProperty(query, async ({ type, on, where, shape }) => {
+        const exists = `(SELECT 1 FROM e b WHERE ${on})`;
+        const own = where.includes("b.") ? "a.k > 12" : where;
+        const sql =
+          shape === "join"
+            ? `SELECT a.id, b.id FROM e a ${type} e b ON ${on} WHERE ${where}`
+            : `SELECT a.id FROM e a WHERE ${own} AND ${shape === "anti" ? "NOT " : ""}EXISTS ${exists}`;
+        const plain = await answerOf(lake, sql, { optimize: false });
+        const fast = await answerOf(lake, sql);
+        expect({ sql, rows: unordered(fast.rows) }).toEqual({ sql, rows: unordered(plain.rows) });
+        if (fast.explain.some((line) => line.includes("condition_over_join_key"))) carried += 1;
+      }),
+      { numRuns: 40, seed: 325 },
+    );
+    expect(carried).toBeGreaterThan(10);
+  });
+});

@@ -7,6 +7,7 @@ import { noRows } from "../bind/output.ts";
 import { isConstant } from "./fold.ts";
 import { factoredConjuncts } from "./or-factors.ts";
 import { isVolatile, rejectsNulls } from "./properties.ts";
+import { carryOver } from "./carry-over.ts";
 import { extractScanPredicates } from "./scan-predicates.ts";
 import { rewriteSargable, type RewriteLog } from "./sargable.ts";
 
@@ -171,8 +172,11 @@ function pushJoin(join: JoinNode, conditions: readonly Expr[], log: RewriteLog):
   for (const condition of conjunctsOf(join.residual).flatMap((part) => factoredConjuncts(part)))
     placeOn(condition, type, leftWidth, place);
   const toRight = (condition: Expr): Expr => remapColumns(condition, (index) => index - leftWidth);
-  const left = push(join.left, place.left, log);
-  const right = push(join.right, place.right.map(toRight), log);
+  const rightOwn = place.right.map(toRight);
+  const keys = [...join.equalKeys, ...createJoin(type, join.left, join.right, conjunction(place.on)).equalKeys];
+  const carried = carryOver({ type, keys, left: place.left, right: rightOwn }, log);
+  const left = push(join.left, [...place.left, ...carried.left], log);
+  const right = push(join.right, [...rightOwn, ...carried.right], log);
   const added = createJoin(type, left, right, conjunction(place.on));
   const equalKeys = [...join.equalKeys, ...added.equalKeys];
   const isCross = type === "inner" && equalKeys.length === 0 && added.residual === undefined;
