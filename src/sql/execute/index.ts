@@ -15,6 +15,7 @@ import { compileSelection } from "./selection.ts";
 import { executeSort } from "./sort.ts";
 import { executeFunctionApply, executeFunctionScan } from "./table-function.ts";
 import { executeWindow, windowExprs } from "./window/index.ts";
+import { greatestPlace, topPlaces } from "./window/top-places.ts";
 
 export {
   createMemoryBudget,
@@ -44,9 +45,10 @@ export async function* executePlan(plan: PlanNode, context: ExecutionContext): A
   for await (const batch of run(plan, "all", context)) if (batch.rowCount > 0) yield batch;
 }
 
-function run(node: PlanNode, required: Required, context: ExecutionContext): AsyncIterable<Batch> {
+/** `places` is the greatest place in a window that the caller keeps rows of. */
+function run(node: PlanNode, required: Required, context: ExecutionContext, places?: number): AsyncIterable<Batch> {
   const held = context.held?.get(node);
-  const output = held === undefined ? runNode(node, required, context) : replay(held);
+  const output = held === undefined ? runNode(node, required, context, places) : replay(held);
   return context.profile === undefined ? output : profiled(node, output, context);
 }
 
@@ -77,7 +79,12 @@ async function* profiled(
   }
 }
 
-function runNode(node: PlanNode, required: Required, context: ExecutionContext): AsyncIterable<Batch> {
+function runNode(
+  node: PlanNode,
+  required: Required,
+  context: ExecutionContext,
+  places: number | undefined,
+): AsyncIterable<Batch> {
   switch (node.kind) {
     case "scan":
       return executeScan(node, context);
@@ -100,7 +107,8 @@ function runNode(node: PlanNode, required: Required, context: ExecutionContext):
     case "window": {
       const width = node.input.columns.length;
       const passed = required === "all" ? required : new Set([...required].filter((index) => index < width));
-      return executeWindow(node, run(node.input, withKeys(passed, windowExprs(node)), context), context);
+      const rows = run(node.input, withKeys(passed, windowExprs(node)), context);
+      return executeWindow(node, places === undefined ? rows : topPlaces(node, places, rows, context), context);
     }
     case "sort":
       return executeSort(
@@ -199,7 +207,9 @@ async function* executeFilter(
 ): AsyncGenerator<Batch> {
   const select = compileSelection(node.condition, context);
   const below = withKeys(required, [node.condition]);
-  for await (const batch of run(node.input, below, context)) {
+  const { input, condition } = node;
+  const places = input.kind === "window" ? greatestPlace(condition, input, context) : undefined;
+  for await (const batch of run(input, below, context, places)) {
     checkpoint(context);
     const rows = select(batch, undefined);
     if (rows === undefined) yield batch;
