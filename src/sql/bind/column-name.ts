@@ -9,6 +9,17 @@ interface Guess {
   readonly isStrong: boolean;
 }
 
+const JSON_NAMES = [
+  ["JsonObjectConstructor", "json_object"],
+  ["JsonArrayConstructor", "json_array"],
+  ["JsonArrayQueryConstructor", "json_array"],
+  ["JsonObjectAgg", "json_objectagg"],
+  ["JsonArrayAgg", "json_arrayagg"],
+  ["JsonParseExpr", "json"],
+  ["JsonScalarExpr", "json_scalar"],
+  ["JsonSerializeExpr", "json_serialize"],
+] as const;
+
 const strong = (name: string | undefined): Guess | undefined =>
   name === undefined ? undefined : { name, isStrong: true };
 
@@ -40,6 +51,8 @@ function guess(node: Node | undefined): Guess | undefined {
     return strong(/^SVFOP_(.*?)(_N)?$/.exec(node.SQLValueFunction.op ?? "")?.[1]?.toLowerCase());
   }
   if ("JsonFuncExpr" in node) return strong(node.JsonFuncExpr.op?.replace("_OP", "").toLowerCase());
+  const json = JSON_NAMES.find(([kind]) => kind in node);
+  if (json !== undefined) return strong(json[1]);
   if ("A_ArrayExpr" in node) return strong("array");
   if ("RowExpr" in node) return strong("row");
   if ("GroupingFunc" in node) return strong("grouping");

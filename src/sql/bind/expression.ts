@@ -13,7 +13,7 @@ import { bindCall, bindParameter, coerce, coerceCondition, resolveUnknown, unify
 import { spanAt, unsupported, type BindContext } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
-import { bindJsonFunction } from "./json-functions.ts";
+import { bindJsonFunction, bindJsonSyntax } from "./json-functions.ts";
 import { bindOperator } from "./operators.ts";
 import { lookupColumn, missingColumn } from "./scope.ts";
 import { bindSubLink } from "./subquery.ts";
@@ -91,6 +91,8 @@ function bindNode(node: Node, env: ExprEnvironment, span: SourceSpan): Expr {
   if ("CollateClause" in node && stringsOf(node.CollateClause.collname).at(-1) === "C") {
     return env.bind(node.CollateClause.arg, env);
   }
+  const json = bindJsonSyntax(node, env, span);
+  if (json !== undefined) return json;
   const feature = FEATURE_NAMES[nodeKind(node)] ?? `The expression form ${nodeKind(node)} is`;
   throw unsupported(context, feature, locationOf(node));
 }

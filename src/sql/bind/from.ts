@@ -15,6 +15,7 @@ import { deriveColumnName } from "./column-name.ts";
 import { selectOf, spanAt, tableKey, tablePath, unsupported } from "./context.ts";
 import { createDependentJoin } from "./correlated.ts";
 import type { ExprEnvironment } from "./environment.ts";
+import { bindJsonTable, bindRecords } from "./json-table.ts";
 import { sqlError, withSpan } from "./errors.ts";
 import { ONE_EMPTY_ROW, renameColumns, resolveUnknownColumns } from "./output.ts";
 import { bindView } from "./views.ts";
@@ -109,6 +110,11 @@ function bindItem(node: Node, env: ExprEnvironment, before: BoundFrom | undefine
     return aliased(plan, alias, "subquery", env);
   }
   if ("RangeFunction" in node) return bindRangeFunction(node.RangeFunction, env, before);
+  if ("JsonTable" in node) {
+    const { scope, inner } = functionEnvironment(env, before);
+    const plan = bindJsonTable(node.JsonTable, inner);
+    return { ...aliased(plan, node.JsonTable.alias, "json_table", env), captures: scope?.captures ?? [] };
+  }
   if ("RangeTableSample" in node) return bindSample(node.RangeTableSample, env, before);
   throw unsupported(context, `${nodeKind(node)} in FROM is`, locationOf(node));
 }
@@ -219,9 +225,11 @@ function bindPart(
   return calls.map((args) => ({ name, ...resolveSetCall(name, args, context, span) }));
 }
 
-function bindRangeFunction(node: RangeFunction, env: ExprEnvironment, before: BoundFrom | undefined): BoundItem {
-  const { context } = env;
-  // A function in FROM may always read the items before it.
+/** The surroundings of a function in FROM, which may always read the items before it. */
+function functionEnvironment(
+  env: ExprEnvironment,
+  before: BoundFrom | undefined,
+): { readonly scope: ReturnType<typeof lateralScope> | undefined; readonly inner: ExprEnvironment } {
   const scope = before === undefined ? undefined : lateralScope(before, env);
   const inner: ExprEnvironment = {
     ...env,
@@ -230,13 +238,22 @@ function bindRangeFunction(node: RangeFunction, env: ExprEnvironment, before: Bo
     correlated: undefined,
     clause: "functions in FROM",
   };
+  return { scope, inner };
+}
+
+function bindRangeFunction(node: RangeFunction, env: ExprEnvironment, before: BoundFrom | undefined): BoundItem {
+  const { context } = env;
+  const { scope, inner } = functionEnvironment(env, before);
   const items = (node.functions ?? []).map((item) => itemsOf(item));
-  if (
-    (node.coldeflist ?? []).length > 0 ||
-    items.some((item) => item[1] !== undefined && nodeKind(item[1]) === "List")
-  ) {
+  const ownList = items[0]?.[1];
+  const definitions = node.coldeflist ?? (ownList !== undefined && items.length === 1 ? itemsOf(ownList) : []);
+  if (definitions.length > 0 && node.ordinality !== true) {
+    const plan = bindRecords(items[0]?.[0], definitions, inner);
+    return { ...aliased(plan, node.alias, "record", env), captures: scope?.captures ?? [] };
+  }
+  if (definitions.length > 0 || items.some((item) => item[1] !== undefined && nodeKind(item[1]) === "List")) {
     const location = locationOf(items[0]?.[0]);
-    throw unsupported(context, "A column definition list of a function in FROM is", location);
+    throw unsupported(context, "A column definition list beside other functions or WITH ORDINALITY is", location);
   }
   const parts = items.flatMap(([call]) => bindPart(call, inner));
   const [first] = parts;

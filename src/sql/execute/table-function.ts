@@ -15,6 +15,8 @@ import { addIntervalToTimestamp } from "../functions/arithmetic.ts";
 import { chooseOverload } from "../functions/resolve.ts";
 import { parseSignature, type Signature } from "../functions/definition.ts";
 import { queryJsonPath } from "../functions/json-path.ts";
+import { jsonTableRows } from "../functions/sql-json.ts";
+import { addInZone } from "../functions/zoned-time.ts";
 import { regexpMatches, regexpSplit } from "../functions/matching.ts";
 import type { FunctionPart, PlanNode } from "../plan.ts";
 import { addDecimals, compareDecimals, integerToDecimal } from "../values/decimal.ts";
@@ -54,7 +56,7 @@ function* decimalSeries([start, stop, step]: readonly Scalar[]): Iterable<readon
   }
 }
 
-function* timestampSeries([start, stop, step]: readonly Scalar[]): Iterable<readonly Scalar[]> {
+function* timestampSeries([start, stop, step, zone]: readonly Scalar[]): Iterable<readonly Scalar[]> {
   const by = step as Interval;
   const end = stop as number;
   const direction = intervalToMicros(by);
@@ -62,7 +64,7 @@ function* timestampSeries([start, stop, step]: readonly Scalar[]): Iterable<read
   for (
     let value = start as number;
     direction > 0 ? value <= end : value >= end;
-    value = addIntervalToTimestamp(value, by)
+    value = typeof zone === "string" ? addInZone(value, by, zone) : addIntervalToTimestamp(value, by)
   ) {
     yield [value];
   }
@@ -111,6 +113,7 @@ define("generate_series", "numeric, numeric -> numeric", decimalSeries);
 define("generate_series", "numeric, numeric, numeric -> numeric", decimalSeries);
 define("generate_series", "timestamp, timestamp, interval -> timestamp", timestampSeries);
 define("generate_series", "timestamptz, timestamptz, interval -> timestamptz", timestampSeries);
+define("generate_series", "timestamptz, timestamptz, interval, text -> timestamptz", timestampSeries);
 const TEXT: DataType = { kind: "string" };
 for (const prefix of ["json", "jsonb"]) {
   define(`${prefix}_array_elements`, "json -> json", ([text]) => jsonElements(text ?? null, false), ["value"]);
@@ -136,9 +139,11 @@ define("regexp_matches", "text, text, text -> text[]", ([text, pattern, flags]) 
 define("regexp_split_to_table", "text, text, text -> text", ([text, pattern, flags]) =>
   regexpSplit(text as string, pattern as string, flags as string).map((part) => [part]),
 );
-define("jsonb_path_query", "json, text -> json", ([text, path]) =>
-  queryJsonPath(text as string, path as string).map((item) => [item]),
-);
+for (const rest of ["", ", json", ", json, bool"]) {
+  define("jsonb_path_query", `json, text${rest} -> json`, ([text, path, variables, silent]) =>
+    queryJsonPath(text as string, path as string, (variables ?? "{}") as string, silent === true).map((item) => [item]),
+  );
+}
 define("string_to_table", "text, text, text -> text", ([text, delimiter, none]) =>
   (text as string).split(delimiter as string).map((part) => [part === none ? null : part]),
 );
@@ -192,6 +197,7 @@ function findRows(name: string, types: readonly DataType[]): RowsOf {
   if (name === "unnest") {
     return ([list]) => ((list as readonly unknown[]).flat(6) as Scalar[]).map((item) => [item]);
   }
+  if (name === "json table") return jsonTableRows;
   const chosen = chooseOverload(overloads.get(name) ?? [], types);
   if (chosen === undefined) throw new LakeError("undefined_function", `function ${name} does not exist`);
   return chosen.item.rows;

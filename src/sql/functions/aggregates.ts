@@ -70,7 +70,7 @@ aggregate("avg", [
 for (const name of ["min", "max", "any_value", "first", "last"]) aggregate(name, [], sameAsFirst(1));
 for (const name of ["min_by", "max_by"]) aggregate(name, [], sameAsFirst(2));
 for (const name of ["bool_and", "bool_or", "every"]) aggregate(name, ["bool -> bool"]);
-for (const name of ["bit_and", "bit_or", "bit_xor"]) aggregate(name, ["int4 -> int4", "int8 -> int8"]);
+for (const name of ["bit_and", "bit_or", "bit_xor"]) aggregate(name, ["int2 -> int2", "int4 -> int4", "int8 -> int8"]);
 aggregate("count_if", ["bool -> int8"]);
 for (const name of ["stddev_samp", "stddev_pop", "var_samp", "var_pop"]) {
   aggregate(name, [
@@ -98,20 +98,23 @@ for (const name of [
   aggregate(name, ["float8, float8 -> float8"]);
 }
 aggregate("regr_count", ["float8, float8 -> int8"]);
-aggregate("string_agg", ["text, text -> text"]);
+aggregate("string_agg", ["text, text -> text", "bytea, bytea -> bytea"]);
 aggregate("array_agg", [], ([first, ...rest]) => {
   if (first === undefined || rest.length > 0) return undefined;
   const element = first.kind === "null" ? TEXT : first;
   return { argTypes: [element], returnType: { kind: "list", element } };
 });
-for (const name of ["json_agg", "jsonb_agg"]) {
+for (const name of ["json_agg", "jsonb_agg", "json_agg_strict", "jsonb_agg_strict"]) {
   aggregate(name, [], ([first, ...rest]) =>
     first === undefined || rest.length > 0
       ? undefined
       : { argTypes: [first.kind === "null" ? TEXT : first], returnType: typeOf("json") },
   );
 }
-for (const name of ["json_object_agg", "jsonb_object_agg"]) {
+const OBJECT_AGGREGATES = ["json", "jsonb"].flatMap((prefix) =>
+  ["", "_strict", "_unique", "_unique_strict"].map((suffix) => `${prefix}_object_agg${suffix}`),
+);
+for (const name of OBJECT_AGGREGATES) {
   aggregate(name, [], ([key, value, ...rest]) =>
     key === undefined || value === undefined || rest.length > 0
       ? undefined

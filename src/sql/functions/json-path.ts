@@ -2,6 +2,7 @@
 //
 // Source: PostgreSQL manual, "The SQL/JSON Path Language".
 
+import { LakeError } from "#core";
 import {
   addDecimals,
   ceilDecimal,
@@ -57,12 +58,17 @@ export function findByPath(document: Jsonb, pathText: string, variables: Jsonb =
   return evaluate(expr, { root: document, current: document, isLax, variables });
 }
 
+/** Whether an error is one that `silent` keeps quiet: not what Firn cannot do. */
+export function isOfPath(error: unknown): boolean {
+  return !(error instanceof LakeError && error.code === "sql_unsupported");
+}
+
 /** The parts of a JSON text that a path finds, as jsonb texts. */
 export function queryJsonPath(text: string, path: string, variables = "{}", silent = false): string[] {
   try {
     return findByPath(parseJsonb(text), path, parseJsonb(variables)).map((item) => jsonbText(item));
   } catch (error) {
-    if (silent) return [];
+    if (silent && isOfPath(error)) return [];
     throw error;
   }
 }
@@ -252,6 +258,9 @@ function applyMethod(item: Jsonb, name: string, scope: Scope): readonly Jsonb[] 
     } catch {
       throw runtimeError(`argument "${item}" of jsonpath item method .${name}() is invalid for type numeric`);
     }
+  }
+  if (name === "datetime" || /^(date|time(stamp)?(_tz)?)$/.test(name)) {
+    throw new LakeError("sql_unsupported", `The jsonpath method .${name}() is not supported.`);
   }
   if (!(item instanceof JsonNumber)) {
     throw runtimeError(`jsonpath item method .${name}() can only be applied to a numeric value`);

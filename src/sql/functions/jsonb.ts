@@ -6,7 +6,7 @@ import { jsonTextToPlain } from "../values/json-scan.ts";
 import { checkTextLength } from "../values/limits.ts";
 import { scalarToText } from "../values/index.ts";
 import type { FunctionCatalog, PolymorphicFunction } from "./definition.ts";
-import { findByPath, queryJsonPath } from "./json-path.ts";
+import { findByPath, isOfPath, queryJsonPath } from "./json-path.ts";
 import { isJsonArray, isJsonObject, jsonbPretty, jsonbText, parseJsonb, type Jsonb } from "./jsonb-value.ts";
 import { scalarToJson } from "./miscellany.ts";
 
@@ -224,7 +224,7 @@ function matches(text: string, path: string, variables = "{}", silent = false): 
     const [value, ...others] = findByPath(parseJsonb(text), path, parseJsonb(variables));
     if (others.length === 0 && (typeof value === "boolean" || value === null)) return value;
   } catch (error) {
-    if (!silent) throw error;
+    if (!silent || !isOfPath(error)) throw error;
     return null;
   }
   if (silent) return null;

@@ -162,8 +162,6 @@ const UNSUPPORTED: readonly (readonly [sql: string, at?: string])[] = [
   ["SELECT '1'::bit(3)", "bit"],
   ["SELECT '12:00+02'::timetz", "timetz"],
   ["SELECT dense_rank(1, 2) WITHIN GROUP (ORDER BY id, i2) FROM t", "dense_rank"],
-  ["SELECT * FROM json_to_recordset('[]') AS x(a int)", "json_to_recordset"],
-  ["SELECT JSON_VALUE('{}', '$.a' RETURNING int)", "JSON_VALUE"],
   ['SELECT id, grp FROM t ORDER BY grp COLLATE "en-x-icu"'],
   ["INSERT INTO t (id) VALUES (1)"],
   ["UPDATE t SET id = 1"],

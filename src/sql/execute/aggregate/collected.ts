@@ -1,7 +1,7 @@
 // Aggregates that need every value of a group: percentiles, mode, string_agg, array_agg and the JSON ones. Rows are
 // kept by batch and sorted once at the end, by group and then by the call's own order.
 
-import { LakeError } from "#core";
+import { LakeError, concatBytes } from "#core";
 import {
   concatVectors,
   vectorFromScalars,
@@ -198,20 +198,44 @@ export const joinTexts: CollectedResult = (rows, [read, readDelimiter]) => {
 /** array_agg. */
 export const listValues: CollectedResult = (rows, [read]) => Array.from(rows, (row) => read?.(row) ?? null);
 
-/** json_agg. */
-export function jsonList(type: DataType): CollectedResult {
-  return (rows, [read]) => `[${Array.from(rows, (row) => scalarToJson(read?.(row) ?? null, type)).join(", ")}]`;
+/** string_agg of bytes. */
+export const joinBytes: CollectedResult = (rows, [read, readDelimiter]) => {
+  const parts: Uint8Array[] = [];
+  for (const row of rows) {
+    if (parts.length > 0) parts.push((readDelimiter?.(row) ?? new Uint8Array(0)) as Uint8Array);
+    parts.push((read?.(row) ?? new Uint8Array(0)) as Uint8Array);
+  }
+  return concatBytes(parts);
+};
+
+/** json_agg; a strict one leaves NULLs out. */
+export function jsonList(type: DataType, isStrict: boolean): CollectedResult {
+  return (rows, [read]) => {
+    const values = Array.from(rows, (row) => read?.(row) ?? null);
+    const kept = isStrict ? values.filter((value) => value !== null) : values;
+    return `[${kept.map((value) => scalarToJson(value, type)).join(", ")}]`;
+  };
 }
 
-/** json_object_agg. Errors: sql_runtime_error for a null key. */
-export function jsonObject(keyType: DataType, type: DataType): CollectedResult {
+/** json_object_agg and its kin. Errors: sql_runtime_error for a null key, and a repeated one where keys must differ. */
+export function jsonObject(name: string, keyType: DataType, type: DataType): CollectedResult {
+  const isStrict = name.endsWith("_strict");
+  const isUnique = name.includes("_unique");
   return (rows, [readKey, readValue]) => {
-    const members = Array.from(rows, (row) => {
+    const keys = new Set<string>();
+    const members: string[] = [];
+    for (const row of rows) {
       const key = readKey?.(row) ?? null;
       if (key === null) throw new LakeError("sql_runtime_error", "field name must not be null");
-      const value = scalarToJson(readValue?.(row) ?? null, type);
-      return `${JSON.stringify(scalarToText(key, keyType))} : ${value}`;
-    });
+      const value = readValue?.(row) ?? null;
+      if (isStrict && value === null) continue;
+      const text = scalarToText(key, keyType);
+      if (isUnique && keys.has(text)) {
+        throw new LakeError("sql_runtime_error", `duplicate JSON object key value: "${text}"`);
+      }
+      keys.add(text);
+      members.push(`${JSON.stringify(text)} : ${scalarToJson(value, type)}`);
+    }
     return `{ ${members.join(", ")} }`;
   };
 }

@@ -10,6 +10,7 @@ import type { Accumulator } from "./accumulator.ts";
 import {
   asJsonb,
   CollectedAccumulator,
+  joinBytes,
   joinTexts,
   jsonList,
   jsonObject,
@@ -167,17 +168,25 @@ export function createAccumulator(call: AggregateCall, env: EvaluationEnvironmen
     case "approx_count_distinct":
       return new DistinctCountAccumulator([argType]);
     case "string_agg":
-      return createCollected(call, true, joinTexts);
+      return createCollected(call, true, argType.kind === "binary" ? joinBytes : joinTexts);
     case "array_agg":
       return createCollected(call, false, listValues);
     case "json_agg":
-      return createCollected(call, false, jsonList(argType));
+    case "json_agg_strict":
+      return createCollected(call, false, jsonList(argType, call.function.endsWith("_strict")));
     case "jsonb_agg":
-      return createCollected(call, false, asJsonb(jsonList(argType)));
+    case "jsonb_agg_strict":
+      return createCollected(call, false, asJsonb(jsonList(argType, call.function.endsWith("_strict"))));
     case "json_object_agg":
-      return createCollected(call, false, jsonObject(argType, call.args[1]?.type ?? TEXT));
+    case "json_object_agg_strict":
+    case "json_object_agg_unique":
+    case "json_object_agg_unique_strict":
+      return createCollected(call, false, jsonObject(call.function, argType, call.args[1]?.type ?? TEXT));
     case "jsonb_object_agg":
-      return createCollected(call, false, asJsonb(jsonObject(argType, call.args[1]?.type ?? TEXT)));
+    case "jsonb_object_agg_strict":
+    case "jsonb_object_agg_unique":
+    case "jsonb_object_agg_unique_strict":
+      return createCollected(call, false, asJsonb(jsonObject(call.function, argType, call.args[1]?.type ?? TEXT)));
     case "percentile_cont":
       return createPercentile(call, constantArg(0), true);
     case "percentile_disc":
