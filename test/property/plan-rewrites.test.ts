@@ -269,3 +269,58 @@ describe("I325 a condition on one side's key may be asked of the other side's", 
     expect(carried).toBeGreaterThan(10);
   });
 });
+
+describe("I326 a condition on a function of a column is true for the rows it was true for", () => {
+  const operator = fc.constantFrom("=", "<", "<=", ">", ">=", "IN");
+  const moment = fc.integer({ min: -30, max: 150 }).map((hours) => {
+    return new Date((DAY_0 + hours * 3.6e9) / 1000).toISOString().replace("T", " ").replace(".000Z", "+00");
+  });
+  const condition = fc
+    .record({
+      of: fc.constantFrom(
+        "at::date",
+        "date_trunc('day', at)",
+        "date_trunc('hour', at)",
+        "date_trunc('week', at)",
+        "at + interval '1 day 3 hours'",
+        "at - interval '90 minutes'",
+      ),
+      operator,
+      values: fc.array(moment, { minLength: 1, maxLength: 3 }),
+      isNegated: fc.boolean(),
+    })
+    .map(({ of, operator: compare, values, isNegated }) => {
+      const type = of === "at::date" ? "date" : "timestamptz";
+      const texts = values.map((value) => `'${type === "date" ? value.slice(0, 10) : value}'::${type}`);
+      const right = compare === "IN" ? `IN (${[...texts, "NULL"].join(", ")})` : `${compare} ${texts[0] ?? ""}`;
+      return `${isNegated && compare !== "IN" ? "NOT " : ""}(${of} ${right})`;
+    });
+  const text = fc
+    .record({
+      of: fc.constantFrom("lower(s)", "upper(s)", "to_char(at, 'YYYY-MM-DD HH24')", "date_format(at, '%Y-%m-%d')"),
+      day: fc.integer({ min: 0, max: 5 }),
+      end: fc.constantFrom("a", "c", "K"),
+    })
+    .map(({ of, day, end }) => {
+      const common = `${"common prefix of text ".repeat(2)}${String.fromCodePoint(97 + day)}${end}`;
+      if (of.startsWith("lower")) return `lower(s) = '${common.toLowerCase()}'`;
+      if (of.startsWith("upper")) return `upper(s) = '${common.toUpperCase()}'`;
+      return of.startsWith("to_char") ? `${of} = '2024-01-0${day + 1} 07'` : `${of} = '2024-01-0${day + 1}'`;
+    });
+
+  test("of any unit, interval, pattern and case", async () => {
+    let rewritten = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(condition, text), fc.option(condition, { nil: "k = 3" }), async (one, other) => {
+        for (const sql of [`SELECT id FROM e WHERE ${one}`, `SELECT id FROM e WHERE ${one} OR ${other}`]) {
+          const plain = await answerOf(lake, sql, { optimize: false });
+          const fast = await answerOf(lake, sql);
+          expect({ sql, rows: unordered(fast.rows) }).toEqual({ sql, rows: unordered(plain.rows) });
+          if (fast.explain.some((line) => line.startsWith("Rewrite: "))) rewritten += 1;
+        }
+      }),
+      { numRuns: 40, seed: 326 },
+    );
+    expect(rewritten).toBeGreaterThan(40);
+  });
+});

@@ -1,7 +1,7 @@
 // Conditions on a function of a timestamp become ranges on the timestamp, which files and partitions can be
 // skipped by. A rewritten condition is true for exactly the same rows.
 
-import type { DataType, Scalar } from "#columnar";
+import type { DataType, Interval, Scalar } from "#columnar";
 import { BOOLEAN, FALSE, TEXT, literal, mapChildren } from "../expressions.ts";
 import { expressionToText } from "../explain/expression-text.ts";
 import { implementFunction } from "../functions/index.ts";
@@ -9,6 +9,7 @@ import type { Expr } from "../plan.ts";
 import { MICROS_PER_DAY, daysFromCivil } from "../values/civil.ts";
 import { decimalToNumber } from "../values/decimal.ts";
 import { isConstant } from "./fold.ts";
+import { spellingsOf } from "./spellings.ts";
 
 /** One rewrite the optimizer made, by name, for EXPLAIN. */
 export interface Rewrite {
@@ -37,6 +38,9 @@ const DAYS_INTO_NEXT: Readonly<Record<string, number>> = {
 };
 /** Date patterns that order like time and name one unit of it; Java's letters (date_format) and PostgreSQL's (to_char). */
 const PATTERN_UNITS: Readonly<Record<string, { readonly unit: string; readonly text: RegExp }>> = {
+  "yyyy-MM-dd HH": { unit: "hour", text: /^(\d{4})-(\d\d)-(\d\d) (\d\d)$/ },
+  "YYYY-MM-DD HH24": { unit: "hour", text: /^(\d{4})-(\d\d)-(\d\d) (\d\d)$/ },
+  "%Y-%m-%d %H": { unit: "hour", text: /^(\d{4})-(\d\d)-(\d\d) (\d\d)$/ },
   "yyyy-MM-dd": { unit: "day", text: /^(\d{4})-(\d\d)-(\d\d)$/ },
   "YYYY-MM-DD": { unit: "day", text: /^(\d{4})-(\d\d)-(\d\d)$/ },
   "%Y-%m-%d": { unit: "day", text: /^(\d{4})-(\d\d)-(\d\d)$/ },
@@ -58,7 +62,9 @@ export function rewriteSargable(condition: Expr, log: RewriteLog): Expr {
   if (condition.kind === "and" || condition.kind === "or") {
     return mapChildren(condition, (part) => rewriteSargable(part, log));
   }
+  if (condition.kind === "in_list") return rewriteList(condition, log);
   if (condition.kind !== "call") return condition;
+  noteSpellings(condition, log);
   const [a, b] = condition.args;
   const operator = FLIPPED[condition.function];
   if (a === undefined || b === undefined || operator === undefined) return condition;
@@ -74,6 +80,43 @@ export function rewriteSargable(condition: Expr, log: RewriteLog): Expr {
     after: expressionToText(rewritten.expr),
   });
   return rewritten.expr;
+}
+
+/** More values would make more ranges than they save. */
+const MAX_RANGES = 32;
+
+/** `date_trunc('day', ts) IN (…)`: one range for each value. A NULL among them makes no row true. */
+function rewriteList(condition: Expr & { readonly kind: "in_list" }, log: RewriteLog): Expr {
+  const { arg, list, negated } = condition;
+  if (negated || arg.kind === "column" || list.length > MAX_RANGES) return condition;
+  const ranges: Expr[] = [];
+  let rule = "";
+  for (const item of list) {
+    if (!isConstant(item)) return condition;
+    if (item.value === null) continue;
+    const rewritten = rewriteComparison(arg, "=", item.value, item);
+    if (rewritten === undefined) return condition;
+    rule = rewritten.rule;
+    ranges.push(rewritten.expr);
+  }
+  const [first] = ranges;
+  if (first === undefined) return condition;
+  const expr: Expr = ranges.length === 1 ? first : { kind: "or", args: ranges, type: BOOLEAN };
+  log.rewrites.push({ rule, before: expressionToText(condition), after: expressionToText(expr) });
+  return expr;
+}
+
+/** The condition stays; data is skipped by the texts that the column may hold. */
+function noteSpellings(condition: Expr, log: RewriteLog): void {
+  const spellings = spellingsOf(condition);
+  if (spellings === undefined) return;
+  const { column, texts, least, greatest } = spellings;
+  const values = texts === undefined ? `from '${least}' to '${greatest}'` : `one of ${texts.length} spellings`;
+  log.rewrites.push({
+    rule: "case_to_spellings",
+    before: expressionToText(condition),
+    after: `skip by ${column.name} ${values}`,
+  });
 }
 
 interface Rewritten {
@@ -95,6 +138,9 @@ function rewriteComparison(expr: Expr, operator: Comparison, value: Scalar, cons
   if (expr.kind !== "call") return undefined;
   const [first, second] = expr.args;
   switch (expr.function) {
+    case "+":
+    case "-":
+      return shiftedBound(expr.function, first, second, operator, value);
     case "date":
       return expr.type.kind === "date"
         ? wholeUnits(
@@ -121,6 +167,45 @@ function rewriteComparison(expr: Expr, operator: Comparison, value: Scalar, cons
     default:
       return undefined;
   }
+}
+
+/** `ts + interval '1 day' < t` as `ts < t - interval '1 day'`; months have no fixed length, so they stay. */
+function shiftedBound(
+  sign: "+" | "-",
+  first: Expr | undefined,
+  second: Expr | undefined,
+  operator: Comparison,
+  value: Scalar,
+): Rewritten | undefined {
+  if (first === undefined || second === undefined) return undefined;
+  const rule = "interval_to_bound";
+  if (second.type.kind === "interval" && isConstant(second)) {
+    const column = timestampColumn(first);
+    const shift = exactMicros(second.value);
+    if (column === undefined || shift === undefined || typeof value !== "number") return undefined;
+    const bound = value - (sign === "+" ? shift : -shift);
+    return Number.isSafeInteger(bound) ? { rule, expr: compare(column, operator, bound) } : undefined;
+  }
+  // now() - ts < interval '1 hour'
+  const column = sign === "-" && isConstant(first) ? timestampColumn(second) : undefined;
+  const width = exactMicros(value);
+  if (column === undefined || width === undefined || !isConstant(first) || typeof first.value !== "number") {
+    return undefined;
+  }
+  const bound = first.value - width;
+  const flipped = FLIPPED[operator];
+  return Number.isSafeInteger(bound) && flipped !== undefined
+    ? { rule, expr: compare(column, flipped, bound) }
+    : undefined;
+}
+
+/** The length of an interval of days and time; undefined for anything else. */
+function exactMicros(value: Scalar): number | undefined {
+  const isInterval = typeof value === "object" && value !== null && "months" in value && "micros" in value;
+  if (!isInterval) return undefined;
+  const { months, days, micros } = value as Interval;
+  const total = days * MICROS_PER_DAY + micros;
+  return months === 0 && Number.isSafeInteger(total) ? total : undefined;
 }
 
 /** The value of a text constant; empty for anything else. */
@@ -204,10 +289,10 @@ function formatRange(
   const known = PATTERN_UNITS[textOf(pattern)];
   if (known === undefined) return undefined;
   const rule = `${call.function}_to_range`;
-  const [, year = "", month = "01", day = "01"] = known.text.exec(value) ?? [];
+  const [, year = "", month = "01", day = "01", hour = "00"] = known.text.exec(value) ?? [];
   if (year === "") return { rule, expr: FALSE };
   if (Number(year) < FIRST_YEAR) return undefined;
-  const start = daysFromCivil(Number(year), Number(month), Number(day)) * MICROS_PER_DAY;
+  const start = (daysFromCivil(Number(year), Number(month), Number(day)) + Number(hour) / 24) * MICROS_PER_DAY;
   const types = call.args.map((arg) => arg.type);
   const format = implementFunction(call.function, types, TEXT, { statementTimeMicros: 0 }).evaluate as (
     micros: number,

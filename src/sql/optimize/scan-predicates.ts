@@ -3,7 +3,10 @@
 import type { DataType, Scalar } from "#columnar";
 import type { Expr } from "../plan.ts";
 import type { ScanPredicate } from "../table-source.ts";
+import { visitExpr } from "../expressions.ts";
+import { scalarComparator } from "../values/index.ts";
 import { isConstant } from "./fold.ts";
+import { spellingsOf, type Spellings } from "./spellings.ts";
 
 type Operator = ScanPredicate["operator"];
 
@@ -84,9 +87,11 @@ const EXACT_COMPARISONS = new Set(["=", "<>", "<", "<=", ">", ">="]);
 /** Whether the one predicate a condition implies says all that the condition says. */
 export function isExactPredicate(condition: Expr, projection: readonly number[]): boolean {
   const isComparison =
-    (condition.kind === "call" && EXACT_COMPARISONS.has(condition.function)) ||
+    (condition.kind === "call" &&
+      EXACT_COMPARISONS.has(condition.function) &&
+      condition.args.some((arg) => castColumn(arg) !== undefined)) ||
     condition.kind === "is_null" ||
-    (condition.kind === "in_list" && !condition.negated);
+    (condition.kind === "in_list" && !condition.negated && castColumn(condition.arg) !== undefined);
   return isComparison && extractScanPredicates(condition, projection).length === 1;
 }
 
@@ -118,6 +123,8 @@ function fromCall(call: Expr & { readonly kind: "call" }, projection: readonly n
   const [a, b] = call.args;
   if (a === undefined || b === undefined) return [];
   const flipped = FLIPPED[call.function];
+  const spellings = spellingsOf(call);
+  if (spellings !== undefined) return spelled(spellings, projection);
   if (flipped !== undefined) {
     const direct = comparison(a, call.function as Operator, b, projection);
     return direct.length > 0 ? direct : comparison(b, flipped, a, projection);
@@ -133,6 +140,22 @@ function fromCall(call: Expr & { readonly kind: "call" }, projection: readonly n
       : prefix(a, pattern.prefix, projection);
   }
   return [];
+}
+
+/** The texts that one of another case may be, as a list or, where they are many, as the range they are in. */
+function spelled(
+  { column, texts, least, greatest }: Spellings,
+  projection: readonly number[],
+): readonly ScanPredicate[] {
+  const found = columnOf(column, projection);
+  if (found === undefined) return [];
+  if (texts !== undefined) {
+    return [{ column: found.index, operator: texts.length === 1 ? "=" : "in", values: [...texts] }];
+  }
+  return [
+    { column: found.index, operator: ">=", values: [least] },
+    { column: found.index, operator: "<=", values: [greatest] },
+  ];
 }
 
 function prefix(expr: Expr, text: string, projection: readonly number[]): readonly ScanPredicate[] {
@@ -175,13 +198,54 @@ function membership(
 /** `a = 1 OR a IN (2, 3)`: one list when every alternative names values of the same column. */
 function alternatives(args: readonly Expr[], projection: readonly number[]): readonly ScanPredicate[] {
   const values: Scalar[] = [];
+  const branches = args.map((arg) => extractScanPredicates(arg, projection));
   let column: number | undefined;
-  for (const arg of args) {
-    const [only, ...rest] = extractScanPredicates(arg, projection);
-    if (only === undefined || rest.length > 0 || (only.operator !== "=" && only.operator !== "in")) return [];
-    if (column !== undefined && column !== only.column) return [];
+  for (const [only, ...rest] of branches) {
+    const isList = only !== undefined && rest.length === 0 && (only.operator === "=" || only.operator === "in");
+    if (!isList || (column !== undefined && column !== only.column)) return hull(args, branches, projection);
     column = only.column;
     values.push(...only.values);
   }
   return column === undefined || values.length > MAX_IN_VALUES ? [] : [{ column, operator: "in", values }];
+}
+
+/** `(a >= 1 AND a < 2) OR (a >= 5 AND a < 6)`: from the least start to the greatest end, where every branch has one. */
+function hull(
+  args: readonly Expr[],
+  branches: readonly (readonly ScanPredicate[])[],
+  projection: readonly number[],
+): readonly ScanPredicate[] {
+  const types = new Map<number, DataType>();
+  for (const arg of args) {
+    visitExpr(arg, (part) => {
+      const index = part.kind === "column" ? projection[part.index] : undefined;
+      if (index !== undefined) types.set(index, part.type);
+    });
+  }
+  return [...types].flatMap(([column, type]) => [
+    ...edge(branches, column, type, LOWER_EDGES, -1),
+    ...edge(branches, column, type, UPPER_EDGES, 1),
+  ]);
+}
+
+const LOWER_EDGES: readonly Operator[] = [">=", ">", "="];
+const UPPER_EDGES: readonly Operator[] = ["<=", "<", "="];
+
+/** The outermost edge of the branches on one side; none when a branch is open there. */
+function edge(
+  branches: readonly (readonly ScanPredicate[])[],
+  column: number,
+  type: DataType,
+  operators: readonly Operator[],
+  side: 1 | -1,
+): readonly ScanPredicate[] {
+  const compare = scalarComparator(type);
+  let outermost: Exclude<Scalar, null> | undefined;
+  for (const branch of branches) {
+    const bound = branch.find((predicate) => predicate.column === column && operators.includes(predicate.operator));
+    const value = bound?.values[0];
+    if (value === undefined || value === null) return [];
+    if (outermost === undefined || compare(value, outermost) * side > 0) outermost = value;
+  }
+  return outermost === undefined ? [] : [{ column, operator: side === 1 ? "<=" : ">=", values: [outermost] }];
 }

@@ -141,6 +141,23 @@ describe("functions of a timestamp become ranges", () => {
     ["to_char(tz, 'YYYY-MM') = '2024-02'", between("2024-02-01", "2024-03-01"), "to_char_to_range"],
     ["extract(year from tz) = 2024", between("2024-01-01", "2025-01-01"), "extract_year_to_range"],
     ["extract(year from tz) > 2023", [`tz >= ${day("2024-01-01")}`], "extract_year_to_range"],
+    [
+      "to_char(tz, 'YYYY-MM-DD HH24') = '2024-01-15 00'",
+      [`tz >= ${day("2024-01-15")}`, `tz < ${day("2024-01-15") + 3.6e9}`],
+      "to_char_to_range",
+    ],
+    [
+      "tz::date IN ('2024-01-15', '2024-02-01')",
+      [`tz >= ${day("2024-01-15")}`, `tz <= ${day("2024-02-02")}`],
+      "cast_to_date_to_range",
+    ],
+    ["date_trunc('day', tz) IN ('2024-01-15', NULL)", between("2024-01-15", "2024-01-16"), "date_trunc_to_range"],
+    ["tz + interval '1 day' >= '2024-01-16'", [`tz >= ${day("2024-01-15")}`], "interval_to_bound"],
+    ["tz - interval '36 hours' < '2024-01-15'", [`tz < ${day("2024-01-16") + 4.32e10}`], "interval_to_bound"],
+    ["'2024-01-17'::timestamptz - tz < interval '2 days'", [`tz > ${day("2024-01-15")}`], "interval_to_bound"],
+    ["lower(txt) = 'ab'", ["txt in AB,Ab,aB,ab"], "case_to_spellings"],
+    ["'K-1' = upper(txt)", ["txt in K-1,k-1"], "case_to_spellings"],
+    ["lower(txt) = 'abcdefgh'", ["txt >= ABCDEFGH", "txt <= abcdefgh"], "case_to_spellings"],
   ])("I46 %s", async (condition, predicates, rule) => {
     const sql = `SELECT id FROM t WHERE ${condition} ORDER BY id`;
     const { scans, rewrites } = await scansOf(sql);
