@@ -44,7 +44,7 @@ export {
   type MappedField,
   type NameMapping,
 } from "./name-mapping.ts";
-export { toProvingPredicates, toStoredPredicates } from "./nanosecond-time.ts";
+export { hasNanoseconds, toProvingPredicates, toStoredPredicates } from "./nanosecond-time.ts";
 export { fromStoredVector, toStoredBatch, toStoredVector } from "./stored-values.ts";
 export { fieldVector, findSingleValued, type FieldVector } from "./field-vector.ts";
 export { newDataFileLocation, partitionPath, splitByPartition, type BatchPartition } from "./partition-batch.ts";

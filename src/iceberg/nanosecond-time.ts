@@ -3,7 +3,7 @@
 
 import { LakeError } from "#core";
 import type { Scalar } from "#columnar";
-import type { IcebergSchema, IcebergType } from "./schema.ts";
+import { fieldsById, type IcebergSchema, type IcebergType } from "./schema.ts";
 import { narrowInteger } from "./single-value.ts";
 import type { IcebergPredicate } from "./table.ts";
 
@@ -15,6 +15,11 @@ export type NanosecondType = "timestamp_ns" | "timestamptz_ns";
 /** Whether values of the type are nanoseconds since 1970. */
 export function isNanosecondType(type: IcebergType | undefined): type is NanosecondType {
   return type === "timestamp_ns" || type === "timestamptz_ns";
+}
+
+/** Whether a value of the schema, at any depth, is nanoseconds. */
+export function hasNanoseconds(schema: IcebergSchema): boolean {
+  return [...fieldsById(schema).values()].some(({ field }) => isNanosecondType(field.type));
 }
 
 /**

@@ -1,8 +1,7 @@
 // Acknowledged rows for readers: what a query adds to a snapshot so that an accepted event is seen at once.
 
-import { required } from "#core";
-import { batchToArrowIpc, type Batch } from "#columnar";
-import { fromStoredVector, schemaToColumns, type IcebergSchema } from "#iceberg";
+import { batchToArrowIpc } from "#columnar";
+import { schemaToParquetFields } from "#iceberg";
 import { decodeRows, rowsToBatch, sliceRows } from "./row-chunk.ts";
 import type { FreshRows } from "./shard-protocol.ts";
 import type { ShardState, ShardStorage } from "./shard-storage.ts";
@@ -73,18 +72,8 @@ function readPage(storage: ShardStorage, state: ShardState, from: number, pageBy
     firstRetainedSequence,
     lastSequence: through,
     rowCount: batch.rowCount,
-    ipc: queriedRows(batch, schema),
+    ipc: batchToArrowIpc(schemaToParquetFields(schema), [batch]),
     hasMore: through + 1 < state.nextSequence,
     schemaId,
   };
-}
-
-/** The rows as queries see those of files. */
-function queriedRows({ rowCount, columns }: Batch, schema: IcebergSchema): Uint8Array {
-  const fields = schemaToColumns(schema);
-  const seen = columns.map((vector, index) => {
-    const { name, type } = required(fields[index], "a column");
-    return fromStoredVector(vector, type, name, false);
-  });
-  return batchToArrowIpc(fields, [{ rowCount, columns: seen }]);
 }

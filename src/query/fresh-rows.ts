@@ -10,7 +10,7 @@ import {
   type Batch,
   type Vector,
 } from "#columnar";
-import { schemaById, type TableMetadata } from "#iceberg";
+import { fromStoredVector, schemaById, type TableMetadata } from "#iceberg";
 import { promoteVector } from "#parquet";
 import type { ScanColumn } from "./file-scan.ts";
 import { matchesValue, type FieldPredicate } from "./field-predicate.ts";
@@ -22,7 +22,7 @@ export interface FreshPage {
   /** Last sequence of the page; the asked-for one when it is empty. */
   readonly lastSequence: number;
   readonly rowCount: number;
-  /** Arrow IPC stream in the column order of the schema. */
+  /** Arrow IPC stream in the column order of the schema, columns as files hold them. */
   readonly ipc: Uint8Array;
   readonly schemaId: number;
   readonly hasMore: boolean;
@@ -131,6 +131,8 @@ function tooManyFreshRows(): LakeError {
 /**
  * The rows that fulfil every predicate, with the wanted columns; a column that a batch lacks is null.
  *
+ * `exactTimes` refuses times that SQL would round (`numeric_out_of_range`).
+ *
  * The identity names each contributing shard, its watermark and how many rows fulfil the predicates: a shard only
  * appends, so for one plan these fix the rows. Rows that do not match leave the identity as it was.
  */
@@ -138,6 +140,7 @@ export function selectFresh(
   fresh: readonly FreshBatch[],
   columns: readonly ScanColumn[],
   predicates: readonly FieldPredicate[],
+  exactTimes = false,
 ): FreshSelection {
   const batches: Batch[] = [];
   const countByShard = new Map<string, number>();
@@ -149,7 +152,8 @@ export function selectFresh(
       rowCount: source.rowCount,
       columns: columns.map(({ fieldId, name, type }) => {
         const vector = source.vectorsByFieldId.get(fieldId);
-        return vector === undefined ? constantVector(type, null, source.rowCount) : promoteVector(vector, type, name);
+        if (vector === undefined) return constantVector(type, null, source.rowCount);
+        return promoteVector(fromStoredVector(vector, type, name, exactTimes), type, name);
       }),
     };
     batches.push(rows.length === source.rowCount ? all : gatherBatch(all, rows));
@@ -164,10 +168,11 @@ export function selectFresh(
 function matchingRows(source: FreshBatch, predicates: readonly FieldPredicate[]): Int32Array {
   let rows: Int32Array = Int32Array.from({ length: source.rowCount }, (_, index) => index);
   for (const predicate of predicates) {
-    const vector = source.vectorsByFieldId.get(predicate.fieldId);
-    if (vector === undefined) {
+    const stored = source.vectorsByFieldId.get(predicate.fieldId);
+    if (stored === undefined) {
       if (!matchesValue(predicate, null)) return new Int32Array(0);
     } else {
+      const vector = fromStoredVector(stored, predicate.type, predicate.name, false);
       rows = rows.filter((row) => matchesValue(predicate, scalarAt(vector, row)));
     }
   }

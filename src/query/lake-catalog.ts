@@ -40,8 +40,8 @@ export interface LakeCatalogDeps {
   readonly onRead: (table: Table, snapshot: Snapshot | undefined) => void;
   /** Makes a table's rows changeable; absent: they are not. */
   readonly changes?: (table: Table, branch?: string) => ChangeableTable;
-  /** What is read may be written: times that SQL would round are refused. */
-  readonly exactTimes?: boolean;
+  /** Whether times that SQL would round are refused, because what is read may be written; asked when a scan is planned. */
+  readonly exactTimes?: () => boolean;
   /** Namespaces that may be read, levels joined by dots, with all below them; undefined: all. */
   readonly namespaces?: readonly string[] | undefined;
 }

@@ -123,7 +123,8 @@ interface ScanParts {
 async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCatalogDeps): Promise<PlannedScan> {
   const { name, predicates, view, plan } = parts;
   const columns = request.columns.map((index) => required(parts.columns[index], `column ${index} of ${name}`));
-  const fresh = selectFresh(view.fresh, columns, predicates);
+  const exactTimes = deps.exactTimes?.() === true;
+  const fresh = selectFresh(view.fresh, columns, predicates, exactTimes);
   const statistics = initialStatistics(name, plan, fresh.rowCount);
   const { metadata } = view.table;
   // Field ids and types tell apart columns that share a name across schema changes.
@@ -132,7 +133,6 @@ async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCat
   const identity = await sha256Hex(JSON.stringify([metadata["table-uuid"], shape, files, fresh.identity]));
   const { reader } = deps;
   const { limit } = request;
-  const exactTimes = deps.exactTimes === true;
   const scan = { metadata, columns, predicates, limit, statistics, reader, exactTimes };
   async function* openFresh(): AsyncGenerator<Batch, void, undefined> {
     statistics.rowsScanned += fresh.rowCount;

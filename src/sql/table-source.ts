@@ -203,8 +203,8 @@ export interface FileChange {
   /** For each of them 1 when it is updated, 0 when it is deleted. */
   readonly isUpdate: Uint8Array;
   readonly updates: number;
-  /** Columns of the table that new values are computed from; those that only stay as they are do not count. */
-  readonly reads: ReadonlySet<number>;
+  /** By column that is assigned: the columns of the table that its new values are computed from. */
+  readonly reads: ReadonlyMap<number, ReadonlySet<number>>;
   /**
    * The new rows of some updated ones, in the same order, with all columns of the table. `rows` are their rows in
    * `batch`, which holds all columns of the table; `changes` their indices in `positions`.

@@ -7,6 +7,7 @@ import {
   allFieldsById,
   allRowsMatch,
   createTableWriter,
+  hasNanoseconds,
   isDeletionVector,
   schemaToColumns,
   specById,
@@ -118,8 +119,8 @@ export function createChangeSession(
   const effectKey = (file: ScanFile): string =>
     JSON.stringify([schema["schema-id"], metadata["default-spec-id"], mode, scanFileIdentity(file)]);
   const known = { updated: 0, deleted: 0 };
-  // A statement that only deletes stores nothing that it reads.
-  const exactTimes = operation !== "delete";
+  // A statement that only deletes stores nothing that it reads; microseconds are all that other tables hold.
+  const exactTimes = operation !== "delete" && hasNanoseconds(schema);
 
   let scanned: readonly ScanFile[] = [];
   let statistics: ScanStatistics | undefined;

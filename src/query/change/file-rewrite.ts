@@ -107,7 +107,7 @@ type RowChange = Pick<FileChange, "update" | "reads">;
  * The new rows of a batch's updated ones as files hold them, with their lineage. A value that SQL sees unchanged keeps
  * what SQL does not see of it.
  *
- * Errors: those of the change; `numeric_out_of_range` when a new value is computed from a time that SQL would round.
+ * Errors: those of the change; `numeric_out_of_range` when nanoseconds are computed from a time that SQL would round.
  */
 export function updatedRows(
   batch: Batch,
@@ -116,8 +116,15 @@ export function updatedRows(
   change: RowChange,
 ): Batch {
   const old = gatherBatch(batch, rows.updated);
+  // Where nanoseconds are assigned, what they are computed from has to be whole.
+  const exact = new Set(
+    [...change.reads].flatMap(([index, reads]) => {
+      const to = old.columns[index];
+      return to !== undefined && holdsNanoseconds(to.type) ? [...reads] : [];
+    }),
+  );
   const seen = columns.map(({ name, type }, index) =>
-    fromStoredVector(required(old.columns[index], "a column"), type, name, change.reads.has(index)),
+    fromStoredVector(required(old.columns[index], "a column"), type, name, exact.has(index)),
   );
   const all = Int32Array.from({ length: old.rowCount }, (_, row) => row);
   const { rowCount, columns: values } = change.update({ rowCount: old.rowCount, columns: seen }, all, rows.changes);
@@ -130,6 +137,13 @@ export function updatedRows(
   if (rowIds === undefined) return { rowCount, columns: stored };
   const unknown: Vector = constantVector(INT64, null, rowCount);
   return { rowCount, columns: [...stored, rowIds, unknown] };
+}
+
+function holdsNanoseconds(type: DataType): boolean {
+  if (type.kind === "list") return holdsNanoseconds(type.element);
+  if (type.kind === "map") return holdsNanoseconds(type.key) || holdsNanoseconds(type.value);
+  if (type.kind === "struct") return type.fields.some((field) => holdsNanoseconds(field.type));
+  return type.kind === "int64" && type.stored !== undefined;
 }
 
 /** New values as files hold them; rows whose value is the one that SQL saw have what was stored. */

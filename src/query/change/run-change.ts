@@ -1,7 +1,7 @@
 // Runs a statement that changes rows: flush, plan, write, commit; on a lost race again on the table as it then is.
 
 import { InvariantViolation, LakeError, type Clock } from "#core";
-import { createFileIO, type CommitOutcome } from "#iceberg";
+import { createFileIO, hasNanoseconds, type CommitOutcome, type Table } from "#iceberg";
 import {
   prepareStatement,
   type ChangeOperation,
@@ -206,6 +206,8 @@ async function prepareAttempt(
   // Looking for conflicts needs the snapshots since.
   const catalog = deps.createCatalog(io, "all");
   const sessions = new Map<string, ChangeSession>();
+  // Known once the statement is bound; scans are planned after that.
+  let changed: ChangeSession | undefined;
   const prepared = await prepareStatement(query.sql, {
     catalog: createLakeCatalog({
       catalog,
@@ -215,7 +217,7 @@ async function prepareAttempt(
       fresh: deps.fresh,
       retry: deps,
       namespaces: caller.namespaces,
-      exactTimes: target.operation !== "delete",
+      exactTimes: () => target.operation !== "delete" && writesNanoseconds(changed?.table),
       onRead: (table, snapshot) => run.reads.note(table, snapshot),
       changes(table, branch) {
         const options = branch === undefined ? { effects } : { effects, branch };
@@ -232,12 +234,18 @@ async function prepareAttempt(
   const { change } = prepared;
   const session = sessions.get(change.table);
   if (session === undefined) throw new InvariantViolation("the target has a session");
+  changed = session;
   stats.query_pattern = change.pattern;
   stats.fingerprint = change.fingerprint;
   stats.tables = change.tables;
   stats.predicates = change.predicates;
   stats.plan_ms = deps.clock.nowMs() - run.startMs;
   return { change, session };
+}
+
+/** Whether rows of a table may hold what SQL has cut. */
+function writesNanoseconds(table: Table | undefined): boolean {
+  return table === undefined || hasNanoseconds(table.schema());
 }
 
 async function executeAttempt(run: ChangeRun, change: PreparedChange, session: ChangeSession): Promise<RowCounts> {

@@ -13,8 +13,8 @@ import type { SourceTable } from "./source-table.ts";
 export interface RowActions {
   /** Whether an action writes a new row in place of the old one. */
   isUpdate(action: number): boolean;
-  /** Columns of the target that new values of updated rows are computed from. */
-  readonly reads: ReadonlySet<number>;
+  /** By column that updates assign: the columns of the target that its new values are computed from. */
+  readonly reads: ReadonlyMap<number, ReadonlySet<number>>;
   /**
    * New rows of the target: for each row of `batch` its action, its row of the source, -1 for none, and what the search
    * carried.
@@ -57,11 +57,14 @@ export function compileActions(
     return batch;
   }
 
-  const reads = new Set<number>();
+  const reads = new Map<number, Set<number>>();
   for (const action of actions) {
     if (action.kind !== "update") continue;
     for (const [index, expr] of action.values.entries()) {
-      if (expr.kind !== "column" || expr.index !== index) collectColumns(expr, reads);
+      if (expr.kind === "column" && expr.index === index) continue;
+      const columns = reads.get(index) ?? new Set<number>();
+      collectColumns(expr, columns);
+      reads.set(index, columns);
     }
   }
 

@@ -157,13 +157,26 @@ describe("statements that write", () => {
   });
 
   test.for([
-    "UPDATE t SET copy = t WHERE id = 1",
-    "UPDATE t SET copy = (s).at WHERE id = 1",
+    "UPDATE t SET t = t + interval '1 second' WHERE id = 1",
+    "UPDATE t SET t = (s).at WHERE id = 1",
     "INSERT INTO t (id, copy) SELECT id + 10, t FROM t",
     "INSERT INTO t (id, s) SELECT id + 10, s FROM t",
   ])("I277 %s is refused: SQL would cut nanoseconds", async (sql, { expect }) => {
     expect((await lake.change(sql)).problem).toMatchObject({ code: "numeric_out_of_range" });
     expect(await stored()).toEqual([FIRST, SECOND]);
+  });
+
+  test("I277 columns of microseconds take what SQL sees", async ({ expect }) => {
+    await lake.catalog.createTable({
+      identifier: { namespace: ["default"], name: "hours" },
+      schema: { type: "struct", fields: [{ id: 1, name: "hour", required: false, type: "timestamp" }] },
+    });
+    await change(expect, "INSERT INTO hours SELECT date_trunc('hour', t) FROM t GROUP BY 1");
+    expect(await rows(expect, "SELECT hour FROM hours")).toEqual([{ hour: "2023-11-14T22:00:00.000000" }]);
+    await change(expect, "UPDATE t SET copy = t WHERE id = 1");
+    expect(await stored()).toEqual([[...FIRST.slice(0, -1), Number(NANOS / 1000n)], SECOND]);
+    await change(expect, "UPDATE t SET t = '2024-01-01', copy = t WHERE id = 1");
+    expect((await stored())[0]?.slice(1, 2)).toEqual([1_704_067_200_000_000_000n]);
   });
 
   test("I276 rows are found by what SQL sees of their nanoseconds", async ({ expect }) => {
@@ -179,40 +192,40 @@ describe("statements that write", () => {
   });
 });
 
-describe("a variant with a part in a type that no variant has", () => {
-  /** case-137 of apache/parquet-testing: the part is fixed_len_byte_array(4). */
-  async function createTable(expect: ExpectStatic): Promise<void> {
-    lake = await createQueryLake();
-    const table = await lake.catalog.createTable({
-      identifier: { namespace: ["default"], name: "odd" },
-      schema: {
-        type: "struct",
-        fields: [
-          { id: 1, name: "id", required: true, type: "int" },
-          { id: 2, name: "var", required: false, type: "variant" },
-        ],
-      },
-      properties: { "format-version": "3", "write.delete.mode": "merge-on-read" },
-    });
-    const bytes = new Uint8Array(readFileSync(join(GOLDEN, "case-137.parquet")));
-    const location = newDataFileLocation(table.metadata, "odd.parquet", "");
-    await lake.store.put(locationToKey(location, "lake"), bytes);
-    const file = dataFileFromParquet({
-      metadata: await readParquetMetadata(bytesReader(bytes)),
-      location,
-      fileSizeBytes: bytes.length,
-      schema: table.schema(),
-      spec: table.spec(),
-      partition: [],
-    });
-    await table.newAppend().addFiles([file]).commit();
-    await change(expect, "INSERT INTO odd (id, var) VALUES (100, '1')");
-  }
+/** case-137 of apache/parquet-testing: the part is fixed_len_byte_array(4). */
+async function createOddTable(expect: ExpectStatic): Promise<void> {
+  lake = await createQueryLake();
+  const table = await lake.catalog.createTable({
+    identifier: { namespace: ["default"], name: "odd" },
+    schema: {
+      type: "struct",
+      fields: [
+        { id: 1, name: "id", required: true, type: "int" },
+        { id: 2, name: "var", required: false, type: "variant" },
+      ],
+    },
+    properties: { "format-version": "3", "write.delete.mode": "merge-on-read" },
+  });
+  const bytes = new Uint8Array(readFileSync(join(GOLDEN, "case-137.parquet")));
+  const location = newDataFileLocation(table.metadata, "odd.parquet", "");
+  await lake.store.put(locationToKey(location, "lake"), bytes);
+  const file = dataFileFromParquet({
+    metadata: await readParquetMetadata(bytesReader(bytes)),
+    location,
+    fileSizeBytes: bytes.length,
+    schema: table.schema(),
+    spec: table.spec(),
+    partition: [],
+  });
+  await table.newAppend().addFiles([file]).commit();
+  await change(expect, "INSERT INTO odd (id, var) VALUES (100, '1')");
+}
 
+describe("a variant with a part in a type that no variant has", () => {
   const refusal = { code: "unsupported_column_type", column: "var.typed_value" };
 
   test("I270 is refused by name where it is read or copied, and nowhere else", async ({ expect }) => {
-    await createTable(expect);
+    await createOddTable(expect);
     expect(await rows(expect, "SELECT id FROM odd ORDER BY id")).toEqual([{ id: 1 }, { id: 100 }]);
     expect(await rows(expect, "SELECT var FROM odd WHERE id = 100")).toEqual([{ var: 1 }]);
     expect((await lake.query("SELECT var FROM odd")).problem).toMatchObject(refusal);
@@ -229,7 +242,7 @@ describe("a variant with a part in a type that no variant has", () => {
   });
 
   test("I270 its rows are deleted by vectors", async ({ expect }) => {
-    await createTable(expect);
+    await createOddTable(expect);
     expect((await lake.change("DELETE FROM odd WHERE id + 0 = 1")).body).toMatchObject({ rows_deleted: 1 });
     expect(await rows(expect, "SELECT id, var FROM odd")).toEqual([{ id: 100, var: 1 }]);
   });

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { LakeError } from "#core";
 import { batchToArrowIpc, rowAt, vectorFromScalars, type ColumnSchema, type DataType, type Scalar } from "#columnar";
 import type { Table, TableMetadata } from "#iceberg";
+import { VARIANT_TYPE, jsonToVariant } from "#parquet";
 import type { FieldPredicate } from "../../../src/query/field-predicate.ts";
 import {
   readFreshRows,
@@ -247,4 +248,29 @@ test("tables that opt out of ingest cost no call; other failures are not retried
     code: "storage_unavailable",
   });
   expect(asked).toBe(1);
+});
+
+test("I278 acknowledged nanoseconds and variants are seen as those of files are", async () => {
+  const nanos = { kind: "int64", stored: { kind: "timestamp_ns", utc: false } } as const;
+  const { metadata: names, value } = jsonToVariant('{"a": 1}');
+  const page = shard(0, 0, 1, [
+    [VARIANT_TYPE, [{ metadata: names, value }, null]],
+    [nanos, [1_700_000_000_123_456_789n, 1000]],
+  ]);
+  const fresh = await readFreshRows([page], metadata(), new Set([7, 9]));
+  const columns = [
+    { fieldId: 9, name: "t", type: { kind: "json" } },
+    { fieldId: 7, name: "n", type: { kind: "timestamp", utc: false } },
+  ] as const;
+  const seen = selectFresh(fresh ?? [], columns, []);
+  expect(seen.batches.flatMap((batch) => [rowAt(batch, 0), rowAt(batch, 1)])).toEqual([
+    ['{"a": 1}', 1_700_000_000_123_456],
+    [null, 1],
+  ]);
+  const found = (operator: FieldPredicate["operator"], micros: number): number =>
+    selectFresh(fresh ?? [], columns, [{ ...columns[1], operator, values: [micros] }]).rowCount;
+  expect([found("=", 1_700_000_000_123_456), found(">", 1_700_000_000_123_456), found("<=", 1)]).toEqual([1, 0, 1]);
+  expect(() => selectFresh(fresh ?? [], columns, [], true)).toThrow(
+    expect.objectContaining({ code: "numeric_out_of_range" }),
+  );
 });
