@@ -29,7 +29,9 @@ export function snapshotMode({ query, headers }: RequestContext): SnapshotMode {
  */
 export function tableEtag(context: RequestContext, location: string, snapshots: SnapshotMode): string {
   const file = location.slice(location.lastIndexOf("/") + 1).replace(/[^\w.-]/g, "_");
-  const access = signsRemotely(context.caller, delegationOf(context)) ? "sign" : "keys";
+  const { caller } = context;
+  const signing = caller.access === "write" ? "sign" : "read";
+  const access = signsRemotely(caller, delegationOf(context)) ? signing : "keys";
   return `"${file}-${snapshots}-${access}"`;
 }
 
@@ -81,6 +83,13 @@ export function stagedTable(context: RequestContext, table: TableIdentifier, met
   return respond(context, table, undefined, metadataToUtf8(metadata), "all");
 }
 
+/**
+ * For clients that may write. Iceberg's Java library up to 1.11 lets Parquet skip row groups by a planned task's residual
+ * even where a copy-on-write needs every row of the file: rows that Spark deletes or updates through plans of a server take
+ * others with them. What the table says goes before what the client is set to.
+ */
+const PLANS_ITSELF = { "scan-planning-mode": "client" };
+
 /** Tells clients of the current protocol to sign at the endpoint it has for that, with nothing to add. */
 const SIGNING = `,"remote-signing-config":{"properties":{},"headers":{}}`;
 
@@ -91,7 +100,10 @@ function respond(
   metadata: Uint8Array,
   snapshots: SnapshotMode,
 ): Response {
-  const config = storageConfig(context.deps, context.caller, table, delegationOf(context));
+  const config = {
+    ...storageConfig(context.deps, context.caller, table, delegationOf(context)),
+    ...(context.caller.access === "write" ? PLANS_ITSELF : {}),
+  };
   const isSigned = context.deps.s3 !== undefined && signsRemotely(context.caller, delegationOf(context));
   const head = location === undefined ? "{" : `{"metadata-location":${stringifyJson(location)},`;
   const body = concatBytes([

@@ -265,6 +265,9 @@ test("a table loads as its file has it, its tag tells snapshots and access apart
     "signer.endpoint": "v1/namespaces/default/tables/t/sign",
   });
   expect(Object.keys(all.body)).not.toContain("remote-signing-config");
+  // C241 who may write plans in the client, whatever it is set to.
+  expect(all.body["config"]).toMatchObject({ "scan-planning-mode": "client" });
+  expect(signed.body["config"]).not.toHaveProperty("scan-planning-mode");
   for (const match of [tags[0], `"x", W/${tags[0] ?? ""}`, "*"]) {
     const reply = await call(lake, "GET", `${TABLES}/t`, undefined, { "if-none-match": match ?? "" });
     expect([match, reply.status]).toEqual([match, 304]);
