@@ -53,7 +53,7 @@ const DIGITS = 10;
 
 function normalize(value: unknown): string {
   if (value === null || value === undefined) return "NULL";
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value as string | number | boolean);
+  const text = typeof value === "string" ? value : JSON.stringify(value);
   const number = text === "" ? Number.NaN : Number(text);
   return Number.isNaN(number) ? text : number.toPrecision(DIGITS);
 }

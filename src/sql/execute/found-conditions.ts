@@ -5,6 +5,7 @@ import { looseTextOf, scalarAt, type DataType, type Scalar, type Vector } from "
 import type { PlanNode } from "../plan.ts";
 import type { RuntimePredicate, ScanNarrowing } from "../table-source.ts";
 import { scalarComparator, scalarKey } from "../values/index.ts";
+import { createKeyFilter, type KeyFilter } from "./key-filter.ts";
 import type { ExecutionContext, ScanNode } from "./context.ts";
 import { extremeTexts } from "./text-order.ts";
 
@@ -17,16 +18,23 @@ export type FoundCondition = Omit<RuntimePredicate, "column">;
 export interface FoundConditions {
   /** The conditions known now; empty when there are none, or not yet. */
   of(by: symbol): readonly FoundCondition[];
+  /** Which rows can match at all, where that is known. */
+  filterOf(by: symbol): KeyFilter | undefined;
   /** Replaces what was found; no conditions take it back. */
-  set(by: symbol, conditions: readonly FoundCondition[]): void;
+  set(by: symbol, conditions: readonly FoundCondition[], filter?: KeyFilter): void;
 }
 
 /** Nothing found yet. */
 export function createFoundConditions(): FoundConditions {
   const found = new Map<symbol, readonly FoundCondition[]>();
+  const filters = new Map<symbol, KeyFilter | undefined>();
   return {
     of: (by) => found.get(by) ?? [],
-    set: (by, conditions) => void found.set(by, conditions),
+    filterOf: (by) => filters.get(by),
+    set(by, conditions, filter) {
+      found.set(by, conditions);
+      filters.set(by, filter);
+    },
   };
 }
 
@@ -58,7 +66,10 @@ export function tellKeys(
   { found }: ExecutionContext,
 ): void {
   if (found === undefined || rowCount > MAX_ROWS) return;
-  for (const { key, to } of node.narrows ?? []) found.set(to, conditionsOf(keyAt(key), rowCount));
+  for (const { key, to } of node.narrows ?? []) {
+    const vector = keyAt(key);
+    found.set(to, conditionsOf(vector, rowCount), createKeyFilter(vector, rowCount));
+  }
 }
 
 /** Takes back what {@link tellKeys} told. */

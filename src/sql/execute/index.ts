@@ -11,6 +11,7 @@ import { narrowingOf } from "./found-conditions.ts";
 import { executeJoin } from "./join.ts";
 import { executeFromMetadata } from "./metadata-aggregate.ts";
 import { executeRecursive } from "./recursive.ts";
+import { createScanFilter } from "./key-filter.ts";
 import { compileSelection } from "./selection.ts";
 import { executeSort } from "./sort.ts";
 import { executeFunctionApply, executeFunctionScan } from "./table-function.ts";
@@ -180,9 +181,16 @@ function runJoin(node: Node<"join">, required: Required, context: ExecutionConte
 }
 
 async function* executeScan(node: Node<"scan">, context: ExecutionContext): AsyncGenerator<Batch> {
+  const { found } = context;
+  const narrowedBy = (node.narrowedBy ?? []).map(({ by, column }) => ({
+    by,
+    position: node.projection.indexOf(column),
+  }));
+  const filter = found === undefined || narrowedBy.length === 0 ? undefined : createScanFilter(found, narrowedBy);
   for await (const batch of context.planScan(node).open(context.signal, narrowingOf(node, context))) {
     checkpoint(context);
-    if (batch.rowCount > 0) yield batch;
+    const wanted = filter === undefined ? batch : filter.apply(batch);
+    if (wanted.rowCount > 0) yield wanted;
   }
 }
 

@@ -9,6 +9,7 @@ const ROWS_PER_ROUND = 100;
 const GROUPS_PER_ROW_EXPONENT = 0.5;
 
 const IDS_PER_ROW_EXPONENT = 0.75;
+const PAIRS_PER_ROW_EXPONENT = 0.9;
 const EQUALITY_SELECTIVITY = 0.1;
 const MATCH_SELECTIVITY = 0.1;
 const RANGE_SELECTIVITY = 0.33;
@@ -112,8 +113,10 @@ function estimate(plan: PlanNode): number {
 
 /** Integer columns are taken for ids, of which there are many. */
 function groupsExponent(keys: readonly Expr[]): number {
-  const hasId = keys.some((key) => key.kind === "column" && (key.type.kind === "int32" || key.type.kind === "int64"));
-  return hasId ? IDS_PER_ROW_EXPONENT : GROUPS_PER_ROW_EXPONENT;
+  const isId = (key: Expr): boolean => key.kind === "column" && ["int32", "int64"].includes(key.type.kind);
+  const ids = keys.filter((key) => isId(key)).length;
+  if (ids > 1) return PAIRS_PER_ROW_EXPONENT;
+  return ids === 1 ? IDS_PER_ROW_EXPONENT : GROUPS_PER_ROW_EXPONENT;
 }
 
 /** Keys are taken for those of the table with fewer rows, of which each row of the other has one. */
