@@ -111,9 +111,12 @@ function estimate(plan: PlanNode): number {
   }
 }
 
+function isId({ kind, type }: Expr): boolean {
+  return kind === "column" && (type.kind === "int32" || type.kind === "int64");
+}
+
 /** Integer columns are taken for ids, of which there are many. */
 function groupsExponent(keys: readonly Expr[]): number {
-  const isId = (key: Expr): boolean => key.kind === "column" && ["int32", "int64"].includes(key.type.kind);
   const ids = keys.filter((key) => isId(key)).length;
   if (ids > 1) return PAIRS_PER_ROW_EXPONENT;
   return ids === 1 ? IDS_PER_ROW_EXPONENT : GROUPS_PER_ROW_EXPONENT;
