@@ -5,6 +5,7 @@ import type { DataType } from "#columnar";
 import { LakeError } from "#core";
 import { BOOLEAN, FALSE, caseBranch, INT32, INT64, TIMESTAMPTZ, TRUE, UNKNOWN, literal } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
+import { listDepth } from "../values/list-text.ts";
 import { castScalar, typesEqual } from "../values/index.ts";
 import { bindArray } from "./arrays.ts";
 import { itemsOf, nodeKind, locationOf, stringOf, stringsOf } from "./ast.ts";
@@ -163,6 +164,8 @@ function bindCast(cast: TypeCast, env: ExprEnvironment, span: SourceSpan): Expr 
     }
     if (/^\s*[-+]?\d+(\.\d+)?\s*$/.test(arg.value)) arg = literal(`${arg.value.trim()} ${intervalUnit}`, UNKNOWN);
   }
+  const nested = nestedType(arg, type);
+  if (nested !== undefined) return coerce(context, arg, nested, "explicit", context.spans.get(arg) ?? span);
   const isUntyped = arg.kind === "literal" && arg.type.kind === "null";
   const result = coerce(context, arg, type, "explicit", isUntyped ? (context.spans.get(arg) ?? span) : span);
   if (isCanonical === true && type.kind === "json") return bindCall(context, "jsonb", [result], span);
@@ -171,6 +174,16 @@ function bindCast(cast: TypeCast, env: ExprEnvironment, span: SourceSpan): Expr 
   }
   const cut = maxLength === undefined ? result : bindCall(context, "left", [result, literal(maxLength, INT32)], span);
   return isPadded === true ? bindCall(context, "rtrim", [cut], span) : cut;
+}
+
+/** int[] is of any dimension: the literal tells how many, which a list's type must. */
+function nestedType(arg: Expr, type: DataType): DataType | undefined {
+  if (type.kind !== "list" || arg.kind !== "literal" || arg.type.kind !== "null" || typeof arg.value !== "string") {
+    return undefined;
+  }
+  const depth = listDepth(arg.value);
+  if (depth < 2) return undefined;
+  return Array.from({ length: depth - 1 }).reduce<DataType>((element) => ({ kind: "list", element }), type);
 }
 
 /** The condition with NULL as false. */

@@ -151,6 +151,7 @@ export function textToTimestamp(text: string, utc: boolean, nowMicros: number): 
 /** Parses a time of day to microseconds since midnight. Errors: invalid_text_representation. */
 export function textToTime(text: string): number {
   const source = text.trim();
+  if (source.toLowerCase() === "allballs") return 0;
   const clock = matchClock(source, text);
   if (clock !== undefined) {
     const rest = source.slice(clock.length).trim();

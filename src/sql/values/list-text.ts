@@ -1,13 +1,30 @@
 // PostgreSQL's array literals: {1,2,NULL,"a b"}.
 
-import { LakeError } from "#core";
 import type { Scalar } from "#columnar";
 import { invalidText } from "./errors.ts";
 
-/**
- * Parses an array literal of one dimension: the type is a list of elements, which arrays are not. Errors:
- * invalid_text_representation; `sql_unsupported` for more dimensions.
- */
+/** Behind the brace that closes the one at `start`. */
+function innerEnd(source: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < source.length; at++) {
+    if (source[at] === '"') {
+      at += 1;
+      while (at < source.length && source[at] !== '"') at += source[at] === "\\" ? 2 : 1;
+    } else if (source[at] === "{") depth += 1;
+    else if (source[at] === "}") {
+      depth -= 1;
+      if (depth === 0) return at + 1;
+    }
+  }
+  throw invalidText("array", source);
+}
+
+/** How many braces a literal opens with: its dimensions. */
+export function listDepth(text: string): number {
+  return (/^[\s{]*/.exec(text)?.[0] ?? "").replaceAll(/\s/g, "").length;
+}
+
+/** Parses an array literal; `element` takes the text of each item, of an inner array too. Errors: invalid_text_representation. */
 export function parseList(text: string, element: (text: string) => Scalar): Scalar[] {
   const source = text.trim();
   if (!source.startsWith("{") || !source.endsWith("}")) throw invalidText("array", text);
@@ -22,10 +39,10 @@ export function parseList(text: string, element: (text: string) => Scalar): Scal
   for (;;) {
     skip();
     if (source[position] === "{") {
-      throw new LakeError(
-        "sql_unsupported",
-        "Array literals of several dimensions are not supported: write ARRAY[ARRAY[…], …].",
-      );
+      // The element's own parser takes the text of an inner array; one of a scalar refuses it.
+      const start = position;
+      position = innerEnd(source, position);
+      items.push(element(source.slice(start, position)));
     } else if (source[position] === '"') {
       let value = "";
       position++;

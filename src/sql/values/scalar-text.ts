@@ -10,8 +10,10 @@ const NEEDS_QUOTES = /[\s"\\{},]|^$|^null$/i;
 
 function listItemToText(item: Scalar, type: DataType): string {
   if (item === null) return "NULL";
-  if (Array.isArray(item) && type.kind !== "map")
-    return `{${item.map((inner: Scalar) => listItemToText(inner, type)).join(",")}}`;
+  if (Array.isArray(item) && type.kind !== "map") {
+    const inner = type.kind === "list" ? type.element : type;
+    return `{${item.map((each: Scalar) => listItemToText(each, inner)).join(",")}}`;
+  }
   const text = type.kind === "boolean" ? (item === true ? "t" : "f") : scalarToText(item, type);
   if (!NEEDS_QUOTES.test(text)) return text;
   return `"${text.replace(/["\\]/g, "\\$&")}"`;

@@ -396,7 +396,15 @@ function totalOrder(builder: Builder, columns: readonly ScopeColumn[]): string {
   return turned.map((column) => `${column.sql} ${direction()}`).join(", ");
 }
 
-function windowCall(builder: Builder, scope: ExpressionScope): { readonly sql: string; readonly type: ValueType } {
+/**
+ * A window call. Equal rows are numbered in any order, so where a query has two calls only the first may tell equal
+ * rows apart.
+ */
+function windowCall(
+  builder: Builder,
+  scope: ExpressionScope,
+  isFirst: boolean,
+): { readonly sql: string; readonly type: ValueType } {
   const { choices } = builder;
   const type = choices.pick(["int", "txt", "date", "big", "ts"] as const);
   const value = typed(expression(scope, type, 1));
@@ -418,20 +426,26 @@ function windowCall(builder: Builder, scope: ExpressionScope): { readonly sql: s
   const loose = `(${partition}ORDER BY ${int} ${choices.pick(["ASC NULLS LAST", "DESC NULLS LAST"])})`;
   const ranged = `(${partition}ORDER BY ${int} ${choices.pick(["ASC NULLS LAST", "DESC NULLS LAST"])} RANGE BETWEEN ${choices.pick(["2 PRECEDING AND CURRENT ROW", "1 PRECEDING AND 3 FOLLOWING", "UNBOUNDED PRECEDING AND 1 FOLLOWING", "CURRENT ROW AND 5 FOLLOWING"])})`;
   const total = `(${partition}${order})`;
-  const framed = `(${partition}${order}${frame})`;
+  const framed = isFirst ? `(${partition}${order}${frame})` : loose;
   const forms: [() => { sql: string; type: ValueType }, ...(() => { sql: string; type: ValueType })[]] = [
-    () => ({ sql: `row_number() OVER ${total}`, type: "big" }),
+    isFirst
+      ? () => ({ sql: `row_number() OVER ${total}`, type: "big" })
+      : () => ({ sql: `percent_rank() OVER ${loose}`, type: "flt" }),
     () => ({ sql: `${choices.pick(["rank", "dense_rank"])}() OVER ${loose}`, type: "big" }),
     () => ({ sql: `count(*) OVER ${choices.pick([framed, loose, ranged])}`, type: "big" }),
     () => ({ sql: `CAST(sum(${int}) OVER ${choices.pick([framed, loose, ranged])} AS bigint)`, type: "big" }),
     () => ({ sql: `${choices.pick(["min", "max"])}(${value}) OVER ${choices.pick([framed, loose, ranged])}`, type }),
-    () => ({
-      sql: `${choices.pick(["lag", "lead"])}(${value}${choices.pick(["", ", 2", ", 0"])}) OVER ${total}`,
-      type,
-    }),
-    () => ({ sql: `${choices.pick(["first_value", "last_value"])}(${value}) OVER ${framed}`, type }),
-    () => ({ sql: `nth_value(${value}, 2) OVER ${framed}`, type }),
-    () => ({ sql: `CAST(ntile(3) OVER ${total} AS int)`, type: "int" }),
+    ...(isFirst
+      ? [
+          () => ({
+            sql: `${choices.pick(["lag", "lead"])}(${value}${choices.pick(["", ", 2", ", 0"])}) OVER ${total}`,
+            type,
+          }),
+          () => ({ sql: `${choices.pick(["first_value", "last_value"])}(${value}) OVER ${framed}`, type }),
+          () => ({ sql: `nth_value(${value}, 2) OVER ${framed}`, type }),
+          () => ({ sql: `CAST(ntile(3) OVER ${total} AS int)`, type: "int" as const }),
+        ]
+      : []),
     () => ({ sql: `count(${value}) OVER (${partition.trim()})`, type: "big" }),
   ];
   if (!builder.common) {
@@ -439,7 +453,9 @@ function windowCall(builder: Builder, scope: ExpressionScope): { readonly sql: s
       () => ({ sql: `round(avg(${int}) OVER ${framed}, 3)`, type: "num" }),
       () => ({ sql: `count(*) FILTER (WHERE ${condition(scope, 1)}) OVER ${framed}`, type: "big" }),
       () => ({ sql: `cume_dist() OVER ${loose}::text`, type: "txt" }),
-      () => ({ sql: `string_agg(${expression(scope, "txt", 1)}, '') OVER ${framed}`, type: "txt" }),
+      ...(isFirst
+        ? [() => ({ sql: `string_agg(${expression(scope, "txt", 1)}, '') OVER ${framed}`, type: "txt" as const })]
+        : []),
     );
   }
   const form = choices.pick(forms);
@@ -452,7 +468,7 @@ function windowed(builder: Builder, depth: number): BuiltQuery {
   const from = fromClause(builder, Math.min(depth, 0));
   const scope = scopeOf(builder, from.columns, false);
   const first = { sql: expression(scope, "int", 0), type: "int" as const };
-  const calls = Array.from({ length: 1 + choices.next(2) }, () => windowCall(builder, scope));
+  const calls = Array.from({ length: 1 + choices.next(2) }, (_, index) => windowCall(builder, scope, index === 0));
   const list = selectList([first, ...calls]);
   return { sql: `SELECT ${list.sql} FROM ${from.sql}${whereClause(builder, from.columns)}`, columns: list.columns };
 }
