@@ -55,10 +55,10 @@ test("I330 a result of 20 MB arrives over HTTP, row for row, and is recorded whe
   const sql = series(300_000);
   const response = await ask({ sql, limits: { rows: 1_000_000 } });
   expect(response.status).toBe(200);
-  const { rows, row_count: count } = (await response.json()) as {
-    rows: { i: number; hash: string }[];
-    row_count: number;
-  };
+  const { rows, row_count: count } = await response.json<{
+    readonly rows: readonly { readonly i: number; readonly hash: string }[];
+    readonly row_count: number;
+  }>();
   expect([count, rows.length, rows[0]?.hash]).toEqual([300_000, 300_000, "c4ca4238a0b923820dcc509a6f75849b"]);
   expect(await recordOf(sql)).toMatchObject({ success: true, rows_returned: 300_000 });
 });

@@ -118,8 +118,8 @@ const FRESH_PAGE_ROWS = 6;
 
 const sleep = (): Promise<void> => Promise.resolve();
 
-/** Creates an empty lake. */
-export async function createQueryLake(): Promise<QueryLake> {
+/** Creates an empty lake; its objects lie in memory, or in the store given. */
+export async function createQueryLake(objects?: ObjectStore): Promise<QueryLake> {
   loadParquetWasm();
   const clock: TestClock = {
     ms: Date.UTC(2024, 0, 15),
@@ -128,7 +128,7 @@ export async function createQueryLake(): Promise<QueryLake> {
     },
   };
   const random = createTestRandom(5);
-  const inner = createMemoryStore(clock);
+  const inner = objects ?? createMemoryStore(clock);
   const dataReads: string[] = [];
   const calls = { fresh: 0, catalog: 0, flushes: 0 };
   const store: ObjectStore = {

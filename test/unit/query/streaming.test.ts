@@ -1,6 +1,7 @@
 // Results too large to be held: they leave while the query runs, break off visibly, and are cached on the way.
 
-import { beforeAll, expect, test } from "vitest";
+import { createHash } from "node:crypto";
+import { beforeAll, expect, test, vi } from "vitest";
 import { concatBytes, errorToProblem, utf8ToString, LakeError } from "#core";
 import { arrowIpcToBatches, vectorFromScalars, type Batch } from "#columnar";
 import {
@@ -15,20 +16,17 @@ import { createMemoryStore, type ObjectStore } from "#storage";
 import { withDuckDb } from "../../support/parquet-files.ts";
 import { createQueryLake, type QueryLake } from "../../support/query-lake.ts";
 
+// Megabytes in five formats take a while beside other tests.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
 const FORMATS = ["json", "ndjson", "csv", "arrow", "parquet"] as const;
-const ROWS = 160_000;
-const BATCH = 20_000;
+const ROWS = 80_000;
+const BATCH = 10_000;
 const SQL = "SELECT id, name FROM t";
 
-/** Texts that do not compress: 64 hexadecimal digits. */
+/** Texts that do not compress: 128 hexadecimal digits. */
 function noise(seed: number): string {
-  let state = seed;
-  let text = "";
-  for (let i = 0; i < 8; i++) {
-    state = (Math.imul(state ^ (state >>> 15), 0x2c1b_3c6d) + 0x9e37_79b9) >>> 0;
-    text += state.toString(16).padStart(8, "0");
-  }
-  return text;
+  return createHash("sha512").update(String(seed)).digest("hex");
 }
 
 function* batches(): Generator<Batch> {
@@ -131,14 +129,26 @@ test.each(FORMATS)("I330 a large %s result leaves as a stream with every row", a
 });
 
 test("I330 a small result is a plain body, with the status that its query ended with", async () => {
-  const sql = `${SQL} WHERE id < 10000`;
+  const sql = `${SQL} WHERE id < 5000`;
   expect(await ask(shared, { sql })).toMatchObject({ ok: true, body: expect.any(Uint8Array) as unknown });
-  const failed = await ask(shared, { sql, limits: { rows: 9999 }, cache: "bypass" });
+  const failed = await ask(shared, { sql, limits: { rows: 4999 }, cache: "bypass" });
   expect(failed).toMatchObject({ ok: false, problem: { code: "rows_limit_exceeded", status: 422 } });
 });
 
+test("I330 a result that has begun to leave puts rows aside rather than end when its share of memory is used up", async () => {
+  const isolate = shared.newIsolate(24_000_000);
+  const sql = "SELECT DISTINCT name FROM t";
+  const reply = streamed(await ask(shared, { sql, format: "csv", cache: "bypass" }, isolate));
+  const { bytes, error } = await readAll(reply.body);
+  expect(error).toBeUndefined();
+  const names = utf8ToString(bytes).trimEnd().split("\r\n").slice(1);
+  expect([names.length, new Set(names).size]).toEqual([ROWS, ROWS]);
+  expect(isolate.heavy.get(sql)).toBeUndefined();
+  expect((await shared.store.list("spill/")).objects).toEqual([]);
+});
+
 test.each(FORMATS)("I331 a %s result that breaks off reads as no success", async (format) => {
-  const limits = { rows: 100_000 };
+  const limits = { rows: 50_000 };
   const reply = streamed(await ask(shared, { format, limits, cache: "bypass" }));
   const { bytes, error } = await readAll(reply.body);
   expect(errorToProblem(error)).toMatchObject({ code: "rows_limit_exceeded" });
@@ -168,7 +178,7 @@ test("I331 the limits on a result's bytes and on time hold while it leaves", asy
   const limits = { rows: ROWS, resultBytes: 5_000_000 };
   const large = await readAll(streamed(await ask(shared, { limits, cache: "bypass" })).body);
   expect(errorToProblem(large.error)).toMatchObject({ code: "rows_limit_exceeded", max_bytes: 5_000_000 });
-  const slow = streamed(await ask(shared, { limits: { rows: ROWS, timeMs: 1500 }, cache: "bypass" }));
+  const slow = streamed(await ask(shared, { limits: { rows: ROWS, timeMs: 1000 }, cache: "bypass" }));
   // A reader who reads nothing does not keep the query's place for longer than it has time.
   const report = await slow.finished();
   expect(report.problem).toMatchObject({ code: "time_limit_exceeded" });
@@ -269,21 +279,22 @@ test.each(["start", "write", "complete"] as const)(
 
 test("I334 identical large queries at once run once, and all have the rows", async () => {
   const lake = await createLake();
+  let alone = 0;
+  // The second time footers are known.
+  for (let time = 0; time < 2; time++) {
+    lake.dataReads.length = 0;
+    await readAll(streamed(await ask(lake, { cache: "bypass" })).body);
+    alone = lake.dataReads.length;
+  }
   lake.dataReads.length = 0;
-  const one = await createLake();
-  one.dataReads.length = 0;
-  await readAll(streamed(await ask(one)).body);
   const replies = await Promise.all(
-    Array.from({ length: 12 }, async () => {
+    Array.from({ length: 6 }, async () => {
       const reply = streamed(await ask(lake));
       return { reply, ...(await readAll(reply.body)) };
     }),
   );
-  expect(lake.dataReads.length).toBe(one.dataReads.length);
-  expect(replies.map(({ reply }) => reply.stats.cache).toSorted()).toEqual([
-    "miss",
-    ...Array.from({ length: 11 }, () => "r2"),
-  ]);
+  expect(lake.dataReads.length).toBe(alone);
+  expect(replies.map(({ reply }) => reply.stats.cache).toSorted()).toEqual(["miss", "r2", "r2", "r2", "r2", "r2"]);
   for (const { bytes, error } of replies) {
     expect(error).toBeUndefined();
     expect(bytes.length).toBeGreaterThan(10_000_000);
