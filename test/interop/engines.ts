@@ -123,8 +123,8 @@ async function endProcess(child: ChildProcess): Promise<void> {
   }
 }
 
-/** Engines that talk to one Firn. */
-export function createEngines(firn: LocalFirn): Engines {
+/** Engines that talk to one Firn; `readToken` is one for its catalog that may not write. */
+export function createEngines(firn: LocalFirn, readToken: string = firn.tokens.CATALOG_TOKEN): Engines {
   const started = new Map<EngineName, Promise<Engine>>();
   const extra: Promise<Engine>[] = [];
   let trino: TrinoServer | undefined;
@@ -132,6 +132,7 @@ export function createEngines(firn: LocalFirn): Engines {
     FIRN_URL: firn.url,
     FIRN_CATALOG_URI: `${firn.url}/catalog`,
     FIRN_CATALOG_TOKEN: firn.tokens.CATALOG_TOKEN,
+    FIRN_READ_TOKEN: readToken,
     FIRN_QUERY_TOKEN: firn.tokens.QUERY_TOKEN,
     FIRN_WRITE_TOKEN: firn.tokens.WRITE_TOKEN,
   };

@@ -1,6 +1,7 @@
 // `npm run interop [-- suite…]`: other people's software against a running Firn. Prints what passed and failed of each
 // suite; ends with status 0 when nothing failed. A suite whose tools cannot be had here is "not run", which is no failure.
 
+import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createFirnClient } from "../../scripts/lib/firn-client.ts";
@@ -173,6 +174,10 @@ async function runSuite(suite: InteropSuite, shared: Shared, secondsLeft: number
   return outcome;
 }
 
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !SUITES.some((suite) => suite.name === name));
 if (unknown.length > 0) {
@@ -182,9 +187,16 @@ if (unknown.length > 0) {
 const directory = join(CACHE, "firn");
 if (existsSync(directory)) rmSync(directory, { recursive: true });
 mkdirSync(CACHE, { recursive: true });
-const firn = await startLocalFirn({ port: await freePort(), directory, tokens: createTokens() });
+const readToken = `firn_read_${randomBytes(18).toString("base64url")}`;
+const readEntry = { name: "reader", sha256: sha256(readToken), scopes: ["catalog"], access: "read" };
+const firn = await startLocalFirn({
+  port: await freePort(),
+  directory,
+  tokens: createTokens(),
+  vars: { collector: { FIRN_TOKENS: JSON.stringify([readEntry]) } },
+});
 console.log(`Firn runs at ${firn.url}`);
-const engines = createEngines(firn);
+const engines = createEngines(firn, readToken);
 const proofs = createProofs();
 const isWhole = wanted.length === 0;
 const deadline = Date.now() + TOTAL_LIMIT_SECONDS * 1000;

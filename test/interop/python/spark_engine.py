@@ -22,9 +22,13 @@ class Spark:
         }
         settings = {
             **{f"spark.sql.catalog.firn{name}": value for name, value in catalog.items()},
-            # The same catalog, which is asked to plan.
+            # The same catalog, which is asked to plan: it lets those do so who may not write.
             **{f"spark.sql.catalog.planned{name}": value for name, value in catalog.items()},
+            "spark.sql.catalog.planned.token": os.environ["FIRN_READ_TOKEN"],
             "spark.sql.catalog.planned.scan-planning-mode": "server",
+            # One that may write and is set to plan there: the catalog's tables say otherwise.
+            **{f"spark.sql.catalog.writer{name}": value for name, value in catalog.items()},
+            "spark.sql.catalog.writer.scan-planning-mode": "server",
             "spark.jars": os.environ["SPARK_JARS"],
             "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
             "spark.sql.session.timeZone": "UTC",

@@ -154,6 +154,22 @@ async function fill(context: InteropContext, table: PlannedTable, duckdb: Engine
   else await duckdb.sql(`DELETE FROM firn.${name} ${remove}`);
 }
 
+const ROW_GROUPS = `'write.parquet.row-group-size-bytes'='20000', 'write.parquet.row-group-check-min-record-count'='100',
+  'write.parquet.row-group-check-max-record-count'='200'`;
+
+/** Copying changes of a file of many row groups keep its other rows, by a client that is set to plan in the catalog. */
+async function copyOnWrite(context: InteropContext, spark: Engine): Promise<void> {
+  const table = `${NAMESPACE}.copied`;
+  await spark.sql(
+    `CREATE TABLE firn.${table} (id BIGINT, s STRING) USING iceberg TBLPROPERTIES ('write.delete.mode'='copy-on-write', ${ROW_GROUPS})`,
+  );
+  const rows = "SELECT id, concat('some text that is long ', id) FROM range(0, 20000, 1, 1)";
+  await spark.sql(`INSERT INTO firn.${table} ${rows}`);
+  await spark.sql(`DELETE FROM writer.${table} WHERE id = 15000`);
+  const { rows: counted } = await spark.sql(`SELECT count(*) FROM firn.${table}`);
+  context.check("rows that a delete of one of 20,000 leaves", counted, [["19999"]]);
+}
+
 /** Planning on the server. */
 export const planningSuite: InteropSuite = {
   name: "planning",
@@ -183,7 +199,10 @@ export const planningSuite: InteropSuite = {
         held.pyiceberg = (await compare(context, `PyIceberg ${what}`, expected, read)) && held.pyiceberg;
       }
     }
-    if (spark !== undefined) context.prove("spark", "plans in the catalog", held.spark);
+    if (spark !== undefined) {
+      await copyOnWrite(context, spark);
+      context.prove("spark", "plans in the catalog", held.spark);
+    }
     context.prove("pyiceberg", "plans in the catalog", held.pyiceberg);
     context.note(`${TABLES.length} tables, ${countPlans(context)} plans by the catalog`);
   },
