@@ -30,8 +30,13 @@ import type {
 import { parseSchema } from "./schema.ts";
 import { readStatistics } from "./statistics.ts";
 
-/** First read from a file's end, bytes: footers of files with tens of columns and row groups fit. */
-const TAIL_BYTES = 64 * 1024;
+/**
+ * First read from a file's end, bytes: a 64th of the file within these. Footers of files with tens of columns and row
+ * groups fit, and a small file's footer costs little beside its columns.
+ */
+const MIN_TAIL_BYTES = 16 * 1024;
+const MAX_TAIL_BYTES = 64 * 1024;
+const FILE_BYTES_PER_TAIL_BYTE = 64;
 const TRAILER_BYTES = 8;
 const MAGIC_BYTES = 4;
 
@@ -44,13 +49,14 @@ const FORGETFUL_WRITERS = /^parquet-mr(?:$| version (?:0\.|1\.[01]\.|1\.2\.[0-8]
 const DICTIONARY_HEADER_BYTES = 100;
 
 /**
- * Reads a file's footer. Cost: one read of the last 64 KiB, a second only when the footer is larger.
+ * Reads a file's footer. Cost: one read of the last 16 to 64 KiB, a second only when the footer is larger.
  * Errors: `data_invalid` when the file is not Parquet, is encrypted or corrupt.
  */
 export async function readParquetMetadata(reader: RangeReader): Promise<ParquetMetadata> {
   const { sizeBytes } = reader;
   if (sizeBytes < TRAILER_BYTES + MAGIC_BYTES) throw corruptData("the file is too short to be Parquet");
-  const tailBytes = Math.min(TAIL_BYTES, sizeBytes);
+  const share = Math.ceil(sizeBytes / FILE_BYTES_PER_TAIL_BYTE);
+  const tailBytes = Math.min(sizeBytes, Math.max(MIN_TAIL_BYTES, Math.min(MAX_TAIL_BYTES, share)));
   let tail = await reader.read(sizeBytes - tailBytes, tailBytes);
   const footerBytes = footerLength(tail, sizeBytes);
   const needed = footerBytes + TRAILER_BYTES;
