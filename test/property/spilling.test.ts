@@ -409,6 +409,14 @@ function sortPlan(): { readonly plan: PlanNode; readonly inputs: Inputs } {
   };
 }
 
+test("I232 a batch that is too large to be sorted at once is sorted in parts", async () => {
+  const input = inputOf(COLUMNS, MANY, "flat", 6000);
+  const { plan } = sortPlan();
+  const answers = await both({ ...plan, input: input.node } as PlanNode, [input]);
+  expect(answers.tiny.map(asText)).toEqual(answers.ample.map(asText));
+  expect(answers.puts).toBeGreaterThan(2);
+});
+
 async function closed(spill: SpillSpace, run: Promise<unknown>): Promise<unknown> {
   const outcome = await run.catch((error: unknown) => error);
   await spill.close();

@@ -16,6 +16,8 @@ type SortNode = Extract<PlanNode, { kind: "sort" }>;
 /** A top-N sorts what it holds when that is this many times its rows, and at least this many rows, more. */
 const TOP_SLACK_FACTOR = 3;
 const TOP_SLACK_ROWS = 4096;
+/** Rows are sorted at once that take no more than this part of the budget while they are. */
+const SORTED_SHARE = 0.5;
 /** Beyond this, a full sort with its denser memory serves as well. */
 const MAX_TOP_ROWS = 1_000_000;
 
@@ -97,9 +99,16 @@ export async function collectRuns(
   const putAside = async (): Promise<void> => {
     if (spill === undefined || held.length === 0) return;
     runs ??= new RunWriter(node, keysOf, spill, context);
-    account.resize(sortingBytes(node, bytes, rowCount));
-    await runs.add(concatBatches(held));
+    const sortBytes = sortingBytes(node, bytes, rowCount);
+    // Few large rows may be more at once than can be sorted beside them.
+    const parts = Math.ceil(sortBytes / (context.memory.limitBytes * SORTED_SHARE));
+    account.resize(parts > 1 ? bytes + sortBytes / parts : sortBytes);
+    const all = concatBatches(held);
     held = [];
+    const partRows = Math.ceil(rowCount / parts);
+    for (let start = 0; start < rowCount; start += partRows) {
+      await runs.add(parts > 1 ? sliceBatch(all, start, Math.min(rowCount, start + partRows)) : all);
+    }
     sizer = new BatchSizer();
     rowCount = 0;
     bytes = 0;
