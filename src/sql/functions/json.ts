@@ -22,14 +22,20 @@ function jsonEquals(a: JsonValue, b: JsonValue): boolean {
   });
 }
 
-/** jsonb's @>. */
+/** jsonb's @>: an array may contain a scalar at the top, and nowhere else. */
 function jsonContains(a: JsonValue, b: JsonValue): boolean {
+  const isScalar = typeof b !== "object" || b === null;
+  return Array.isArray(a) && isScalar ? partContains(a, [b]) : partContains(a, b);
+}
+
+function partContains(a: JsonValue, b: JsonValue): boolean {
   if (Array.isArray(a)) {
+    if (!Array.isArray(b)) return false;
     const items = a as readonly JsonValue[];
-    const wanted = Array.isArray(b) ? (b as readonly JsonValue[]) : [b];
+    const wanted = b as readonly JsonValue[];
     return wanted.every((part) =>
       items.some((item) =>
-        typeof part === "object" && part !== null ? jsonContains(item, part) : jsonEquals(item, part),
+        typeof part === "object" && part !== null ? partContains(item, part) : jsonEquals(item, part),
       ),
     );
   }
@@ -37,7 +43,7 @@ function jsonContains(a: JsonValue, b: JsonValue): boolean {
     return Object.keys(b).every((key) => {
       const left = jsonMember(a, key);
       const right = jsonMember(b, key);
-      return left !== undefined && right !== undefined && jsonContains(left, right);
+      return left !== undefined && right !== undefined && partContains(left, right);
     });
   }
   return jsonEquals(a, b);

@@ -69,3 +69,4 @@ SELECT * FROM generate_series('2021-10-30'::timestamptz, '2021-11-02', '1 day', 
 SELECT json_agg_strict(grp ORDER BY id), jsonb_agg_strict(i2 ORDER BY id), json_object_agg_strict(id, grp ORDER BY id), json_object_agg_unique(id, grp ORDER BY id), jsonb_object_agg_unique_strict(id, grp) FROM t;
 SELECT string_agg(x, '\x2c'::bytea ORDER BY x) FROM (VALUES ('\x61'::bytea), ('\x62'::bytea), (NULL)) v(x);
 SELECT bit_and(i2), bit_or(i2), bit_xor(i2), bit_and(id) FROM t;
+SELECT '[2, {"a": 1}]'::jsonb @> '{"a": 1}'::jsonb, '[2, {"a": 1}]'::jsonb @> '[{"a": 1}]'::jsonb, '[1]'::jsonb @> '1'::jsonb, '{"a":[1]}'::jsonb @> '{"a":1}'::jsonb, '[[1]]'::jsonb @> '[1]'::jsonb, '[[1, 2]]'::jsonb @> '[[1]]'::jsonb, '1'::jsonb @> '[1]'::jsonb, '[[{"a":1}]]'::jsonb @> '[{"a":1}]'::jsonb, '[null]'::jsonb @> 'null'::jsonb, '{"a":1,"b":2}'::jsonb @> '{}'::jsonb, '[]'::jsonb @> '[]'::jsonb, '1'::jsonb @> '1'::jsonb;
