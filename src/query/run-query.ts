@@ -328,6 +328,13 @@ async function execute(
     if (policy.exact || mayKeep(query)) deps.defer(keep(deps, query, policy, answer));
     return { own: answer, landing: Promise.resolve(answer) };
   }
+  if (query.mayRunAgain === true && growsWithItsResult(prepared)) {
+    await pieces.return(undefined);
+    throw new LakeError(
+      "memory_limit_exceeded",
+      "The query keeps the rows of its result: it needs the isolate's memory.",
+    );
+  }
   hasLeft = true;
   const live = createLiveAnswer(
     {
@@ -349,6 +356,14 @@ async function execute(
   // A client that neither reads nor leaves holds nothing beyond the query's time.
   signal.addEventListener("abort", () => void live.answer.stop(signal.reason), { once: true });
   return { own: { ...live.answer, stop }, landing: live.landing };
+}
+
+/**
+ * Whether operators remember rows that they have given: what they hold once a large result leaves is more than a share
+ * of the memory, and then it is too late to run again.
+ */
+function growsWithItsResult(prepared: PreparedQuery): boolean {
+  return prepared.explain().text.some((line) => /^[ \->]*(Distinct|Union|Except|Recursive Union)\b(?! All)/.test(line));
 }
 
 /** Copies of large payloads go where the entry does that all isolates see. */
