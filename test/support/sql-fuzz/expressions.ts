@@ -283,7 +283,9 @@ function formsOf(
     case "json":
       return [
         () => `jsonb_build_object('a', ${of("int")}, 'b', ${of("txt")})`,
-        () => `to_jsonb(${of(choices.pick(["int", "txt", "num", "bool", "ints", "date", "ts"]))})`,
+        // PostgreSQL refuses a bare literal where any type may stand.
+        () =>
+          `to_jsonb(${of(choices.pick(["int", "txt", "num", "bool", "ints", "date", "ts"])).replace(/^'.*$/, "'x'::text")})`,
         () => `jsonb_build_array(${of("int")}, ${of("num")}, ${of("bool")})`,
         () => `(${of("json")} -> 'a')`,
         () => `(jsonb_build_array(${of("int")}, ${of("json")}) -> ${choices.pick(["0", "1", "-1", "2"])})`,
