@@ -38,12 +38,18 @@ export function rejectsNulls(expr: Expr, isNulled: (column: number) => boolean):
     case "is_null":
       return expr.negated && isNullWhenNulled(expr.arg, isNulled);
     case "in_list":
-      return isNullWhenNulled(expr.arg, isNulled);
+      // NULL NOT IN a subquery without rows is true.
+      return !(expr.negated && mayBeEmpty(expr.list)) && isNullWhenNulled(expr.arg, isNulled);
     case "literal":
     case "case":
     case "coalesce":
       return false;
   }
+}
+
+/** Whether a list is a subquery's rows, of which there may be none. */
+function mayBeEmpty(list: readonly Expr[]): boolean {
+  return list.some((item) => item.kind === "literal" && item.subquery !== undefined);
 }
 
 /** Whether the value itself is certainly NULL when the named columns are. */
@@ -60,7 +66,7 @@ function isNullWhenNulled(expr: Expr, isNulled: (column: number) => boolean): bo
     case "or":
       return childExprs(expr).every((arg) => isNullWhenNulled(arg, isNulled));
     case "in_list":
-      return isNullWhenNulled(expr.arg, isNulled);
+      return !mayBeEmpty(expr.list) && isNullWhenNulled(expr.arg, isNulled);
     case "literal":
     case "is_null":
     case "case":

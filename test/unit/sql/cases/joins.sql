@@ -46,3 +46,6 @@ SELECT t.id, u.id FROM t LEFT JOIN (u JOIN t t2 ON t2.id = u.t_id) ON u.t_id = t
 SELECT s.total, t.id FROM t CROSS JOIN (SELECT sum(amount) AS total FROM u) s WHERE t.id < 3 ORDER BY 2;
 SELECT t.id FROM t LEFT JOIN u ON u.t_id = t.id WHERE t.grp = 'b' ORDER BY 1;
 SELECT coalesce(t.id, -1), u.t_id FROM t FULL JOIN u ON t.id = u.t_id WHERE coalesce(t.id, -1) < 2 ORDER BY 1, 2;
+SELECT t.id, u.id FROM t LEFT JOIN u ON u.t_id = t.id AND u.id > 1 WHERE u.id <> ALL (SELECT id FROM empty) OR u.amount > 100 ORDER BY 1, 2;
+SELECT t.id FROM t LEFT JOIN u ON u.t_id = t.id WHERE (u.id NOT IN (SELECT id FROM empty)) IS TRUE OR false ORDER BY 1;
+SELECT t.id FROM t LEFT JOIN u ON u.t_id = t.id WHERE NOT (u.id IN (SELECT id FROM empty) AND u.id > 0) ORDER BY 1;
