@@ -205,7 +205,10 @@ async function cachePolicy(
   return {
     exactKey: await exactCacheKey({ planText: planText(prepared), params, scanIdentity, format }),
     looseKey: await looseCacheKey(query),
-    exact: query.cache === "use" && !query.explainAnalyze && prepared.isDeterministic,
+    // Asked again after execution, when it may have turned out that the answer depends on the time.
+    get exact() {
+      return query.cache === "use" && !query.explainAnalyze && prepared.isDeterministic;
+    },
     shared: plannedFiles && scans.every((scan) => scan.freshRows === 0),
   };
 }

@@ -91,7 +91,10 @@ export interface PreparedQuery {
   planScans(): Promise<{ readonly identity: string; readonly statistics: ScanStatistics[] }>;
   /** Streams the rows. May be called once. */
   execute(options: ExecuteOptions): AsyncIterable<Batch>;
-  /** Whether equal plans over equal scan identities give equal rows: no volatile functions, no use of the clock. */
+  /**
+   * Whether equal plans over equal scan identities give equal rows: no volatile functions, no use of the clock.
+   * Known only after execution where texts that are read are cast to times: 'today' is such a text.
+   */
   readonly isDeterministic: boolean;
   /** Whether the answer depends on now(). */
   readonly isTimeDependent: boolean;
@@ -244,14 +247,33 @@ async function prepareSelect(
     statementTimeMicros,
     sharesRows: true,
   });
-  const env = { statementTimeMicros };
+  let readsTime = false;
+  const noteTimeRead = (): void => {
+    readsTime = true;
+  };
+  const env = { statementTimeMicros, noteTimeRead };
   const log: RewriteLog = { rewrites: viewRewrites(bound.views) };
   const plans = [bound.plan, ...bound.subqueries.map(boundSubqueryRows)];
   const ready = options.optimize === false ? plans : optimizePlans(plans, env, log);
   const planAt = (index: number): PlanNode => required(ready[index], `plan ${index} of a statement`);
   const plan = planAt(0);
   const subqueries = bound.subqueries.map((subquery, i) => ({ ...subquery, plan: planAt(i + 1) }));
-  return createPreparedQuery({ statement, bound, plan, subqueries, log, statementTimeMicros });
+  return createPreparedQuery({ statement, bound, plan, subqueries, log, statementTimeMicros, readsTime });
+}
+
+/** The cache without what was computed after the time was read: it is true now only. */
+function timelessOnly(partials: PartialCache, execution: Execution): PartialCache {
+  return {
+    async open(planText, types) {
+      const entry = await partials.open(planText, types);
+      return {
+        get: (piece) => entry.get(piece),
+        put: (piece, rows) => {
+          if (!execution.readsTime) entry.put(piece, rows);
+        },
+      };
+    },
+  };
 }
 
 interface Preparation {
@@ -261,6 +283,8 @@ interface Preparation {
   readonly subqueries: readonly PreparedSubquery[];
   readonly log: RewriteLog;
   readonly statementTimeMicros: number;
+  /** Whether a constant was computed from a text such as 'today'. */
+  readonly readsTime: boolean;
 }
 
 function createPreparedQuery(preparation: Preparation): PreparedQuery {
@@ -273,6 +297,7 @@ function createPreparedQuery(preparation: Preparation): PreparedQuery {
     subqueries: subqueries.map((subquery) => subquery.plan),
     profiles: undefined,
     memory: undefined,
+    readsTime: preparation.readsTime,
   };
   let planning: Promise<void> | undefined;
   const planAll = (): Promise<void> => {
@@ -296,7 +321,9 @@ function createPreparedQuery(preparation: Preparation): PreparedQuery {
     fingerprint: statement.fingerprint,
     tables: bound.tables,
     predicates: predicatesOf(scans),
-    isDeterministic: !bound.isVolatile && !isTimeDependent,
+    get isDeterministic() {
+      return !bound.isVolatile && !isTimeDependent && !execution.readsTime;
+    },
     isTimeDependent,
     cacheText: [
       ...bound.views.map(({ name, identity }) => `view ${name} ${identity}`),
@@ -326,8 +353,9 @@ function createPreparedQuery(preparation: Preparation): PreparedQuery {
 
   async function* executePrepared(
     base: ExecutionContext,
-    { partials }: Pick<ExecuteOptions, "partials">,
+    options: Pick<ExecuteOptions, "partials">,
   ): AsyncGenerator<Batch> {
+    const partials = options.partials === undefined ? undefined : timelessOnly(options.partials, execution);
     const values: SubqueryValue[] = [];
     const shared = createSharedStore(async ({ plan: source }) => {
       const ready = foldPlan(substituteSubqueries(source, values), context);

@@ -27,6 +27,8 @@ export interface Execution {
   profiles: Map<PlanNode, OperatorProfile> | undefined;
   memory: MemoryBudget | undefined;
   shared?: SharedStore;
+  /** A text that was cast, such as 'today', made the answer depend on the time. */
+  readsTime: boolean;
 }
 
 /** The scans of some plans, in plan order. */
@@ -68,6 +70,9 @@ export function createContext(
   const { timeLimitMs } = options;
   const context: ExecutionContext = {
     statementTimeMicros,
+    noteTimeRead: () => {
+      execution.readsTime = true;
+    },
     limits: { open: () => memory.open("expression"), checkTime: () => checkpoint(context) },
     planScan(node) {
       const scan = planned.get(node);

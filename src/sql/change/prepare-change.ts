@@ -110,6 +110,7 @@ function createPreparedChange(
     subqueries: before.filter((plan) => plan !== rows),
     profiles: undefined,
     memory: undefined,
+    readsTime: false,
   };
 
   async function planScan(node: ScanNode, isMain: boolean): Promise<void> {

@@ -7,6 +7,8 @@ import type { DataType, Scalar, Vector } from "#columnar";
 export interface EvaluationEnvironment {
   /** The time that now() gives, microseconds since the epoch. */
   readonly statementTimeMicros: number;
+  /** Told when a text that is cast, such as 'today', makes the answer depend on that time. */
+  readonly noteTimeRead?: () => void;
   /** Uniform in [0, 1); for random() and its kin. Absent: the platform's. */
   readonly randomUnit?: () => number;
   /** What ends a query that evaluates too much; absent where constants are folded. */

@@ -26,10 +26,17 @@ import { dataTypeToName, typesEqual } from "./type-name.ts";
 export interface CastEnvironment {
   /** The statement's time, for texts such as 'today'. */
   readonly statementTimeMicros: number;
+  /** Told when such a text was met: from then on the answer depends on the time. */
+  readonly noteTimeRead?: () => void;
 }
 
 /** Casts one non-null value; may throw; null results stand for JSON null and the like. */
 export type ScalarCast = (value: Exclude<Scalar, null>) => Scalar;
+
+function readTime({ statementTimeMicros, noteTimeRead }: CastEnvironment): number {
+  noteTimeRead?.();
+  return statementTimeMicros;
+}
 
 const EPOCH_CAST: CastEnvironment = { statementTimeMicros: 0 };
 const IMPLICIT = 3;
@@ -180,12 +187,12 @@ function parserOf(to: DataType, env: CastEnvironment): ((text: string) => Scalar
     case "binary":
       return textToBytes;
     case "date":
-      return (text) => textToDate(text, env.statementTimeMicros);
+      return (text) => textToDate(text, () => readTime(env));
     case "time":
       return textToTime;
     case "timestamp": {
       const { utc } = to;
-      return (text) => textToTimestamp(text, utc, env.statementTimeMicros);
+      return (text) => textToTimestamp(text, utc, () => readTime(env));
     }
     case "interval":
       return textToInterval;

@@ -112,21 +112,21 @@ function parseDateTime(text: string, typeName: string): ParsedDateTime {
   return { days, micros: clock?.micros ?? 0, zone };
 }
 
-const KEYWORDS = new Map<string, (nowMicros: number) => number>([
+const KEYWORDS = new Map<string, (now: () => number) => number>([
   ["epoch", () => 0],
-  ["now", (now) => now],
-  ["today", (now) => Math.floor(now / MICROS_PER_DAY) * MICROS_PER_DAY],
-  ["tomorrow", (now) => (Math.floor(now / MICROS_PER_DAY) + 1) * MICROS_PER_DAY],
-  ["yesterday", (now) => (Math.floor(now / MICROS_PER_DAY) - 1) * MICROS_PER_DAY],
+  ["now", (now) => now()],
+  ["today", (now) => Math.floor(now() / MICROS_PER_DAY) * MICROS_PER_DAY],
+  ["tomorrow", (now) => (Math.floor(now() / MICROS_PER_DAY) + 1) * MICROS_PER_DAY],
+  ["yesterday", (now) => (Math.floor(now() / MICROS_PER_DAY) - 1) * MICROS_PER_DAY],
   ["infinity", () => Number.POSITIVE_INFINITY],
   ["-infinity", () => Number.NEGATIVE_INFINITY],
 ]);
 
-/** Parses a date. `nowMicros` serves `today` and its kin. Errors: invalid_text_representation. */
-export function textToDate(text: string, nowMicros: number): number {
+/** Parses a date. `now` is asked for microseconds by `today` and its kin only. Errors: invalid_text_representation. */
+export function textToDate(text: string, now: () => number): number {
   const keyword = KEYWORDS.get(text.trim().toLowerCase());
   if (keyword !== undefined) {
-    const micros = keyword(nowMicros);
+    const micros = keyword(now);
     if (!Number.isFinite(micros)) throw fieldOutOfRange(`"${text}"`);
     return Math.floor(micros / MICROS_PER_DAY);
   }
@@ -137,9 +137,9 @@ export function textToDate(text: string, nowMicros: number): number {
  * Parses a timestamp to microseconds. With `utc` an offset or zone in the text is applied and local times are
  * UTC; without, a zone in the text is read and ignored. Errors: invalid_text_representation.
  */
-export function textToTimestamp(text: string, utc: boolean, nowMicros: number): number {
+export function textToTimestamp(text: string, utc: boolean, now: () => number): number {
   const keyword = KEYWORDS.get(text.trim().toLowerCase());
-  if (keyword !== undefined) return keyword(nowMicros);
+  if (keyword !== undefined) return keyword(now);
   const parsed = parseDateTime(text, utc ? "timestamp with time zone" : "timestamp");
   const local = parsed.days * MICROS_PER_DAY + parsed.micros;
   if (!utc || parsed.zone === undefined) return local;

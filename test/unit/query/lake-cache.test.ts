@@ -136,6 +136,28 @@ test("C62 a query that depends on the time or on chance is never answered from a
   );
 });
 
+test.each([
+  ["read", "SELECT ('tod' || substr('a', 1, 1 + 0 * max(id)::int) || 'y')::date AS d FROM events"],
+  ["folded", "SELECT ('to' || 'day')::date AS d, count(*) AS n FROM events"],
+  [
+    "read in a condition",
+    "SELECT count(*) AS n FROM events WHERE at > ('no' || substr('w', 1, id::int + 1))::timestamptz",
+  ],
+])("C62 a text of the time that is %s keeps an answer out of the exact cache", async (_how, sql) => {
+  lake.clock.ms = DAY_0 / 1000;
+  const first = await lake.query(sql);
+  lake.clock.ms += 5 * 86_400_000;
+  const second = await lake.query(sql);
+  expect([first.stats.cache, second.stats.cache]).toEqual(["miss", "miss"]);
+  expect(second.body?.rows).not.toEqual(first.body?.rows);
+});
+
+test("a text of a fixed time that is cast leaves an answer in the exact cache", async () => {
+  const sql = "SELECT ('2024-01-0' || (1 + 0 * max(id)))::date AS d FROM events";
+  await lake.query(sql);
+  expect((await lake.query(sql)).stats.cache).toBe("memory");
+});
+
 test("a time-dependent query is still answered within maxAge", async () => {
   const recent = "SELECT count(id) AS n FROM events WHERE at > now() - interval '14 days'";
   await lake.query(recent, { maxAge: 60 });

@@ -121,3 +121,17 @@ test("small tables are not worth a look into the cache", async () => {
   await lake.append("events", rowsOf(5, 7));
   expect(await ask(BY_KIND, isolate)).toMatchObject({ cache: "miss" });
 });
+
+test("I250 a text of the time that is read keeps an aggregation out of what is remembered of files", async () => {
+  const isolate = newIsolate();
+  const sql = "SELECT count(*) AS n FROM events WHERE at > ('no' || substr('w', 1, id::int + 1))::timestamptz";
+  lake.clock.ms = (DAY_0 + 2 * DAY_MICROS) / 1000;
+  const first = await ask(sql, isolate);
+  lake.clock.ms = (DAY_0 + 3 * DAY_MICROS) / 1000;
+  await lake.append("events", rowsOf(5, 7));
+  const second = await ask(sql, isolate);
+  const exact = await lake.query(sql, { cache: "bypass" });
+  expect([first.cache, second.cache]).toEqual(["miss", "miss"]);
+  expect(second.rows).toEqual(exact.body?.rows);
+  expect(second.rows).not.toEqual(first.rows);
+});
