@@ -101,14 +101,16 @@ export async function runChunk(
   const refusals: Record<string, number> = {};
   const failures: Record<string, number> = {};
   const duckdbFailures: Record<string, number> = {};
-  const differing: number[] = [];
+  const differing: FoundDifference[] = [];
   let judgedByDuckdb = 0;
   let ranInLake = 0;
   let index = 0;
   await fc.check(
     fc.asyncProperty(anyRandomQuery, async (query) => {
       const verdict = await verdictOf(engines, query);
-      if (verdict.difference !== undefined) differing.push(index);
+      if (verdict.difference !== undefined) {
+        differing.push({ sql: query.sql, difference: verdict.difference, chunk, index });
+      }
       count(refusals, verdict.refusal);
       count(failures, verdict.failed);
       count(duckdbFailures, verdict.duckdbFailure);
@@ -119,9 +121,10 @@ export async function runChunk(
     { seed: seedOf(seed, chunk), numRuns: queries },
   );
   const found: FoundDifference[] = [];
-  for (const at of differing.slice(0, MAX_SHRUNK)) {
-    const difference = await shrink(engines, seed, chunk, at);
-    if (difference !== undefined) found.push(difference);
+  for (const seen of differing.slice(0, MAX_SHRUNK)) {
+    const smallest = await shrink(engines, seed, chunk, seen.index);
+    // What does not come again depends on what ran before it: caches, or a time limit.
+    found.push(smallest ?? { ...seen, difference: `only once: ${seen.difference}` });
   }
   return {
     chunk,

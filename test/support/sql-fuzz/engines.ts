@@ -138,8 +138,10 @@ async function askLake(lake: QueryLake, sql: string): Promise<readonly TextRow[]
     const cause = reply.problem.code === "internal" ? log.events.map((event) => String(event["stack"])).join(" ") : "";
     throw new Error(`${reply.problem.code}: ${reply.problem.detail} ${cause.replaceAll("\n", " ").slice(0, 400)}`);
   }
+  const body = new Uint8Array(await new Response(reply.body).arrayBuffer());
+  // What is kept for later is whole only when a large result has left.
   await lake.settle();
-  const batches = arrowIpcToBatches(new Uint8Array(await new Response(reply.body).arrayBuffer()));
+  const batches = arrowIpcToBatches(body);
   return batches.flatMap((batch) =>
     Array.from({ length: batch.rowCount }, (_, row) =>
       batch.columns.map((vector) => {
