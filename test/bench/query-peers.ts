@@ -96,14 +96,14 @@ export async function openQueryPeer(
 /** The next message; undefined when the thread ends, fails or takes too long. */
 function nextMessage(worker: Worker, limitMs: number): Promise<PeerMessage | undefined> {
   return new Promise((resolve) => {
+    const fail = (): void => end(undefined);
+    // Only these are taken off again: a thread without any listener of its own hears no more messages.
     const end = (message: PeerMessage | undefined): void => {
       clearTimeout(timer);
-      worker.removeAllListeners();
+      worker.off("message", end).off("error", fail).off("exit", fail);
       resolve(message);
     };
-    const timer = setTimeout(() => end(undefined), limitMs);
-    worker.once("message", (message: PeerMessage) => end(message));
-    worker.once("error", () => end(undefined));
-    worker.once("exit", () => end(undefined));
+    const timer = setTimeout(fail, limitMs);
+    worker.on("message", end).on("error", fail).on("exit", fail);
   });
 }
