@@ -77,7 +77,11 @@ export function createContentTally(columns: readonly IcebergColumn[]): ContentTa
 }
 
 /** The chunk with its bounds as values of the table's type, or without them. */
-function comparableChunk(chunk: ParquetColumnChunk, fileType: DataType | undefined, type: DataType): ParquetColumnChunk {
+function comparableChunk(
+  chunk: ParquetColumnChunk,
+  fileType: DataType | undefined,
+  type: DataType,
+): ParquetColumnChunk {
   if (type.kind === "int64" && type.stored !== undefined) return { ...chunk, min: chunk.minNanos, max: chunk.maxNanos };
   return hasOrderOf(fileType, type) ? chunk : { ...chunk, min: undefined, max: undefined };
 }

@@ -2,7 +2,16 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ByteCursor, ByteSink, countHybrid, decodeDelta32, decodeDelta64, decodeHybrid, decodeValidity, unpackBits } from "#codec";
+import {
+  ByteCursor,
+  ByteSink,
+  countHybrid,
+  decodeDelta32,
+  decodeDelta64,
+  decodeHybrid,
+  decodeValidity,
+  unpackBits,
+} from "#codec";
 
 /** Least significant bit first, one bit at a time. */
 function packBits(values: readonly bigint[], width: number): Uint8Array {
