@@ -84,7 +84,8 @@ const SMALL_PLACES = 1 << 16;
 const MAX_PLACES = 1 << 28;
 
 /** One key's column as numbers; NaN stands for NULL and for what is no safe integer. */
-interface IntegerColumn {
+/** Integers as numbers, and which of them are not null. */
+export interface IntegerColumn {
   readonly values: Float64Array | Int32Array;
   readonly validity: Uint8Array | undefined;
 }
@@ -109,13 +110,15 @@ function allSafe(vector: Vector): boolean {
   return !((vector.encoding === "dictionary" ? vector.dictionary.values : vector.values) instanceof BigInt64Array);
 }
 
-interface Range {
+/** Where integers lie. */
+export interface IntegerRange {
   readonly min: number;
   /** Number of integers from the least to the greatest. */
   readonly size: number;
 }
 
-function rangeOf({ values, validity }: IntegerColumn, rowCount: number): Range {
+/** The range of the values that are not null; of size 0 when all are. NaN is left out. */
+export function rangeOf({ values, validity }: IntegerColumn, rowCount: number): IntegerRange {
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < rowCount; i++) {
@@ -139,7 +142,7 @@ function integerKeyIds(keys: readonly IndexedKey[], vectors: readonly Vector[], 
 }
 
 /** The key of each row is its id. */
-function placeIds(ranges: readonly Range[], count: number): KeyIds {
+function placeIds(ranges: readonly IntegerRange[], count: number): KeyIds {
   let ids = new Int32Array(0);
   return {
     count,
@@ -157,7 +160,7 @@ function placeIds(ranges: readonly Range[], count: number): KeyIds {
 }
 
 /** What a row's key is as one number is looked up in a hash table. */
-function numberIds(ranges: readonly Range[]): KeyIds {
+function numberIds(ranges: readonly IntegerRange[]): KeyIds {
   const table = new NumberTable();
   let ids = new Int32Array(0);
   let numbers = new Float64Array(0);
@@ -186,7 +189,7 @@ function numberIds(ranges: readonly Range[]): KeyIds {
 }
 
 /** Place of each row's only key in its range; -1 outside of it and for NULL. */
-function onePlace(vector: Vector, { min, size }: Range, out: Int32Array): void {
+function onePlace(vector: Vector, { min, size }: IntegerRange, out: Int32Array): void {
   const { values, validity } = integerColumn(vector);
   if (values instanceof Int32Array) {
     for (let i = 0; i < out.length; i++) {
@@ -203,7 +206,7 @@ function onePlace(vector: Vector, { min, size }: Range, out: Int32Array): void {
 }
 
 /** As {@link onePlace}, of all keys together. */
-function places(vectors: readonly Vector[], ranges: readonly Range[], out: Int32Array | Float64Array): void {
+function places(vectors: readonly Vector[], ranges: readonly IntegerRange[], out: Int32Array | Float64Array): void {
   out.fill(0);
   for (const [k, { min, size }] of ranges.entries()) {
     const vector = vectors[k];

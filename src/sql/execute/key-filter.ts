@@ -3,6 +3,7 @@
 
 import { flattenVector, gatherBatch, type Batch, type DataType, type Vector } from "#columnar";
 import type { FoundConditions } from "./found-conditions.ts";
+import { rangeOf } from "./join-index.ts";
 
 /** The keys that some held row has. */
 export interface KeyFilter {
@@ -27,15 +28,7 @@ export function createKeyFilter(vector: Vector, rowCount: number): KeyFilter | u
   if (!areComparable(type, type)) return undefined;
   const { values, validity } = flattenVector(vector);
   if (!(values instanceof Float64Array || values instanceof Int32Array)) return undefined;
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < rowCount; i++) {
-    if (validity !== undefined && validity[i] === 0) continue;
-    const value = values[i] as number;
-    if (value < min) min = value;
-    if (value > max) max = value;
-  }
-  const range = min > max ? 0 : max - min + 1;
+  const { min, size: range } = rangeOf({ values, validity }, rowCount);
   if (range > Math.min(MAX_BITS, Math.max(SMALL_BITS, rowCount * BITS_A_ROW))) return undefined;
   const bits = new Int32Array((range + 31) >>> 5);
   for (let i = 0; i < rowCount; i++) {

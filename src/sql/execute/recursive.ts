@@ -2,7 +2,7 @@
 
 import { BATCH_ROWS, concatBatches, gatherBatch, type Batch } from "#columnar";
 import { sqlError } from "../bind/errors.ts";
-import { inputsOf, visitPlan } from "../optimize/plan-shape.ts";
+import { inputsOf, readsOuterRecursion, visitPlan } from "../optimize/plan-shape.ts";
 import type { PlanNode } from "../plan.ts";
 import { BatchSizer } from "./buffered-input.ts";
 import { checkpoint, type ExecutionContext, type MemoryAccount } from "./context.ts";
@@ -119,17 +119,6 @@ function createNewRowFilter(node: RecursiveNode): NewRowFilter {
   };
 }
 
-/** Whether a plan reads the rows of a recursion that runs around it. */
-function readsWorkingTable(plan: PlanNode): boolean {
-  const own = new Set<number>();
-  const read = new Set<number>();
-  visitPlan(plan, (node) => {
-    if (node.kind === "recursive") own.add(node.id);
-    if (node.kind === "working_table") read.add(node.id);
-  });
-  return [...read].some((id) => !own.has(id));
-}
-
 function readsTable(plan: PlanNode): boolean {
   let found = false;
   visitPlan(plan, (node) => {
@@ -141,7 +130,7 @@ function readsTable(plan: PlanNode): boolean {
 /** The largest parts of a step that give the same rows in every round and read tables. */
 function unchangingInputs(plan: PlanNode): readonly PlanNode[] {
   if (!readsTable(plan)) return [];
-  return readsWorkingTable(plan) ? inputsOf(plan).flatMap((input) => unchangingInputs(input)) : [plan];
+  return readsOuterRecursion(plan) ? inputsOf(plan).flatMap((input) => unchangingInputs(input)) : [plan];
 }
 
 async function holdInputs(

@@ -136,3 +136,14 @@ export function visitPlan(plan: PlanNode, visit: (plan: PlanNode) => void): void
 export function transformPlan(plan: PlanNode, change: (plan: PlanNode) => PlanNode): PlanNode {
   return change(mapInputs(plan, (input) => transformPlan(input, change)));
 }
+
+/** Whether a plan reads the rows of a recursion that runs around it. */
+export function readsOuterRecursion(plan: PlanNode): boolean {
+  const own = new Set<number>();
+  const read = new Set<number>();
+  visitPlan(plan, (node) => {
+    if (node.kind === "recursive") own.add(node.id);
+    if (node.kind === "working_table") read.add(node.id);
+  });
+  return [...read].some((id) => !own.has(id));
+}

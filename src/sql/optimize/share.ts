@@ -5,7 +5,7 @@ import { operatorText } from "../explain/cache-text.ts";
 import type { PlanNode, SharedRows } from "../plan.ts";
 import type { TableSource } from "../table-source.ts";
 import { estimateRows } from "./estimate.ts";
-import { inputsOf, mapExpressions, mapInputs, transformPlan, visitPlan } from "./plan-shape.ts";
+import { inputsOf, mapExpressions, mapInputs, readsOuterRecursion, transformPlan, visitPlan } from "./plan-shape.ts";
 import { isVolatile } from "./properties.ts";
 import type { RewriteLog } from "./sargable.ts";
 
@@ -22,17 +22,6 @@ export function isVolatilePlan(plan: PlanNode): boolean {
     });
   });
   return found;
-}
-
-/** Whether a plan reads the rows of a recursion that runs around it. */
-export function readsOuterRecursion(plan: PlanNode): boolean {
-  const own = new Set<number>();
-  const read = new Set<number>();
-  visitPlan(plan, (node) => {
-    if (node.kind === "recursive") own.add(node.id);
-    if (node.kind === "working_table") read.add(node.id);
-  });
-  return [...read].some((id) => !own.has(id));
 }
 
 /** All shared rows that plans read, readers before what they read. */
