@@ -151,6 +151,7 @@ export async function createFakeApp(overrides: ServiceOverrides = {}) {
   const services: CollectorServices = {
     clock,
     random,
+    sleep: () => Promise.resolve(),
     log,
     metrics: createMetricRegistry({ instance_id: uuidv7(clock, random) }),
     tokens: await loadTokens(TOKENS),

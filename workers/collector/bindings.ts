@@ -1,6 +1,6 @@
 // From the Worker's bindings to the services behind the front door.
 
-import { systemClock, systemRandom, type TableIdentifier } from "#core";
+import { sleep, systemClock, systemRandom, type TableIdentifier } from "#core";
 import { callUpstream, loadTokens, type TokenSettings } from "#http";
 import {
   createShardClient,
@@ -63,6 +63,7 @@ export async function createServices(env: CollectorEnv & OptionalSettings): Prom
   return {
     clock,
     random,
+    sleep,
     log: createConsoleSink(),
     metrics: createMetricRegistry({ instance_id: random.uuid() }),
     tokens: await loadTokens(env),

@@ -1,12 +1,11 @@
 // The record of every query: one `query_latency` line and one row of system.query_logs, for answered, failed and
 // cancelled queries alike.
 
-import { LakeError, errorToProblem, type ProblemDetails, type TableIdentifier } from "#core";
+import { LakeError, errorToProblem, type ProblemDetails } from "#core";
 import type { QueryContext, QueryReply, QueryRequest, QueryStats } from "#query";
 import { errorToLogFields, logEvent } from "#telemetry";
+import type { QueryLogRows } from "./query-log-rows.ts";
 import type { CollectorServices } from "./services.ts";
-
-const QUERY_LOGS: TableIdentifier = { namespace: ["system"], name: "query_logs" };
 
 /** What is known of a query once it ended. Statistics are absent when the query Worker gave no reply. */
 export interface QueryRecord {
@@ -93,9 +92,10 @@ export function queryErrorCode(end: QueryEnd): string | undefined {
   }
 }
 
-/** Writes the line now and the row as soon as it can; a row that cannot be written is an `internal_error` line. */
+/** Writes the line now and the row with those of the next moment. */
 export async function recordQuery(
-  services: Pick<CollectorServices, "ingest" | "log">,
+  { log }: Pick<CollectorServices, "log">,
+  rows: QueryLogRows,
   record: QueryRecord,
 ): Promise<void> {
   const { context } = record;
@@ -110,16 +110,6 @@ export async function recordQuery(
     error_code: record.errorCode ?? null,
   };
   const { latency, query_id, ...rest } = row;
-  logEvent(services.log, { event: "query_latency", latency, query_id, request_id: record.requestId, ...rest });
-  try {
-    await services.ingest.ingestRows(QUERY_LOGS, [row]);
-  } catch (error) {
-    logEvent(services.log, {
-      event: "internal_error",
-      level: "error",
-      operation: "query_log",
-      query_id: context.queryId,
-      ...errorToLogFields(error),
-    });
-  }
+  logEvent(log, { event: "query_latency", latency, query_id, request_id: record.requestId, ...rest });
+  await rows.add(row);
 }

@@ -65,6 +65,7 @@ export interface CatalogService {
 export interface CollectorServices {
   readonly clock: Clock;
   readonly random: RandomSource;
+  readonly sleep: (ms: number) => Promise<void>;
   readonly log: LogSink;
   readonly metrics: MetricRegistry;
   readonly tokens: readonly TokenEntry[];

@@ -5,6 +5,7 @@ import { hasScope, type HttpContext, type TokenLimits } from "#http";
 import { DEFAULT_LIMITS, MAX_TAGS, RESULT_FORMATS, type ResultFormat, MAX_TAG_LENGTH, type QueryRequest } from "#query";
 import { LATENCY_BOUNDS_SECONDS } from "#telemetry";
 import { z } from "@hono/zod-openapi";
+import { createQueryLogRows, mayReadQueryLogs } from "../query-log-rows.ts";
 import { finishedEnd, queryErrorCode, recordQuery, runQuery } from "../query-log.ts";
 import type { RouteModule } from "../services.ts";
 
@@ -160,6 +161,7 @@ export const queryRoutes: RouteModule = (app, services) => {
     },
     LATENCY_BOUNDS_SECONDS,
   );
+  const logRows = createQueryLogRows(services);
 
   const execute = async (body: z.output<typeof QuerySchema>, c: HttpContext): Promise<Response> => {
     const principal = c.get("principal");
@@ -172,6 +174,7 @@ export const queryRoutes: RouteModule = (app, services) => {
     };
     const request = withinLimits(toRequest(body, chooseFormat(body.format, c.req.header("accept"))), principal.limits);
     const startedMs = clock.nowMs();
+    if (mayReadQueryLogs(body.sql)) await logRows.flush();
     // The clock of a Worker moves only across I/O: the call to the query Worker is that border.
     const end = await runQuery(services, request, context, c.req.raw.signal);
     const record = async (): Promise<void> => {
@@ -185,7 +188,7 @@ export const queryRoutes: RouteModule = (app, services) => {
         { outcome: errorCode ?? "success", cache: typeof cache === "string" ? cache : "none" },
         latencyMs / 1000,
       );
-      await recordQuery(services, {
+      await recordQuery(services, logRows, {
         context,
         requestId: c.get("requestId"),
         sql: body.sql,
