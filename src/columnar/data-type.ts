@@ -10,7 +10,7 @@
  * | int64 | Float64Array or BigInt64Array | Float64Array only while every value is within ±(2^53 - 1) |
  * | float32, float64 | Float64Array | float32 values are already rounded to single precision |
  * | decimal | Decimal[], made when first asked for where {@link decimalBlockOf} has the numbers | exact; `precision` and `scale` absent for PostgreSQL's unconstrained numeric |
- * | string, json, uuid | string[] | uuid in lower-case canonical form |
+ * | string, json, uuid | string[] | uuid in lower-case canonical form; json with `canonical` is PostgreSQL's jsonb: texts in its normal form |
  * | binary | Uint8Array[] | `length` is the width of Iceberg's fixed[length], which is stored so; absent when values vary |
  * | date | Int32Array | days since 1970-01-01 |
  * | time | Float64Array | microseconds since midnight |
@@ -35,7 +35,7 @@ export type DataType =
   | { readonly kind: "float64" }
   | { readonly kind: "decimal"; readonly precision?: number; readonly scale?: number }
   | { readonly kind: "string" }
-  | { readonly kind: "json" }
+  | { readonly kind: "json"; readonly canonical?: true }
   | { readonly kind: "uuid" }
   | { readonly kind: "binary"; readonly length?: number; readonly stored?: StoredShapes }
   | { readonly kind: "date" }

@@ -43,7 +43,6 @@ function sorted<T extends { readonly name: string }>(entries: readonly T[]): rea
 const INTERNAL = new Set([
   "array",
   "array_subscript",
-  "single row",
   "sample_row",
   "round_fraction",
   "struct_field",
@@ -61,7 +60,7 @@ function isOperator({ name }: ReferenceEntry): boolean {
 /** The registry's content. */
 export function sqlReference(): SqlReference {
   const scalars = scalarFamilies()
-    .filter(({ family }) => !INTERNAL.has(family.name) && !/ (?:any|all)$/.test(family.name))
+    .filter(({ family }) => !INTERNAL.has(family.name) && !family.name.includes(" "))
     .map(({ family, aliases }): ReferenceEntry => {
       const polymorphic = family.polymorphic === undefined ? [] : [family.polymorphic.signature];
       return { name: family.name, signatures: [...family.overloads.map(signatureText), ...polymorphic], aliases };

@@ -30,7 +30,7 @@ const KIND_BY_OID: Readonly<Record<number, string>> = {
   25: "string",
   1043: "string",
   114: "json",
-  3802: "json",
+  3802: "jsonb",
   700: "float32",
   701: "float64",
   1082: "date",

@@ -1,7 +1,14 @@
 // Runs one query on memory tables and gives its rows as PostgreSQL would print them.
 
 import { scalarAt, type Scalar } from "#columnar";
-import { prepareQuery, scalarToText, type PreparedQuery, type StatementParams, type TableCatalog } from "#sql";
+import {
+  dataTypeToName,
+  prepareQuery,
+  scalarToText,
+  type PreparedQuery,
+  type StatementParams,
+  type TableCatalog,
+} from "#sql";
 
 /** A row of texts; null is SQL NULL. */
 export type TextRow = readonly (string | null)[];
@@ -49,7 +56,7 @@ export async function runSql(catalog: TableCatalog, sql: string, options: RunOpt
   }
   return {
     columns: prepared.columns.map((column) => column.name),
-    types: prepared.columns.map((column) => column.type.kind),
+    types: prepared.columns.map(({ type }) => (type.kind === "json" ? dataTypeToName(type) : type.kind)),
     rows,
     prepared,
   };

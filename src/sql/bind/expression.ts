@@ -150,10 +150,7 @@ function bindNumber(text: string, span: SourceSpan): Expr {
 function bindCast(cast: TypeCast, env: ExprEnvironment, span: SourceSpan): Expr {
   const { context } = env;
   if (cast.typeName === undefined) throw unsupported(context, "A cast without a type is", cast.location);
-  const { type, maxLength, intervalUnit, isPadded, isCanonical, fractionDigits } = resolveTypeName(
-    context,
-    cast.typeName,
-  );
+  const { type, maxLength, intervalUnit, isPadded, fractionDigits } = resolveTypeName(context, cast.typeName);
   if (cast.arg !== undefined && "A_ArrayExpr" in cast.arg && type.kind === "list") {
     return bindArray(cast.arg, env, span, type.element);
   }
@@ -168,7 +165,6 @@ function bindCast(cast: TypeCast, env: ExprEnvironment, span: SourceSpan): Expr 
   if (nested !== undefined) return coerce(context, arg, nested, "explicit", context.spans.get(arg) ?? span);
   const isUntyped = arg.kind === "literal" && arg.type.kind === "null";
   const result = coerce(context, arg, type, "explicit", isUntyped ? (context.spans.get(arg) ?? span) : span);
-  if (isCanonical === true && type.kind === "json") return bindCall(context, "jsonb", [result], span);
   if (fractionDigits !== undefined) {
     return bindCall(context, "round_fraction", [result, literal(fractionDigits, INT32)], span);
   }

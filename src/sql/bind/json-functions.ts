@@ -20,6 +20,11 @@ import { sqlError } from "./errors.ts";
 import { resolveTypeName } from "./type-names.ts";
 
 const JSON_TYPE: DataType = { kind: "json" };
+const JSONB: DataType = { kind: "json", canonical: true };
+
+function isJsonbType(type: DataType): boolean {
+  return type.kind === "json" && type.canonical === true;
+}
 
 const BEHAVIORS: Readonly<Record<string, JsonBehavior>> = {
   JSON_BEHAVIOR_NULL: "null",
@@ -110,7 +115,7 @@ export function bindJsonFunction(node: JsonFuncExpr, env: ExprEnvironment, span:
   const { context } = env;
   const kind = node.op === "JSON_EXISTS_OP" ? "exists" : node.op === "JSON_QUERY_OP" ? "query" : "value";
   if (node.op === "JSON_TABLE_OP") throw unsupported(context, "JSON_TABLE here is", node.location);
-  const byDefault: DataType = kind === "exists" ? BOOLEAN : kind === "query" ? JSON_TYPE : TEXT;
+  const byDefault: DataType = kind === "exists" ? BOOLEAN : kind === "query" ? JSONB : TEXT;
   return bindSearch(
     {
       kind,
@@ -132,8 +137,8 @@ export function bindJsonFunction(node: JsonFuncExpr, env: ExprEnvironment, span:
 function returned(made: Expr, output: JsonOutput | undefined, env: ExprEnvironment, span: SourceSpan): Expr {
   const { context } = env;
   if (output?.typeName === undefined) return made;
-  const { type, isCanonical } = resolveTypeName(context, output.typeName);
-  if (type.kind === "json") return isCanonical === true ? bindCall(context, "jsonb", [made], span) : made;
+  const { type } = resolveTypeName(context, output.typeName);
+  if (type.kind === "json") return coerce(context, made, type, "explicit", span);
   const text = coerce(context, made, TEXT, "explicit", span);
   if (type.kind === "binary") return bindCall(context, "convert_to", [text, literal("UTF8", UNKNOWN)], span);
   return coerce(context, text, type, "explicit", span);
@@ -142,7 +147,8 @@ function returned(made: Expr, output: JsonOutput | undefined, env: ExprEnvironme
 const flag = (value: boolean | undefined): Expr => literal(value === true, BOOLEAN);
 
 function isJsonb(output: JsonOutput | undefined, env: ExprEnvironment): boolean {
-  return output?.typeName !== undefined && resolveTypeName(env.context, output.typeName).isCanonical === true;
+  if (output?.typeName === undefined) return false;
+  return isJsonbType(resolveTypeName(env.context, output.typeName).type);
 }
 
 /** Names of the aggregates by what they leave out and refuse. */
@@ -271,9 +277,12 @@ export function lookUpFirst(
   const [left, key] = args;
   const lookup =
     operator === "->" || operator === "->>" ? "->" : operator === "#>" || operator === "#>>" ? "#>" : undefined;
-  if (lookup === undefined || left?.kind !== "call" || left.function !== "jsonb" || key === undefined) return undefined;
-  const [document] = left.args;
-  if (document === undefined) return undefined;
+  if (lookup === undefined || left?.kind !== "cast" || key === undefined || !isJsonbType(left.type)) return undefined;
+  // A jsonb that is no array counts as one with itself as the element: only keys are looked up in the text as it is.
+  if (lookup === "->" && key.type.kind !== "string" && key.type.kind !== "null") return undefined;
+  const document = coerce(env.context, left.arg, JSON_TYPE, "explicit", span);
   const part = bindCall(env.context, lookup, [document, key], span);
-  return bindCall(env.context, operator.endsWith(">>") ? "jsonb_plain" : "jsonb", [part], span);
+  return operator.endsWith(">>")
+    ? bindCall(env.context, "jsonb_plain", [part], span)
+    : coerce(env.context, part, JSONB, "explicit", span);
 }

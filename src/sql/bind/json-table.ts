@@ -14,6 +14,7 @@ import { project } from "./output.ts";
 import { resolveTypeName } from "./type-names.ts";
 
 const JSON_TYPE: DataType = { kind: "json" };
+const JSONB: DataType = { kind: "json", canonical: true };
 
 interface Level {
   readonly spec: JsonTableLevel;
@@ -130,7 +131,7 @@ export function bindRecords(call: Node | undefined, definitions: readonly Node[]
   }
   const span = spanAt(context, node.location);
   const written = coerce(context, resolveUnknown(context, env.bind(arg, env)), JSON_TYPE, "explicit", span);
-  const document = name.startsWith("jsonb") ? bindCall(context, "jsonb", [written], span) : written;
+  const document = name.startsWith("jsonb") ? coerce(context, written, JSONB, "explicit", span) : written;
   const source =
     how === "many"
       ? { function: "json_array_elements", args: [document] }

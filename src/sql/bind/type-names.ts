@@ -30,7 +30,7 @@ const TYPES: Readonly<Record<string, DataType>> = {
   bpchar: { kind: "string" },
   name: { kind: "string" },
   json: { kind: "json" },
-  jsonb: { kind: "json" },
+  jsonb: { kind: "json", canonical: true },
   uuid: { kind: "uuid" },
   bytea: { kind: "binary" },
   binary: { kind: "binary" },
@@ -62,8 +62,6 @@ export interface NamedType {
   readonly maxLength: number | undefined;
   /** char(n): blanks at the end mean nothing. */
   readonly isPadded?: boolean;
-  /** jsonb: the value takes its canonical form. */
-  readonly isCanonical?: boolean;
   /** timestamp(n), time(n): digits of the second's fraction that are kept. */
   readonly fractionDigits?: number;
   /** interval '1' day: the unit of a bare number. */
@@ -118,7 +116,6 @@ function applyModifiers(
     maxLength: undefined,
     intervalUnit: undefined,
     ...(name === "bpchar" ? { isPadded: true } : {}),
-    ...(name === "jsonb" ? { isCanonical: true } : {}),
   };
   const [first, second] = modifiers;
   if (modifiers.length === 0) return plain;

@@ -468,8 +468,9 @@ export function createColumnEncoder(type: DataType): ColumnEncoder {
     case "time":
     case "timestamp":
       return new NumberEncoder(type);
-    case "string":
     case "json":
+      return type.canonical === true ? new KeyEncoder(type) : new TextKeyEncoder(type);
+    case "string":
     case "uuid":
       return new TextKeyEncoder(type);
     case "decimal":

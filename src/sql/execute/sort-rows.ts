@@ -17,7 +17,7 @@ export interface KeyColumn {
 const SURROGATE = /[\ud800-\udfff]/;
 
 function sortedDistinct(values: Scalar[], type: DataType): Scalar[] {
-  const isText = type.kind === "string" || type.kind === "json" || type.kind === "uuid";
+  const isText = type.kind === "string" || type.kind === "uuid" || (type.kind === "json" && type.canonical !== true);
   // Without surrogates, UTF-16 order is code point order, and the engine's own string sort applies.
   if (isText && !(values as string[]).some((text) => SURROGATE.test(text))) return (values as string[]).toSorted();
   const compare = scalarComparator(type);

@@ -13,7 +13,7 @@ import {
 } from "#columnar";
 import { addIntervalToTimestamp } from "../functions/arithmetic.ts";
 import { chooseOverload } from "../functions/resolve.ts";
-import { parseSignature, type Signature } from "../functions/definition.ts";
+import { parseSignature, typeOf, type Signature } from "../functions/definition.ts";
 import { queryJsonPath } from "../functions/json-path.ts";
 import { jsonTableRows } from "../functions/sql-json.ts";
 import { addInZone } from "../functions/zoned-time.ts";
@@ -115,18 +115,26 @@ define("generate_series", "timestamp, timestamp, interval -> timestamp", timesta
 define("generate_series", "timestamptz, timestamptz, interval -> timestamptz", timestampSeries);
 define("generate_series", "timestamptz, timestamptz, interval, text -> timestamptz", timestampSeries);
 const TEXT: DataType = { kind: "string" };
-for (const prefix of ["json", "jsonb"]) {
-  define(`${prefix}_array_elements`, "json -> json", ([text]) => jsonElements(text ?? null, false), ["value"]);
-  define(`${prefix}_array_elements_text`, "json -> text", ([text]) => jsonElements(text ?? null, true), ["value"]);
+for (const prefix of ["json", "jsonb"] as const) {
+  define(`${prefix}_array_elements`, `${prefix} -> ${prefix}`, ([text]) => jsonElements(text ?? null, false), [
+    "value",
+  ]);
+  define(`${prefix}_array_elements_text`, `${prefix} -> text`, ([text]) => jsonElements(text ?? null, true), ["value"]);
   define(
     `${prefix}_each`,
-    "json -> text",
+    `${prefix} -> text`,
     ([text]) => jsonMembers(text ?? null, false),
     ["key", "value"],
-    [{ kind: "json" }],
+    [typeOf(prefix)],
   );
-  define(`${prefix}_each_text`, "json -> text", ([text]) => jsonMembers(text ?? null, true), ["key", "value"], [TEXT]);
-  define(`${prefix}_object_keys`, "json -> text", function* keys([text]) {
+  define(
+    `${prefix}_each_text`,
+    `${prefix} -> text`,
+    ([text]) => jsonMembers(text ?? null, true),
+    ["key", "value"],
+    [TEXT],
+  );
+  define(`${prefix}_object_keys`, `${prefix} -> text`, function* keys([text]) {
     for (const [key] of jsonMembers(text ?? null, false)) yield [key ?? null];
   });
 }
@@ -139,8 +147,8 @@ define("regexp_matches", "text, text, text -> text[]", ([text, pattern, flags]) 
 define("regexp_split_to_table", "text, text, text -> text", ([text, pattern, flags]) =>
   regexpSplit(text as string, pattern as string, flags as string).map((part) => [part]),
 );
-for (const rest of ["", ", json", ", json, bool"]) {
-  define("jsonb_path_query", `json, text${rest} -> json`, ([text, path, variables, silent]) =>
+for (const rest of ["", ", jsonb", ", jsonb, bool"]) {
+  define("jsonb_path_query", `jsonb, text${rest} -> jsonb`, ([text, path, variables, silent]) =>
     queryJsonPath(text as string, path as string, (variables ?? "{}") as string, silent === true).map((item) => [item]),
   );
 }

@@ -108,7 +108,10 @@ for (const name of ["json_agg", "jsonb_agg", "json_agg_strict", "jsonb_agg_stric
   aggregate(name, [], ([first, ...rest]) =>
     first === undefined || rest.length > 0
       ? undefined
-      : { argTypes: [first.kind === "null" ? TEXT : first], returnType: typeOf("json") },
+      : {
+          argTypes: [first.kind === "null" ? TEXT : first],
+          returnType: typeOf(name.startsWith("jsonb") ? "jsonb" : "json"),
+        },
   );
 }
 const OBJECT_AGGREGATES = ["json", "jsonb"].flatMap((prefix) =>
@@ -120,7 +123,7 @@ for (const name of OBJECT_AGGREGATES) {
       ? undefined
       : {
           argTypes: [key.kind === "null" ? TEXT : key, value.kind === "null" ? TEXT : value],
-          returnType: typeOf("json"),
+          returnType: typeOf(name.startsWith("jsonb") ? "jsonb" : "json"),
         },
   );
 }

@@ -55,25 +55,30 @@ function compareStrings(out: Uint8Array, a: FlatVector, b: FlatVector, accepted:
   }
 }
 
+function textKernel(accepted: number): VectorKernel {
+  return (args, rowCount): Vector | undefined => {
+    const [left, right] = args;
+    // One constant side: the scalar path works per dictionary entry, or per row with the constant at hand.
+    if (left === undefined || right === undefined) return undefined;
+    if (left.encoding === "constant" || right.encoding === "constant") return undefined;
+    const a = flattenVector(left);
+    const b = flattenVector(right);
+    const values = new Uint8Array(rowCount);
+    compareStrings(values, a, b, accepted);
+    const validity = mergeValidity(a.validity, b.validity, rowCount);
+    return { encoding: "flat", type: BOOLEAN, length: rowCount, values, validity };
+  };
+}
+
 /** The kernel for a type, or undefined when only the scalar implementation serves. */
 export function comparisonKernel(operator: ComparisonOperator, type: DataType): VectorKernel | undefined {
   const accepted = ACCEPTED[operator];
   switch (type.kind) {
-    case "string":
     case "json":
+      return type.canonical === true ? undefined : textKernel(accepted);
+    case "string":
     case "uuid":
-      return (args, rowCount): Vector | undefined => {
-        const [left, right] = args;
-        // One constant side: the scalar path works per dictionary entry, or per row with the constant at hand.
-        if (left === undefined || right === undefined) return undefined;
-        if (left.encoding === "constant" || right.encoding === "constant") return undefined;
-        const a = flattenVector(left);
-        const b = flattenVector(right);
-        const values = new Uint8Array(rowCount);
-        compareStrings(values, a, b, accepted);
-        const validity = mergeValidity(a.validity, b.validity, rowCount);
-        return { encoding: "flat", type: BOOLEAN, length: rowCount, values, validity };
-      };
+      return textKernel(accepted);
     case "boolean":
     case "int16":
     case "int32":

@@ -95,7 +95,7 @@ const TYPE_NAMES: Readonly<Record<string, DataType>> = {
   numeric: { kind: "decimal" },
   text: { kind: "string" },
   json: { kind: "json" },
-  jsonb: { kind: "json" },
+  jsonb: { kind: "json", canonical: true },
   uuid: { kind: "uuid" },
   bytea: { kind: "binary" },
   date: { kind: "date" },

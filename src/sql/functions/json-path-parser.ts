@@ -2,7 +2,7 @@
 
 import { textToDecimal } from "../values/decimal.ts";
 import { runtimeError } from "../values/errors.ts";
-import { JsonNumber, type Jsonb } from "./jsonb-value.ts";
+import { JsonNumber, type Jsonb } from "../values/jsonb.ts";
 
 /** An expression of a path. */
 export type PathExpr =

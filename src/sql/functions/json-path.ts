@@ -25,7 +25,7 @@ import {
   jsonbText,
   parseJsonb,
   type Jsonb,
-} from "./jsonb-value.ts";
+} from "../values/jsonb.ts";
 import { postgresPattern } from "./pattern.ts";
 
 /** A condition's value; undefined is unknown. */

@@ -66,6 +66,13 @@ function hasKeys(quantifier: "some" | "every"): (text: string, keys: readonly Sc
   return (text, keys) => keys.filter((key) => key !== null)[quantifier]((key) => hasKey(text, key as string));
 }
 
+const JSON_PAIRS = [
+  ["jsonb", "jsonb"],
+  ["json", "jsonb"],
+  ["jsonb", "json"],
+  ["json", "json"],
+] as const;
+
 /** Spark and Trino paths: $.a.b[0]['c']. */
 function parseJsonPath(path: string): string[] {
   const steps: string[] = [];
@@ -82,19 +89,28 @@ function parseJsonPath(path: string): string[] {
   return steps;
 }
 
+/** An element by position; a jsonb that is no array counts as an array of itself. */
+function elementText(text: string, index: number, isJsonb: boolean): string | null {
+  const first = text.charAt(0);
+  if (isJsonb && first !== "[" && first !== "{") return index === 0 || index === -1 ? text : null;
+  return jsonChildText(text, index) ?? null;
+}
+
 /** Adds JSON operators and functions. */
 export function defineJson({ define, alias }: FunctionCatalog): void {
-  for (const source of ["json", "text"] as const) {
+  for (const source of ["json", "jsonb", "text"] as const) {
     // Text that holds JSON, such as an events table's properties, may be used without a cast.
-    define("->", `${source}, text -> json`, (text: string, key: string) => jsonChildText(text, key) ?? null);
-    define("->", `${source}, int4 -> json`, (text: string, index: number) => jsonChildText(text, index) ?? null);
+    const isJsonb = source === "jsonb";
+    const part = isJsonb ? "jsonb" : "json";
+    define("->", `${source}, text -> ${part}`, (text: string, key: string) => jsonChildText(text, key) ?? null);
+    define("->", `${source}, int4 -> ${part}`, (text: string, index: number) => elementText(text, index, isJsonb));
     define("->>", `${source}, text -> text`, (text: string, key: string) => jsonTextToPlain(jsonChildText(text, key)));
     define("->>", `${source}, int4 -> text`, (text: string, index: number) =>
-      jsonTextToPlain(jsonChildText(text, index)),
+      jsonTextToPlain(elementText(text, index, isJsonb) ?? undefined),
     );
     define(
       "#>",
-      `${source}, text[] -> json`,
+      `${source}, text[] -> ${part}`,
       (text: string, path: readonly (string | null)[]) => jsonPathText(text, path) ?? null,
     );
     define("#>>", `${source}, text[] -> text`, (text: string, path: readonly (string | null)[]) =>
@@ -102,7 +118,7 @@ export function defineJson({ define, alias }: FunctionCatalog): void {
     );
     define(
       "json_extract_path",
-      `${source}, ...text -> json`,
+      `${source}, ...text -> ${part}`,
       (text: string, ...path: string[]) => jsonPathText(text, path) ?? null,
     );
     define("json_extract_path_text", `${source}, ...text -> text`, (text: string, ...path: string[]) =>
@@ -118,12 +134,17 @@ export function defineJson({ define, alias }: FunctionCatalog): void {
     });
     define("json_typeof", `${source} -> text`, (text: string) => jsonTypeOf(textToJson(text)));
   }
-  define("?", "json, text -> bool", hasKey);
-  define("?|", "json, text[] -> bool", hasKeys("some"));
-  define("?&", "json, text[] -> bool", hasKeys("every"));
-  define("@>", "json, json -> bool", (a: string, b: string) => jsonContains(textToJson(a), textToJson(b)));
-  define("<@", "json, json -> bool", (a: string, b: string) => jsonContains(textToJson(b), textToJson(a)));
-  define("json_exists", "json, text -> bool", hasKey);
+  for (const source of ["jsonb", "json"] as const) {
+    // Of JSON as it is written too, so that a long document need not take its normal form first.
+    define("?", `${source}, text -> bool`, hasKey);
+    define("?|", `${source}, text[] -> bool`, hasKeys("some"));
+    define("?&", `${source}, text[] -> bool`, hasKeys("every"));
+    define("json_exists", `${source}, text -> bool`, hasKey);
+  }
+  for (const [left, right] of JSON_PAIRS) {
+    define("@>", `${left}, ${right} -> bool`, (a: string, b: string) => jsonContains(textToJson(a), textToJson(b)));
+    define("<@", `${left}, ${right} -> bool`, (a: string, b: string) => jsonContains(textToJson(b), textToJson(a)));
+  }
   alias("json_extract_path", "jsonb_extract_path");
   alias("json_extract_path_text", "jsonb_extract_path_text");
   alias("json_array_length", "jsonb_array_length");

@@ -7,33 +7,43 @@ import { checkTextLength } from "../values/limits.ts";
 import { scalarToText } from "../values/index.ts";
 import type { FunctionCatalog, PolymorphicFunction } from "./definition.ts";
 import { findByPath, isOfPath, queryJsonPath } from "./json-path.ts";
-import { isJsonArray, isJsonObject, jsonbPretty, jsonbText, parseJsonb, type Jsonb } from "./jsonb-value.ts";
+import {
+  canonicalJson,
+  isJsonArray,
+  isJsonObject,
+  jsonbPretty,
+  jsonbText,
+  parseJsonb,
+  type Jsonb,
+} from "../values/jsonb.ts";
 import { scalarToJson } from "./miscellany.ts";
 
 const JSON_TYPE: DataType = { kind: "json" };
+const JSONB: DataType = { kind: "json", canonical: true };
 const TEXT: DataType = { kind: "string" };
-
-/** Texts that are canonical as they are: plain strings, integers, words. */
-const CANONICAL = /^(?:"[\w .,:;@/+-]*"|-?[1-9]\d{0,17}|0|true|false|null)$/;
-
-/** JSON text as jsonb writes it. */
-export function canonicalJson(text: string): string {
-  return CANONICAL.test(text) ? text : jsonbText(parseJsonb(text));
-}
 
 type Finish = (text: string) => string;
 const asJson: Finish = (text) => text;
+
+/** json, whose text stays as it was built, or jsonb. */
+interface Form {
+  readonly name: "json" | "jsonb";
+  readonly type: DataType;
+  readonly finish: Finish;
+}
+const AS_JSON: Form = { name: "json", type: JSON_TYPE, finish: asJson };
+const AS_JSONB: Form = { name: "jsonb", type: JSONB, finish: canonicalJson };
 
 /** Untyped arguments are text. */
 function resolvedTypes(given: readonly DataType[]): readonly DataType[] {
   return given.map((type) => (type.kind === "null" ? TEXT : type));
 }
 
-function objectBuilder(finish: Finish): PolymorphicFunction {
+function objectBuilder({ name, type: returnType, finish }: Form): PolymorphicFunction {
   return {
-    signature: "any, any, ... -> json",
+    signature: `any, any, ... -> ${name}`,
     options: { strict: false },
-    resolve: (given) => ({ argTypes: resolvedTypes(given), returnType: JSON_TYPE }),
+    resolve: (given) => ({ argTypes: resolvedTypes(given), returnType }),
     implement:
       (types) =>
       (...values: Scalar[]) => {
@@ -50,11 +60,11 @@ function objectBuilder(finish: Finish): PolymorphicFunction {
   };
 }
 
-function arrayBuilder(finish: Finish): PolymorphicFunction {
+function arrayBuilder({ name, type: returnType, finish }: Form): PolymorphicFunction {
   return {
-    signature: "any, ... -> json",
+    signature: `any, ... -> ${name}`,
     options: { strict: false },
-    resolve: (given) => ({ argTypes: resolvedTypes(given), returnType: JSON_TYPE }),
+    resolve: (given) => ({ argTypes: resolvedTypes(given), returnType }),
     implement:
       (types) =>
       (...values: Scalar[]) =>
@@ -62,13 +72,13 @@ function arrayBuilder(finish: Finish): PolymorphicFunction {
   };
 }
 
-function converter(finish: Finish, lists: "any" | "only"): PolymorphicFunction {
+function converter({ name, type: returnType, finish }: Form, lists: "any" | "only"): PolymorphicFunction {
   return {
-    signature: "any -> json",
+    signature: `any -> ${name}`,
     options: {},
     resolve([type, ...rest]) {
       if (type === undefined || rest.length > 0 || (lists === "only" && type.kind !== "list")) return undefined;
-      return { argTypes: [type.kind === "null" ? TEXT : type], returnType: JSON_TYPE };
+      return { argTypes: [type.kind === "null" ? TEXT : type], returnType };
     },
     implement:
       ([type]) =>
@@ -191,11 +201,14 @@ function withoutIndex(text: string, index: number): string {
   return jsonbText(position < 0 || position >= value.length ? value : value.toSpliced(position, 1));
 }
 
-function stripNulls(value: Jsonb): Jsonb {
-  if (isJsonArray(value)) return value.map((item) => stripNulls(item));
+function stripNulls(value: Jsonb, inArrays: boolean): Jsonb {
+  if (isJsonArray(value)) {
+    const kept = inArrays ? value.filter((item) => item !== null) : value;
+    return kept.map((item) => stripNulls(item, inArrays));
+  }
   if (!isJsonObject(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).flatMap(([key, member]) => (member === null ? [] : [[key, stripNulls(member)]])),
+    Object.entries(value).flatMap(([key, member]) => (member === null ? [] : [[key, stripNulls(member, inArrays)]])),
   );
 }
 
@@ -237,63 +250,67 @@ function firstOf(text: string, path: string, variables?: string, silent?: boolea
 
 /** Adds what builds, changes and searches JSON. */
 export function defineJsonb({ define, definePolymorphic, alias }: FunctionCatalog): void {
-  define("jsonb", "json -> json", canonicalJson);
   define("jsonb_plain", "json -> text", (text: string) => jsonTextToPlain(canonicalJson(text)));
-  definePolymorphic("json_build_object", objectBuilder(asJson));
-  definePolymorphic("jsonb_build_object", objectBuilder(canonicalJson));
-  definePolymorphic("json_build_array", arrayBuilder(asJson));
-  definePolymorphic("jsonb_build_array", arrayBuilder(canonicalJson));
-  definePolymorphic("to_json", converter(asJson, "any"));
-  definePolymorphic("to_jsonb", converter(canonicalJson, "any"));
-  definePolymorphic("row_to_json", converter(asJson, "any"));
-  definePolymorphic("array_to_json", converter(asJson, "only"));
-  for (const [name, finish] of [
-    ["json_object", asJson],
-    ["jsonb_object", canonicalJson],
-  ] as const) {
-    define(name, "text[] -> json", (texts: Path) => objectOfTexts(texts, finish));
-    define(name, "text[], text[] -> json", (keys: Path, values: Path) => objectOfPairs(keys, values, finish));
+  for (const form of [AS_JSON, AS_JSONB]) {
+    const { name, finish } = form;
+    definePolymorphic(`${name}_build_object`, objectBuilder(form));
+    definePolymorphic(`${name}_build_array`, arrayBuilder(form));
+    definePolymorphic(`to_${name}`, converter(form, "any"));
+    define(`${name}_object`, `text[] -> ${name}`, (texts: Path) => objectOfTexts(texts, finish));
+    define(`${name}_object`, `text[], text[] -> ${name}`, (keys: Path, values: Path) =>
+      objectOfPairs(keys, values, finish),
+    );
   }
-  define("-", "json, text -> json", (text: string, key: string) => without(text, [key]));
-  define("-", "json, int4 -> json", withoutIndex);
-  define("-", "json, text[] -> json", without);
-  define("#-", "json, text[] -> json", (text: string, path: Path) =>
+  definePolymorphic("row_to_json", converter(AS_JSON, "any"));
+  definePolymorphic("array_to_json", converter(AS_JSON, "only"));
+  define("-", "jsonb, text -> jsonb", (text: string, key: string) => without(text, [key]));
+  define("-", "jsonb, int4 -> jsonb", withoutIndex);
+  define("-", "jsonb, text[] -> jsonb", without);
+  define("#-", "jsonb, text[] -> jsonb", (text: string, path: Path) =>
     jsonbText(edit(parseJsonb(text), path, () => undefined)),
   );
-  define("jsonb_set", "json, text[], json -> json", setAt);
-  define("jsonb_set", "json, text[], json, bool -> json", setAt);
-  define("jsonb_set_lax", "json, text[], json -> json", setLax, { strict: false });
-  define("jsonb_set_lax", "json, text[], json, bool -> json", setLax, { strict: false });
-  define("jsonb_set_lax", "json, text[], json, bool, text -> json", setLax, { strict: false });
-  define("jsonb_insert", "json, text[], json -> json", insertAt);
-  define("jsonb_insert", "json, text[], json, bool -> json", insertAt);
-  define("jsonb_strip_nulls", "json -> json", (text: string) => jsonbText(stripNulls(parseJsonb(text))));
-  define("json_strip_nulls", "json -> json", (text: string) =>
-    jsonbText(stripNulls(parseJsonb(text))).replaceAll(/(?<=[:,]) (?=(?:[^"]*"[^"]*")*[^"]*$)/g, ""),
-  );
-  define("jsonb_pretty", "json -> text", (text: string) => {
+  define("jsonb_set", "jsonb, text[], jsonb -> jsonb", setAt);
+  define("jsonb_set", "jsonb, text[], jsonb, bool -> jsonb", setAt);
+  define("jsonb_set_lax", "jsonb, text[], jsonb -> jsonb", setLax, { strict: false });
+  define("jsonb_set_lax", "jsonb, text[], jsonb, bool -> jsonb", setLax, { strict: false });
+  define("jsonb_set_lax", "jsonb, text[], jsonb, bool, text -> jsonb", setLax, { strict: false });
+  define("jsonb_insert", "jsonb, text[], jsonb -> jsonb", insertAt);
+  define("jsonb_insert", "jsonb, text[], jsonb, bool -> jsonb", insertAt);
+  for (const rest of ["", ", bool"]) {
+    define(`jsonb_strip_nulls`, `jsonb${rest} -> jsonb`, (text: string, inArrays = false) =>
+      jsonbText(stripNulls(parseJsonb(text), inArrays)),
+    );
+    define("json_strip_nulls", `json${rest} -> json`, (text: string, inArrays = false) =>
+      jsonbText(stripNulls(parseJsonb(text), inArrays)).replaceAll(/(?<=[:,]) (?=(?:[^"]*"[^"]*")*[^"]*$)/g, ""),
+    );
+  }
+  define("jsonb_pretty", "jsonb -> text", (text: string) => {
     const pretty = jsonbPretty(parseJsonb(text));
     checkTextLength(pretty.length);
     return pretty;
   });
-  define("@?", "json, text -> bool", (text: string, path: string) => queryJsonPath(text, path, "{}", true).length > 0);
-  define("@@", "json, text -> bool", (text: string, path: string) => matches(text, path, "{}", true));
-  for (const rest of ["", ", json", ", json, bool"]) {
+  definePathSearches(define);
+  for (const name of ["exists", "match", "query_first", "query_array"])
+    alias(`jsonb_path_${name}`, `jsonb_path_${name}_tz`);
+}
+
+function definePathSearches(define: FunctionCatalog["define"]): void {
+  define("@?", "jsonb, text -> bool", (text: string, path: string) => queryJsonPath(text, path, "{}", true).length > 0);
+  define("@@", "jsonb, text -> bool", (text: string, path: string) => matches(text, path, "{}", true));
+  for (const rest of ["", ", jsonb", ", jsonb, bool"]) {
     define(
       "jsonb_path_exists",
-      `json, text${rest} -> bool`,
+      `jsonb, text${rest} -> bool`,
       (text: string, path: string, variables?: string, silent?: boolean) =>
         queryJsonPath(text, path, variables, silent).length > 0,
     );
-    define("jsonb_path_match", `json, text${rest} -> bool`, matches);
-    define("jsonb_path_query_first", `json, text${rest} -> json`, firstOf);
+    define("jsonb_path_match", `jsonb, text${rest} -> bool`, matches);
+    define("jsonb_path_query_first", `jsonb, text${rest} -> jsonb`, firstOf);
     define(
       "jsonb_path_query_array",
-      `json, text${rest} -> json`,
+      `jsonb, text${rest} -> jsonb`,
       (text: string, path: string, variables?: string, silent?: boolean) =>
         `[${queryJsonPath(text, path, variables, silent).join(", ")}]`,
     );
   }
-  for (const name of ["exists", "match", "query_first", "query_array"])
-    alias(`jsonb_path_${name}`, `jsonb_path_${name}_tz`);
 }

@@ -74,18 +74,6 @@ export function defineMiscellany({ definePolymorphic, alias, define }: FunctionC
       return value;
     },
   });
-  definePolymorphic("to_json", {
-    signature: "any -> json",
-    options: { safe: true },
-    resolve: ([type, ...rest]) =>
-      type === undefined || rest.length > 0
-        ? undefined
-        : { argTypes: [type.kind === "null" ? TEXT : type], returnType: { kind: "json" } },
-    implement:
-      ([type]) =>
-      (value: Scalar) =>
-        toJson(value, type ?? TEXT),
-  });
   definePolymorphic("num_nulls", {
     signature: "any, ... -> int4",
     options: { strict: false, safe: true },

@@ -69,6 +69,7 @@ export function commonType(a: DataType, b: DataType): DataType | undefined {
     const element = commonType(a.element, b.element);
     return element === undefined ? undefined : { kind: "list", element };
   }
+  if (a.kind === "json" && b.kind === "json") return a.canonical === true ? a : b;
   if (castKind(a, b) === "implicit") return b;
   if (castKind(b, a) === "implicit") return a;
   return undefined;

@@ -9,8 +9,7 @@ import { jsonElementTexts, jsonTextToPlain } from "../values/json-scan.ts";
 import { textToJson } from "../values/json-text.ts";
 import type { FunctionCatalog, PolymorphicFunction } from "./definition.ts";
 import { findByPath } from "./json-path.ts";
-import { isJsonArray, isJsonObject, jsonbText, parseJsonb, type Jsonb } from "./jsonb-value.ts";
-import { canonicalJson } from "./jsonb.ts";
+import { canonicalJson, isJsonArray, isJsonObject, jsonbText, parseJsonb, type Jsonb } from "../values/jsonb.ts";
 import { scalarToJson } from "./miscellany.ts";
 
 const TEXT: DataType = { kind: "string" };
@@ -68,7 +67,8 @@ function find(text: string, path: string, variables: string, options: JsonOption
 function jsonToType(text: string, type: DataType, isPlain: boolean): Scalar {
   if (type.kind === "json") {
     const plain = isPlain ? jsonTextToPlain(text) : text;
-    return plain === null ? null : canonicalJson(plain);
+    if (plain === null) return null;
+    return type.canonical === true ? canonicalJson(plain) : plain;
   }
   if (text === "null") return null;
   if (type.kind === "string" && !isPlain) return text;

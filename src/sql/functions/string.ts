@@ -2,7 +2,7 @@
 
 import { concatenateJson } from "./jsonb.ts";
 import { bytesToHex, stringToUtf8, utf8ToStringStrict } from "#core";
-import type { Scalar } from "#columnar";
+import type { DataType, Scalar } from "#columnar";
 import { runtimeError } from "../values/errors.ts";
 import { compileCast } from "../values/index.ts";
 import { checkJoined, checkListLength, checkTextLength, MAX_LIST_LENGTH, MAX_VALUE_LENGTH } from "../values/limits.ts";
@@ -206,6 +206,12 @@ function concatenation(separated: boolean): PolymorphicFunction {
   };
 }
 
+const JSONB: DataType = { kind: "json", canonical: true };
+
+function isJsonOr(type: DataType, other: DataType["kind"]): boolean {
+  return type.kind === "json" || type.kind === other;
+}
+
 /** `||`: text with anything that has a text form, lists with lists or elements. */
 const CONCATENATE: PolymorphicFunction = {
   signature: "text, any -> text; any[], any[] -> any[]",
@@ -217,8 +223,9 @@ const CONCATENATE: PolymorphicFunction = {
     if (a.kind === "list") return { argTypes: [a, a.element], returnType: a };
     if (b.kind === "list") return { argTypes: [b.element, b], returnType: b };
     if (a.kind === "binary" && b.kind === "binary") return { argTypes: [a, b], returnType: a };
-    if (a.kind === "json" && (b.kind === "json" || b.kind === "null")) return { argTypes: [a, a], returnType: a };
-    if (b.kind === "json" && a.kind === "null") return { argTypes: [b, b], returnType: b };
+    if (isJsonOr(a, "null") && isJsonOr(b, "null") && (a.kind === "json" || b.kind === "json")) {
+      return { argTypes: [JSONB, JSONB], returnType: JSONB };
+    }
     return isText(a.kind) || isText(b.kind) ? { argTypes: [TEXT, TEXT], returnType: TEXT } : undefined;
   },
   implement([a, b]) {

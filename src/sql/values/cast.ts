@@ -16,6 +16,7 @@ import {
 import { invalidText, outOfRange, runtimeError } from "./errors.ts";
 import { textToInterval } from "./interval.ts";
 import { textToJson } from "./json-text.ts";
+import { canonicalJson } from "./jsonb.ts";
 import { parseList } from "./list-text.ts";
 import { bigintToInt64, checkSmallInteger, roundHalfEven, textToFloat, textToInteger } from "./number-text.ts";
 import { scalarToText } from "./scalar-text.ts";
@@ -74,6 +75,8 @@ function castStrength(from: DataType, to: DataType): number {
     case "interval":
       return to.kind === "time" ? ASSIGNMENT : 0;
     case "json":
+      // PostgreSQL asks for a cast here: a lake's JSON is text, and may be used where jsonb is wanted.
+      if (to.kind === "json") return IMPLICIT;
       return to.kind === "boolean" || toRank !== undefined ? EXPLICIT : 0;
     case "int16":
     case "int64":
@@ -178,6 +181,7 @@ function parserOf(to: DataType, env: CastEnvironment): ((text: string) => Scalar
     case "string":
       return (text) => text;
     case "json":
+      if (to.canonical === true) return canonicalJson;
       return (text) => {
         textToJson(text);
         return text;
@@ -287,6 +291,8 @@ function temporalCast(from: DataType, to: DataType): ScalarCast | undefined {
   return undefined;
 }
 
+const toJsonb: ScalarCast = (value) => canonicalJson(value as string);
+
 function jsonCast(to: DataType, env: CastEnvironment): ScalarCast | undefined {
   const parse = fromText(to, env);
   if (parse === undefined) return undefined;
@@ -316,6 +322,7 @@ export function compileCast(from: DataType, to: DataType, env: CastEnvironment =
   if (NUMERIC_RANK[from.kind] !== undefined && NUMERIC_RANK[to.kind] !== undefined) return numericCast(from, to);
   if (from.kind === "boolean" && to.kind === "int32") return (value) => (value === true ? 1 : 0);
   if (from.kind === "int32" && to.kind === "boolean") return (value) => value !== 0;
+  if (from.kind === "json" && to.kind === "json") return to.canonical === true ? toJsonb : (value) => value;
   if (from.kind === "json") return jsonCast(to, env);
   if (from.kind === "list" && to.kind === "list") {
     const element = compileCast(from.element, to.element, env);

@@ -4,6 +4,7 @@ import { compareBytes, compareCodePoints } from "#core";
 import type { DataType, Decimal, Interval, Scalar } from "#columnar";
 import { compareDecimals, trimDecimal } from "./decimal.ts";
 import { compareIntervals, intervalToMicros } from "./interval.ts";
+import { compareJsonbTexts, jsonbKey } from "./jsonb.ts";
 
 /** Negative, zero or positive. */
 export type ScalarComparator = (a: Scalar, b: Scalar) => number;
@@ -61,8 +62,10 @@ export function scalarComparator(type: DataType): ScalarComparator {
       return compareNumbers;
     case "decimal":
       return (a, b) => compareDecimals(a as Decimal, b as Decimal);
-    case "string":
     case "json":
+      if (type.canonical === true) return (a, b) => compareJsonbTexts(a as string, b as string);
+      return (a, b) => compareCodePoints(a as string, b as string);
+    case "string":
     case "uuid":
       return (a, b) => compareCodePoints(a as string, b as string);
     case "binary":
@@ -129,6 +132,8 @@ export function scalarKey(type: DataType, value: Exclude<Scalar, null>): string 
     case "struct":
     case "map":
       return JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? `${item}n` : item));
+    case "json":
+      return type.canonical === true ? jsonbKey(value as string) : (value as string);
     case "null":
     case "boolean":
     case "int16":
@@ -137,7 +142,6 @@ export function scalarKey(type: DataType, value: Exclude<Scalar, null>): string 
     case "float32":
     case "float64":
     case "string":
-    case "json":
     case "uuid":
     case "date":
     case "time":

@@ -24,7 +24,7 @@ export function dataTypeToName(type: DataType): string {
     case "string":
       return "text";
     case "json":
-      return "json";
+      return type.canonical === true ? "jsonb" : "json";
     case "uuid":
       return "uuid";
     case "binary":
@@ -52,6 +52,8 @@ export function typesEqual(a: DataType, b: DataType, strict = false): boolean {
   switch (a.kind) {
     case "timestamp":
       return b.kind === "timestamp" && a.utc === b.utc;
+    case "json":
+      return b.kind === "json" && a.canonical === b.canonical;
     case "decimal":
       return !strict || (b.kind === "decimal" && a.precision === b.precision && a.scale === b.scale);
     case "list":
@@ -75,7 +77,6 @@ export function typesEqual(a: DataType, b: DataType, strict = false): boolean {
     case "float32":
     case "float64":
     case "string":
-    case "json":
     case "uuid":
     case "binary":
     case "date":

@@ -11,7 +11,7 @@ import {
   type Scalar,
   type Vector,
 } from "#columnar";
-import { canonicalJson } from "../../functions/jsonb.ts";
+import { canonicalJson } from "../../values/jsonb.ts";
 import { scalarToJson } from "../../functions/miscellany.ts";
 import { scalarToText } from "../../values/index.ts";
 import { addIntervals, multiplyInterval, subtractIntervals } from "../../values/interval.ts";

@@ -1,8 +1,9 @@
 // JSON as jsonb holds it: values whose numbers keep their digits, in PostgreSQL's canonical text and order.
 
+import { compareCodePoints } from "#core";
 import { decimalToString, type Decimal } from "#columnar";
-import { compareDecimals, textToDecimal } from "../values/decimal.ts";
-import { invalidText } from "../values/errors.ts";
+import { compareDecimals, textToDecimal, trimDecimal } from "./decimal.ts";
+import { invalidText, runtimeError } from "./errors.ts";
 
 /** A number with its digits. */
 export class JsonNumber {
@@ -90,16 +91,12 @@ function rank(value: Jsonb): number {
   return isJsonArray(value) ? 4 : 5;
 }
 
-function compareText(a: string, b: string): number {
-  return a === b ? 0 : a < b ? -1 : 1;
-}
-
 /** jsonb's order: object > array > boolean > number > string > null; longer ones after shorter. */
 export function compareJsonb(a: Jsonb, b: Jsonb): number {
   const difference = rank(a) - rank(b);
   if (difference !== 0) return difference;
   if (a instanceof JsonNumber && b instanceof JsonNumber) return compareDecimals(a.decimal, b.decimal);
-  if (typeof a === "string" && typeof b === "string") return compareText(a, b);
+  if (typeof a === "string" && typeof b === "string") return compareCodePoints(a, b);
   if (typeof a === "boolean" && typeof b === "boolean") return Number(a) - Number(b);
   if (Array.isArray(a) && Array.isArray(b)) {
     if (a.length !== b.length) return a.length - b.length;
@@ -112,11 +109,47 @@ export function compareJsonb(a: Jsonb, b: Jsonb): number {
   return firstDifference(
     left.flatMap(([key, value], i) => {
       const [otherKey, other] = right[i] ?? ["", null];
-      return [compareText(key, otherKey), compareJsonb(value, other)];
+      return [compareCodePoints(key, otherKey), compareJsonb(value, other)];
     }),
   );
 }
 
 function firstDifference(differences: readonly number[]): number {
   return differences.find((difference) => difference !== 0) ?? 0;
+}
+
+/** Texts that are canonical as they are: plain strings, integers, words. */
+const CANONICAL = /^(?:"[\w .,:;@/+-]*"|-?[1-9]\d{0,17}|0|true|false|null)$/;
+const NUL = /(?<!\\)(?:\\\\)*\\u0000/;
+
+/** JSON text as jsonb writes it. Errors: `invalid_text_representation`; `sql_runtime_error` for the character NUL. */
+export function canonicalJson(text: string): string {
+  if (CANONICAL.test(text)) return text;
+  const canonical = jsonbText(parseJsonb(text));
+  if (canonical.includes("u0000") && NUL.test(canonical)) throw runtimeError("unsupported Unicode escape sequence");
+  return canonical;
+}
+
+/** A digit 0 that ends what may be a fraction: only then can two texts be equal numbers. */
+const MAY_END_IN_ZERO = /\.\d*0(?!\d)/;
+
+function withoutTrailingZeros(value: Jsonb): Jsonb {
+  if (value instanceof JsonNumber) return new JsonNumber(trimDecimal(value.decimal));
+  if (isJsonArray(value)) return value.map((item) => withoutTrailingZeros(item));
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, withoutTrailingZeros(member)]));
+}
+
+/** A text that is the same for exactly the canonical texts whose values are equal: 1 and 1.0 are. */
+export function jsonbKey(canonical: string): string {
+  return MAY_END_IN_ZERO.test(canonical) ? jsonbText(withoutTrailingZeros(parseJsonb(canonical))) : canonical;
+}
+
+const EMPTY_ARRAY = "[]";
+
+/** The order of two canonical texts: that of {@link compareJsonb}, but an empty array by itself precedes all others. */
+export function compareJsonbTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  if (a === EMPTY_ARRAY) return -1;
+  return b === EMPTY_ARRAY ? 1 : compareJsonb(parseJsonb(a), parseJsonb(b));
 }
