@@ -44,6 +44,8 @@ export interface FreshRequest {
   /** The table the reader loaded. */
   readonly tableUuid: string;
   readonly afterSequence: number;
+  /** Leaves the rows themselves out: how far they go is all that is asked. */
+  readonly extentOnly?: boolean;
 }
 
 /** Acknowledged rows above a sequence. */
@@ -53,7 +55,7 @@ export interface FreshRows {
   /** The last sequence in this reply; the asked-for sequence when there is none. */
   readonly lastSequence: number;
   readonly rowCount: number;
-  /** Arrow IPC stream in the column order of `schemaId`. */
+  /** Arrow IPC stream in the column order of `schemaId`; empty where only the extent was asked for. */
   readonly ipc: Uint8Array;
   /** Whether rows after `lastSequence` are there to be asked for. */
   readonly hasMore: boolean;

@@ -363,10 +363,10 @@ export function createIngestShard(deps: ShardDeps): IngestShardCore {
   return {
     append,
     flush,
-    readFresh: ({ tableUuid, afterSequence }): Promise<FreshRows> =>
-      Promise.resolve(
-        tableUuid === state.tableUuid ? fresh.read(state, afterSequence) : noFreshRows(state, afterSequence),
-      ),
+    readFresh({ tableUuid, afterSequence, extentOnly = false }): Promise<FreshRows> {
+      const rows = tableUuid === state.tableUuid ? fresh.read(state, afterSequence) : noFreshRows(state, afterSequence);
+      return Promise.resolve(extentOnly ? { ...rows, ipc: new Uint8Array(0) } : rows);
+    },
     tableDropped(tableUuid) {
       if (state.tableUuid === tableUuid) discardRows("table_dropped");
       return Promise.resolve();

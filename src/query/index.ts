@@ -3,6 +3,7 @@
 export { RESULT_FORMATS, type ResultFormat } from "./encode-result.ts";
 export { askAhead, createFreshMemory, type FreshMemory } from "./fresh-ahead.ts";
 export { type FreshPage, type FreshShard, type FreshSource } from "./fresh-rows.ts";
+export { answerKnown } from "./known-answer.ts";
 export { createLakeCatalog, type LakeCatalogDeps } from "./lake-catalog.ts";
 export { createDataReader, type DataReader, type DataReaderDeps } from "./data-reader.ts";
 export {
@@ -22,6 +23,7 @@ export {
   type QueryRequest,
   type ValidQuery,
 } from "./request.ts";
+export { type InputProbe, type ShardQuestion } from "./repeats.ts";
 export { bodyToBytes, drainBody } from "./result-body.ts";
 export { createResultBlobs } from "./result-blobs.ts";
 export { executeQuery, type QueryContext, type QueryReply, type QueryReport } from "./service.ts";

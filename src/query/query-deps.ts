@@ -18,7 +18,7 @@ import type { LogSink } from "#telemetry";
 import { createAdmission, type Admission } from "./admission.ts";
 import type { Answer } from "./answer.ts";
 import type { FreshSource } from "./fresh-rows.ts";
-import type { Repeatable, Repeats } from "./repeats.ts";
+import type { InputProbe, Repeatable, Repeats } from "./repeats.ts";
 import { MAX_LIMITS } from "./request.ts";
 import type { QueryCacheStatistics } from "./stats.ts";
 
@@ -84,6 +84,8 @@ export interface QueryDeps extends IsolateState {
    */
   readonly createCatalog: (io: FileIO, snapshots: "refs" | "all") => CatalogClient;
   readonly fresh: FreshSource | undefined;
+  /** Tells cheaply whether tables are what they were; absent: they are loaded to see. */
+  readonly probe?: InputProbe | undefined;
   /** Makes the SQL parser ready; called before every query. */
   readonly initParser: () => Promise<void>;
   /** Makes parquet-wasm ready, which writes Parquet; called before something is written. */

@@ -18,6 +18,8 @@ interface ShardMark {
 /** One name that planning asked the catalog for, and what it found there. */
 interface TableMark {
   readonly identifier: TableIdentifier;
+  /** Empty where there was no such table. */
+  readonly tableUuid: string;
   /** Location of the table's metadata, which is immutable; undefined: there was no such table. */
   readonly metadataLocation: string | undefined;
   /** Empty for a table whose shards were not asked. */
@@ -26,6 +28,55 @@ interface TableMark {
 
 /** What a plan was made from, beside the question itself. */
 export type PlanInputs = readonly TableMark[];
+
+/** Asks what {@link PlanInputs} need to be told from, and no more: nothing is loaded. */
+export interface InputProbe {
+  /** Locations of the tables' current metadata; undefined altogether where that cannot be told without loading them. */
+  tableLocations(tables: readonly TableIdentifier[]): Promise<readonly (string | undefined)[] | undefined>;
+  /** How far the rows of a shard go after a watermark. */
+  shardExtent(table: TableIdentifier, shard: ShardQuestion): Promise<Omit<FreshPage, "ipc" | "schemaId">>;
+}
+
+/** A shard of a table, and the watermark it is asked from. */
+export interface ShardQuestion {
+  readonly tableUuid: string;
+  readonly shardIndex: number;
+  readonly afterSequence: number;
+}
+
+/**
+ * Whether the inputs are what they were. Cost: one call for all tables and one a shard, all at once. Errors of the probe
+ * pass through.
+ */
+export async function areUnchanged(inputs: PlanInputs, probe: InputProbe): Promise<boolean> {
+  if (inputs.length === 0) return false;
+  const extents = inputs.flatMap(({ identifier, tableUuid, shards }) =>
+    shards.map(async (mark) => {
+      const { shardIndex, watermark: afterSequence } = mark;
+      return goesAsFar(mark, await probe.shardExtent(identifier, { tableUuid, shardIndex, afterSequence }));
+    }),
+  );
+  const located = probe.tableLocations(inputs.map(({ identifier }) => identifier));
+  const [locations, ...same] = await Promise.all([located, ...extents]);
+  return (
+    locations !== undefined &&
+    inputs.every(({ metadataLocation }, index) => locations[index] === metadataLocation) &&
+    same.every(Boolean)
+  );
+}
+
+/** Whether the shard's rows are those of the mark, all in one page. */
+function goesAsFar(
+  { watermark, lastSequence, rowCount }: ShardMark,
+  page: Omit<FreshPage, "ipc" | "schemaId">,
+): boolean {
+  return (
+    page.lastSequence === lastSequence &&
+    page.rowCount === rowCount &&
+    !page.hasMore &&
+    page.firstRetainedSequence <= watermark + 1
+  );
+}
 
 /** An answered question. */
 export interface Repeatable {
@@ -67,7 +118,7 @@ export interface WatchedInputs {
 /** Watches one query's inputs. Errors of the clients pass through. */
 export function watchInputs(catalog: CatalogClient, fresh: FreshSource | undefined): WatchedInputs {
   const loads = new Map<string, Promise<Table>>();
-  const found = new Map<string, { readonly identifier: TableIdentifier; readonly location: string | undefined }>();
+  const found = new Map<string, Omit<TableMark, "shards">>();
   const marks = new Map<string, ShardMark[]>();
   const held = new Map<string, Promise<FreshPage>>();
   let isRepeatable = true;
@@ -79,11 +130,12 @@ export function watchInputs(catalog: CatalogClient, fresh: FreshSource | undefin
     const name = tableNameToString(identifier);
     try {
       const table = await catalog.loadTable(identifier);
-      found.set(name, { identifier, location: table.metadataLocation });
+      const tableUuid = table.metadata["table-uuid"];
+      found.set(name, { identifier, tableUuid, metadataLocation: table.metadataLocation });
       return table;
     } catch (error) {
       if (!isAbsent(error)) throw error;
-      found.set(name, { identifier, location: undefined });
+      found.set(name, { identifier, tableUuid: "", metadataLocation: undefined });
       throw error;
     }
   }
@@ -144,15 +196,7 @@ export function watchInputs(catalog: CatalogClient, fresh: FreshSource | undefin
     return (
       pages.length === shards.length &&
       pages.every(({ shard: { shardIndex, watermark }, page }) =>
-        shards.some(
-          (mark) =>
-            mark.shardIndex === shardIndex &&
-            mark.watermark === watermark &&
-            mark.lastSequence === page.lastSequence &&
-            mark.rowCount === page.rowCount &&
-            !page.hasMore &&
-            page.firstRetainedSequence <= watermark + 1,
-        ),
+        shards.some((mark) => mark.shardIndex === shardIndex && mark.watermark === watermark && goesAsFar(mark, page)),
       )
     );
   }
@@ -187,11 +231,7 @@ export function watchInputs(catalog: CatalogClient, fresh: FreshSource | undefin
     other: giveUp,
     used() {
       if (!isRepeatable) return undefined;
-      return [...found].map(([name, { identifier, location }]) => ({
-        identifier,
-        metadataLocation: location,
-        shards: marks.get(name) ?? [],
-      }));
+      return [...found].map(([name, mark]) => ({ ...mark, shards: marks.get(name) ?? [] }));
     },
     async areSame(inputs) {
       const same = await Promise.all(inputs.map(isSameTable));

@@ -112,7 +112,7 @@ function noteFailure(deps: QueryDeps, { queryId }: QueryContext, stats: MutableS
 }
 
 /** The reply to a query whose answer is there or under way. */
-async function replyWith(
+export async function replyWith(
   deps: QueryDeps,
   query: ValidQuery,
   context: QueryContext,
@@ -265,7 +265,7 @@ function forget(deps: QueryDeps, table: string, { queryId }: QueryContext): void
 }
 
 /** The client accepts an older answer: neither parser nor catalog is needed when one is at hand. */
-async function answerWithinAge(
+export async function answerWithinAge(
   deps: QueryDeps,
   query: ValidQuery,
   { namespaces }: QueryContext,

@@ -19,7 +19,8 @@ const COMPATIBILITY_DATE = "2026-11-01";
 
 /** What the query Worker is bound to, with nothing behind it: the first query reads no table. */
 const SURROUNDINGS = `
-import { DurableObject } from "cloudflare:workers";
+import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+export class TablePointers extends WorkerEntrypoint {}
 export class IngestShard extends DurableObject {}
 export default { fetch: () => new Response(null, { status: 404 }) };
 `;
@@ -107,6 +108,7 @@ function queryConfig(modules: readonly string[]): string {
     '(name = "LAKE", r2Bucket = "surroundings")',
     '(name = "RESULT_CACHE", kvNamespace = "surroundings")',
     '(name = "CATALOG", service = "surroundings")',
+    '(name = "TABLE_POINTERS", service = (name = "surroundings", entrypoint = "TablePointers"))',
     '(name = "INGEST_SHARD", durableObjectNamespace = (className = "IngestShard", serviceName = "surroundings"))',
   ];
   const namespace = '(className = "IngestShard", uniqueKey = "bench")';

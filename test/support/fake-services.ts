@@ -179,6 +179,7 @@ export async function createFakeApp(overrides: ServiceOverrides = {}) {
     },
     query: {
       execute: () => Promise.resolve(queryReply('{"rows":[]}')),
+      answerKnown: () => Promise.resolve(undefined),
       cacheStatistics: () => ok({ hits: 1 }),
       cacheInvalidate: () => ok(undefined),
     },

@@ -24,14 +24,17 @@ import {
 } from "#iceberg";
 import { encodeParquet, readParquetMetadata } from "#parquet";
 import {
+  answerKnown,
   bodyToBytes,
   createIsolateState,
   createResultBlobs,
   executeQuery,
   type FreshSource,
+  type InputProbe,
   type IsolateState,
   type QueryContext,
   type QueryDeps,
+  type QueryReply,
   type QueryRequest,
   type QueryStats,
 } from "#query";
@@ -99,6 +102,13 @@ export interface QueryLake {
     isolate?: IsolateState,
     caller?: Partial<QueryContext>,
   ): Promise<Answered>;
+  /** Answers a question if its answer is known; undefined: it has to be run. */
+  known(
+    sql: string,
+    request?: Partial<QueryRequest>,
+    isolate?: IsolateState,
+    caller?: Partial<QueryContext>,
+  ): Promise<Answered | undefined>;
   /** Runs a statement as a caller who may write. */
   change(sql: string, params?: readonly unknown[]): Promise<Answered>;
   /** Dependencies of one query. */
@@ -143,8 +153,9 @@ export async function createQueryLake(objects?: ObjectStore): Promise<QueryLake>
     },
   };
   const kv = createMemoryKeyValueStore(clock);
+  const pointers = createMemoryPointerStore();
   const handler = createCatalogHandler({
-    pointers: createMemoryPointerStore(),
+    pointers,
     io: createFileIO(store, BUCKET),
     clock,
     random,
@@ -247,6 +258,20 @@ export async function createQueryLake(objects?: ObjectStore): Promise<QueryLake>
       })),
   };
 
+  const probe: InputProbe = {
+    async tableLocations(tables) {
+      calls.catalog += 1;
+      const entries = await Promise.all(tables.map((table) => pointers.findEntry(table)));
+      return entries.map((entry) => (entry?.kind === "table" ? entry.metadataLocation : undefined));
+    },
+    async shardExtent(identifier, { tableUuid, shardIndex, afterSequence }) {
+      const table = await catalog.loadTable(identifier);
+      if (table.metadata["table-uuid"] !== tableUuid) throw new Error("asked of another table's shard");
+      const shard = fresh.shards(identifier, table.metadata)[shardIndex];
+      if (shard === undefined) throw new Error(`there is no shard ${shardIndex}`);
+      return shard.readFresh({ afterSequence });
+    },
+  };
   const newIsolate = (sharedMemoryBytes?: number): IsolateState =>
     createIsolateState(clock, { kv, blobs: createResultBlobs(inner) }, sharedMemoryBytes);
   const isolate = newIsolate();
@@ -339,6 +364,7 @@ export async function createQueryLake(objects?: ObjectStore): Promise<QueryLake>
       bucket: BUCKET,
       createCatalog,
       fresh,
+      probe,
       initParser: () => initSqlParser(),
       initParquetWriter: loadParquetWasm,
       log: createMemorySink(),
@@ -347,31 +373,40 @@ export async function createQueryLake(objects?: ObjectStore): Promise<QueryLake>
     change: (sql, params = []) => lake.query(sql, { params }, undefined, { mayWrite: true }),
     async query(sql, request = {}, state = isolate, caller = {}) {
       const context = { queryId: "q", userId: "u", ...caller };
-      const reply = await executeQuery(lake.deps(state), { sql, ...request }, context);
-      let { stats } = reply;
-      const broken: { problem?: ProblemDetails } = {};
-      const bytes = reply.ok
-        ? await bodyToBytes(reply.body).catch((error: unknown) => {
-            broken.problem = errorToProblem(error);
-            return new Uint8Array(0);
-          })
-        : new Uint8Array(0);
-      if (reply.ok) stats = (await reply.finished?.())?.stats ?? stats;
-      if (broken.problem !== undefined) return { ok: false, bytes, body: undefined, problem: broken.problem, stats };
-      const isJson = reply.ok && reply.contentType === "application/json";
-      return {
-        ok: reply.ok,
-        bytes,
-        body: isJson ? (parseJson(utf8ToString(bytes)) as Answered["body"]) : undefined,
-        problem: reply.ok ? undefined : reply.problem,
-        stats,
-      };
+      return answered(await executeQuery(lake.deps(state), { sql, ...request }, context));
+    },
+    async known(sql, request = {}, state = isolate, caller = {}) {
+      const context = { queryId: "q", userId: "u", ...caller };
+      const reply = await answerKnown(lake.deps(state), { sql, ...request }, context);
+      return reply && answered(reply);
     },
     async settle() {
       await Promise.all(deferred.splice(0));
     },
   };
   return lake;
+}
+
+/** A reply with all of its body. */
+async function answered(reply: QueryReply): Promise<Answered> {
+  let { stats } = reply;
+  const broken: { problem?: ProblemDetails } = {};
+  const bytes = reply.ok
+    ? await bodyToBytes(reply.body).catch((error: unknown) => {
+        broken.problem = errorToProblem(error);
+        return new Uint8Array(0);
+      })
+    : new Uint8Array(0);
+  if (reply.ok) stats = (await reply.finished?.())?.stats ?? stats;
+  if (broken.problem !== undefined) return { ok: false, bytes, body: undefined, problem: broken.problem, stats };
+  const isJson = reply.ok && reply.contentType === "application/json";
+  return {
+    ok: reply.ok,
+    bytes,
+    body: isJson ? (parseJson(utf8ToString(bytes)) as Answered["body"]) : undefined,
+    problem: reply.ok ? undefined : reply.problem,
+    stats,
+  };
 }
 
 function requireCommitted({ outcome }: { readonly outcome: string }): void {

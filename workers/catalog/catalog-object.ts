@@ -55,6 +55,16 @@ export class Catalog extends DurableObject<CatalogEnv> implements PointerStore {
     return this.#pointers.listEntries(kind, namespace, page);
   }
 
+  /** Where the tables' current metadata is; undefined for names that are no table's. */
+  tableLocations(tables: readonly TableIdentifier[]): Promise<(string | undefined)[]> {
+    return Promise.all(
+      tables.map(async (table) => {
+        const entry = await this.#pointers.findEntry(table);
+        return entry?.kind === "table" ? entry.metadataLocation : undefined;
+      }),
+    );
+  }
+
   findEntry(name: TableIdentifier): ReturnType<PointerStore["findEntry"]> {
     return this.#pointers.findEntry(name);
   }

@@ -1,7 +1,8 @@
 // The catalog Worker: Iceberg's REST protocol over R2 and the Catalog Durable Object, or over another catalog. The
 // front door has already authenticated what arrives here.
 
-import { sleep, systemClock, systemRandom } from "#core";
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { sleep, systemClock, systemRandom, type TableIdentifier } from "#core";
 import {
   createByteCache,
   createCatalogHandler,
@@ -29,6 +30,23 @@ function s3Access(env: CatalogEnv): S3Access | undefined {
   const { S3_ENDPOINT: endpoint, S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = env;
   if (!endpoint || !accessKeyId || !secretAccessKey) return undefined;
   return { endpoint: endpoint.replace(/\/+$/, ""), region: env.S3_REGION, accessKeyId, secretAccessKey };
+}
+
+/** For our own Workers: whether tables have moved, by one call whatever their number. */
+export class TablePointers extends WorkerEntrypoint<CatalogEnv> {
+  /** Nothing is served over HTTP. */
+  override fetch(): Response {
+    return new Response(null, { status: 404 });
+  }
+
+  /**
+   * Where the tables' current metadata is, undefined for those that are not there. Undefined altogether where another
+   * catalog is in place of ours: only loading a table tells that of it.
+   */
+  async current(tables: readonly TableIdentifier[]): Promise<readonly (string | undefined)[] | undefined> {
+    if (foreignCatalog(this.env) !== undefined) return undefined;
+    return this.env.CATALOG.getByName("catalog").tableLocations(tables);
+  }
 }
 
 export default {

@@ -4,6 +4,7 @@
 import { LakeError, errorToProblem, type ProblemDetails } from "#core";
 import type { QueryContext, QueryReply, QueryRequest, QueryStats } from "#query";
 import { errorToLogFields, logEvent } from "#telemetry";
+import type { QuestionMemory } from "./question-memory.ts";
 import type { QueryLogRows } from "./query-log-rows.ts";
 import type { CollectorServices } from "./services.ts";
 
@@ -33,15 +34,19 @@ function cancelled(signal: AbortSignal): { readonly promise: Promise<QueryEnd>; 
   return { promise, stop: () => signal.removeEventListener("abort", leave) };
 }
 
-/** Runs a query in the query Worker; ends early, there too, when the client leaves. Never throws. */
+/**
+ * Runs a query in the query Worker; ends early, there too, when the client leaves. `questions` tells which to ask of the
+ * cache first. Never throws.
+ */
 export async function runQuery(
   services: Pick<CollectorServices, "query" | "log">,
   request: QueryRequest,
   context: QueryContext,
   signal: AbortSignal,
+  questions?: QuestionMemory,
 ): Promise<QueryEnd> {
   const departure = cancelled(signal);
-  const execution = services.query.execute(request, context, signal).then(
+  const execution = answer(services.query, request, context, signal, questions).then(
     (reply): QueryEnd => ({ kind: "reply", reply }),
     (cause: unknown): QueryEnd => {
       const error = new LakeError("upstream_unavailable", "The query engine did not answer; nothing was returned.", {
@@ -61,6 +66,25 @@ export async function runQuery(
   } finally {
     departure.stop();
   }
+}
+
+/**
+ * A question that the cache answered last time is first asked of the cache alone: passing on the signal by which a query
+ * is stopped costs as much as such an answer. What the cache no longer knows is executed, with the signal.
+ */
+async function answer(
+  query: CollectorServices["query"],
+  request: QueryRequest,
+  context: QueryContext,
+  signal: AbortSignal,
+  questions: QuestionMemory | undefined,
+): Promise<QueryReply> {
+  const { sql } = request;
+  const known = questions?.has(sql) === true ? await query.answerKnown(request, context) : undefined;
+  if (known !== undefined) return known;
+  const reply = await query.execute(request, context, signal);
+  questions?.note(sql, reply);
+  return reply;
 }
 
 /** How a query ended whose result left as a stream, once it did; other ends are what they were. Never throws. */

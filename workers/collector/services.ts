@@ -21,6 +21,8 @@ export interface IngestService {
 export interface QueryService {
   /** The query stops when `gone` aborts. */
   execute(request: QueryRequest, context: QueryContext, gone?: AbortSignal): Promise<QueryReply>;
+  /** The reply when it is known without running anything. */
+  answerKnown(request: QueryRequest, context: QueryContext): Promise<QueryReply | undefined>;
   cacheStatistics(): Promise<unknown>;
   cacheInvalidate(target: InvalidationTarget): Promise<unknown>;
 }

@@ -7,4 +7,5 @@ interface QueryEnv {
 	INGEST_SHARDS: string;
 	INGEST_SHARD: DurableObjectNamespace<import("../collector/index.ts").IngestShard>;
 	CATALOG: Service<typeof import("../catalog/index.ts").default>;
+	TABLE_POINTERS: Service<typeof import("../catalog/index.ts").TablePointers>;
 }

@@ -1,7 +1,7 @@
 // The ingest log as queries see it: rows to read, and rows to bring into their table before it is changed.
 
 import { createShardClient, freshWatermarks, shardCountFor, shardName } from "#ingest";
-import { askAhead, createFreshMemory, type FreshSource } from "#query";
+import { askAhead, createFreshMemory, type FreshSource, type InputProbe } from "#query";
 
 /** Tables whose shards a query asks while it loads them. */
 const MAX_TABLES = 32;
@@ -25,4 +25,16 @@ export function createFreshSource(env: QueryEnv): FreshSource {
       }),
   };
   return askAhead(source, memory);
+}
+
+/** What tells whether tables and their acknowledged rows are what they were. */
+export function createInputProbe(env: QueryEnv): InputProbe {
+  return {
+    tableLocations: (tables) => env.TABLE_POINTERS.current(tables),
+    shardExtent: (table, { shardIndex, ...question }) =>
+      createShardClient(env.INGEST_SHARD.getByName(shardName(table, shardIndex))).readFresh({
+        ...question,
+        extentOnly: true,
+      }),
+  };
 }

@@ -7,6 +7,7 @@ import { sleep, systemClock, systemRandom, toRpcResult, type RpcResult } from "#
 import { createKvStore, type InvalidationTarget } from "#cache";
 import { createTableMemory } from "#iceberg";
 import {
+  answerKnown,
   createIsolateState,
   createResultBlobs,
   executeQuery,
@@ -14,6 +15,7 @@ import {
   type IsolateState,
   type QueryCacheStatistics,
   type QueryContext,
+  type QueryDeps,
   type QueryReply,
   type QueryRequest,
 } from "#query";
@@ -22,7 +24,7 @@ import { initSqlParser } from "#sql";
 import { createR2Store } from "#storage";
 import { createConsoleSink } from "#telemetry";
 import { openCatalog } from "../lake.ts";
-import { createFreshSource } from "./fresh-source.ts";
+import { createFreshSource, createInputProbe } from "./fresh-source.ts";
 
 /** Tables whose metadata an isolate keeps; a query on an unchanged one costs the catalog a 304. */
 const MAX_TABLES = 32;
@@ -47,27 +49,33 @@ export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
 
   /** Answers a query; failures are values. It stops when `gone` aborts, because whoever asked has left. */
   execute(request: QueryRequest, context: QueryContext, gone?: AbortSignal): Promise<QueryReply> {
+    return executeQuery(this.#deps(gone), request, context);
+  }
+
+  /** Answers a query whose answer is known; undefined: {@link execute} has to. A signal would cost more than this does. */
+  answerKnown(request: QueryRequest, context: QueryContext): Promise<QueryReply | undefined> {
+    return answerKnown(this.#deps(undefined), request, context);
+  }
+
+  #deps(gone: AbortSignal | undefined): QueryDeps {
     const { env } = this;
-    return executeQuery(
-      {
-        ...isolateState(env),
-        clock: systemClock,
-        random: systemRandom,
-        sleep,
-        store: createR2Store(env.LAKE),
-        bucket: env.LAKE_BUCKET,
-        createCatalog: (io, snapshots) =>
-          openCatalog(env, io, snapshots === "refs" ? { tables, snapshots } : { snapshots }),
-        fresh: createFreshSource(env),
-        initParser: () => initSqlParser(pgQueryWasm),
-        initParquetWriter: () => initParquetWasm(parquetWasm),
-        log: createConsoleSink(),
-        gone,
-        defer: (work) => this.ctx.waitUntil(work),
-      },
-      request,
-      context,
-    );
+    return {
+      ...isolateState(env),
+      clock: systemClock,
+      random: systemRandom,
+      sleep,
+      store: createR2Store(env.LAKE),
+      bucket: env.LAKE_BUCKET,
+      createCatalog: (io, snapshots) =>
+        openCatalog(env, io, snapshots === "refs" ? { tables, snapshots } : { snapshots }),
+      fresh: createFreshSource(env),
+      probe: createInputProbe(env),
+      initParser: () => initSqlParser(pgQueryWasm),
+      initParquetWriter: () => initParquetWasm(parquetWasm),
+      log: createConsoleSink(),
+      gone,
+      defer: (work) => this.ctx.waitUntil(work),
+    };
   }
 
   /** What this isolate's caches did. */

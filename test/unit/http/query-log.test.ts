@@ -129,3 +129,27 @@ test("a token's limits hold whatever a query asks for", async () => {
     { rows: 10, timeMs: 500 },
   ]);
 });
+
+test("I401 a question that the cache answered is next asked of the cache alone, and run when that does not know it", async () => {
+  const calls: string[] = [];
+  let isKnown = true;
+  const { request, loggedRows, settle } = await createFakeApp({
+    query: {
+      execute: () => (
+        calls.push("execute"),
+        Promise.resolve(queryReply("{}", { cache: calls.length === 1 ? "miss" : "memory" }))
+      ),
+      answerKnown: () => (
+        calls.push("known"),
+        Promise.resolve(isKnown ? queryReply("{}", { cache: "memory" }) : undefined)
+      ),
+    } as never,
+  });
+  for (let round = 0; round < 4; round++) await request("POST", "/v1/query", query("SELECT 1"));
+  expect(calls).toEqual(["execute", "execute", "known", "known"]);
+  isKnown = false;
+  await request("POST", "/v1/query", query("SELECT 1"));
+  expect(calls.slice(4)).toEqual(["known", "execute"]);
+  await settle();
+  expect(loggedRows).toHaveLength(5);
+});

@@ -7,6 +7,7 @@ import { LATENCY_BOUNDS_SECONDS } from "#telemetry";
 import { z } from "@hono/zod-openapi";
 import { createQueryLogRows, mayReadQueryLogs } from "../query-log-rows.ts";
 import { finishedEnd, queryErrorCode, recordQuery, runQuery } from "../query-log.ts";
+import { createQuestionMemory } from "../question-memory.ts";
 import type { RouteModule } from "../services.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -162,6 +163,7 @@ export const queryRoutes: RouteModule = (app, services) => {
     LATENCY_BOUNDS_SECONDS,
   );
   const logRows = createQueryLogRows(services);
+  const questions = createQuestionMemory();
 
   const execute = async (body: z.output<typeof QuerySchema>, c: HttpContext): Promise<Response> => {
     const principal = c.get("principal");
@@ -176,7 +178,7 @@ export const queryRoutes: RouteModule = (app, services) => {
     const startedMs = clock.nowMs();
     if (mayReadQueryLogs(body.sql)) await logRows.flush();
     // The clock of a Worker moves only across I/O: the call to the query Worker is that border.
-    const end = await runQuery(services, request, context, c.req.raw.signal);
+    const end = await runQuery(services, request, context, c.req.raw.signal, questions);
     const record = async (): Promise<void> => {
       const last = await finishedEnd(end);
       const latencyMs = clock.nowMs() - startedMs;
