@@ -15,6 +15,12 @@ export function isVolatile(expr: Expr): boolean {
   return someExpr(expr, (part) => part.kind === "call" && implementationOf(part).volatility === "volatile");
 }
 
+/** Whether evaluating it raises no error, whatever the row; false when in doubt. */
+export function cannotFail(expr: Expr): boolean {
+  if (expr.kind === "cast" || (expr.kind === "call" && !implementationOf(expr).safe)) return false;
+  return childExprs(expr).every(cannotFail);
+}
+
 /**
  * Whether an expression is certainly NULL (or, as a condition, not true) when all columns that `isNulled` names are
  * NULL. False when in doubt.

@@ -4,6 +4,7 @@ import { conjunction, conjunctsOf, remapColumns, replaceColumns, columnsOf, visi
 import { createJoin, joinColumns, sideOf, type JoinNode, type JoinType } from "../joins.ts";
 import type { Expr, PlanNode } from "../plan.ts";
 import { noRows } from "../bind/output.ts";
+import { cheapFirst } from "./condition-order.ts";
 import { isConstant } from "./fold.ts";
 import { factoredConjuncts } from "./or-factors.ts";
 import { isVolatile, rejectsNulls } from "./properties.ts";
@@ -114,7 +115,7 @@ function filterScan(
   const rewritten = conditions.flatMap((condition) => conjunctsOf(rewriteSargable(condition, log)));
   if (rewritten.some(isNeverTrue)) return noRows(plan.columns);
   const predicates = rewritten.flatMap((condition) => extractScanPredicates(condition, plan.projection));
-  return withFilter({ ...plan, predicates: [...plan.predicates, ...predicates] }, rewritten);
+  return withFilter({ ...plan, predicates: [...plan.predicates, ...predicates] }, cheapFirst(rewritten));
 }
 
 /** How many parts a condition may gain on its way below one operator. */
