@@ -1,23 +1,28 @@
-// Sorting more rows than the memory holds: sorted runs are put aside and merged block by block.
+// Sorting more rows than the memory holds: sorted runs are put aside and merged.
 
-import { BATCH_ROWS, concatBatches, gatherBatch, sliceBatch, type Batch, type DataType } from "#columnar";
-import type { PlanNode } from "../plan.ts";
+import { BATCH_ROWS, gatherBatch, type Batch, type DataType, type Vector } from "#columnar";
+import type { Expr, PlanNode } from "../plan.ts";
 import { BatchSizer } from "./buffered-input.ts";
-import { checkpoint, noteSpilled, type ExecutionContext, type MemoryAccount } from "./context.ts";
+import { checkpoint, noteSpilled, type ExecutionContext } from "./context.ts";
 import { sortRows, type KeyColumn } from "./sort-rows.ts";
 import type { KeyEvaluator } from "./sort.ts";
+import { createMergeComparator, mergeKeysOf } from "./spill/merge-keys.ts";
+import { mergeSorted, type MergeOrder } from "./spill/merge.ts";
 import { RowSpiller, pieceBytes, type SpilledRows } from "./spill/rows.ts";
 import type { SpillSpace } from "./spill/store.ts";
 
 type SortNode = Extract<PlanNode, { kind: "sort" }>;
 
-/** Runs merged at once: each has a piece and a block in memory. */
-const MAX_RUNS = 12;
+/** Pieces of the runs that are merged at once take no more than this part of the memory that is free. */
+const MERGED_SHARE = 0.5;
+/** Fewer runs cannot be merged; more make comparing rows slower than reading them twice. */
+const MIN_RUNS = 2;
+const MAX_RUNS = 64;
 /** Bytes a row takes while sorting: a comparable value and its copy for each key, and two row numbers. */
 const KEY_BYTES = 16;
 const ORDER_BYTES = 8;
-/** A sort holds its rows, their copy in one piece, and the sorted copy of a block. */
-const COPIES = 2;
+/** A sort holds its rows, and twice the column that is being joined or the rows that leave. */
+const COPIES = 1.5;
 
 /** Bytes of sorting rows of so many bytes. */
 export function sortingBytes(node: SortNode, rowBytes: number, rowCount: number): number {
@@ -25,14 +30,20 @@ export function sortingBytes(node: SortNode, rowBytes: number, rowCount: number)
 }
 
 /**
- * Collects sorted runs. Rows are kept with their keys after their own columns, so that no key is computed twice.
+ * Collects sorted runs. Keys that are no columns of the rows are kept after these, so that none is computed twice.
+ *
+ * Memory: what {@link RunWriter.add} is given and its order, then a piece of each run that is merged: as many at once as
+ * fit a part of what is free, and again until all are one.
  */
 export class RunWriter {
   readonly #node: SortNode;
   readonly #space: SpillSpace;
   readonly #context: ExecutionContext;
   readonly #keysOf: KeyEvaluator;
+  readonly #order: MergeOrder;
+  /** In the order of their rows' arrival: merged with neighbours only, rows with equal keys keep theirs. */
   readonly #runs: SpilledRows[] = [];
+  #blockRows = BATCH_ROWS;
   #spilledBytes = 0;
 
   constructor(node: SortNode, keysOf: KeyEvaluator, space: SpillSpace, context: ExecutionContext) {
@@ -40,6 +51,18 @@ export class RunWriter {
     this.#space = space;
     this.#context = context;
     this.#keysOf = keysOf;
+    const orders = node.keys.map(({ expr, descending, nullsFirst }) => ({ type: expr.type, descending, nullsFirst }));
+    const keyPlaces = placesOfKeys(node);
+    this.#order = {
+      keysOf: ({ columns, rowCount }) =>
+        mergeKeysOf(
+          orders.map(({ descending, nullsFirst }, k): KeyColumn => {
+            return { vector: columns[keyPlaces[k] as number] as Vector, descending, nullsFirst };
+          }),
+          rowCount,
+        ),
+      compare: createMergeComparator(orders),
+    };
   }
 
   /** Bytes of all that was put aside. */
@@ -51,136 +74,100 @@ export class RunWriter {
   async add(rows: Batch): Promise<void> {
     const keys = this.#keysOf(rows);
     const order = sortRows(keys, rows.rowCount);
-    const whole: Batch = { rowCount: rows.rowCount, columns: [...rows.columns, ...keys.map(({ vector }) => vector)] };
-    const spiller = this.#spiller();
+    const made = keys.filter((_, k) => !isColumn(this.#node.keys[k]?.expr)).map(({ vector }) => vector);
+    const whole: Batch = { rowCount: rows.rowCount, columns: [...rows.columns, ...made] };
     const block = blockRows(whole, this.#context);
-    for (let start = 0; start < order.length; start += block) {
-      checkpoint(this.#context);
-      await spiller.add(gatherBatch(whole, order.subarray(start, start + block)));
-    }
-    this.#runs.push(await this.#finished(spiller));
-    // Runs are merged in order, so that rows with equal keys keep theirs.
-    if (this.#runs.length >= MAX_RUNS * MAX_RUNS) await this.#mergeRuns();
+    this.#blockRows = Math.min(this.#blockRows, block);
+    const blocks = function* (): Generator<Batch> {
+      for (let start = 0; start < order.length; start += block) {
+        yield gatherBatch(whole, order.subarray(start, start + block));
+      }
+    };
+    this.#runs.push(await this.#put(blocks()));
   }
 
-  /** The rows of all runs in order, without their keys. */
+  /** The rows of all runs in order. */
   async *merged(): AsyncGenerator<Batch> {
-    while (this.#runs.length > MAX_RUNS) await this.#mergeRuns();
+    for (;;) {
+      const most = this.#mostRuns();
+      if (this.#runs.length <= most) break;
+      await this.#mergeNeighbours(Math.min(most, this.#runs.length - most + 1));
+    }
     const width = this.#node.input.columns.length;
     for await (const { rowCount, columns } of this.#merge(this.#runs)) {
       yield { rowCount, columns: columns.slice(0, width) };
     }
   }
 
-  #spiller(): RowSpiller {
-    return new RowSpiller(this.#space, this.#types(), "sort", this.#context);
+  /** Runs that are merged at once. */
+  #mostRuns(): number {
+    const { limitBytes, usedBytes } = this.#context.memory;
+    const largest = this.#runs.reduce((most, run) => Math.max(most, run.pieceBytes), 1);
+    const fitting = Math.floor(((limitBytes - usedBytes) * MERGED_SHARE) / largest);
+    return Math.max(MIN_RUNS, Math.min(MAX_RUNS, fitting));
   }
 
-  async #finished(spiller: RowSpiller): Promise<SpilledRows> {
-    const rows = await spiller.finish();
-    this.#spilledBytes += rows.bytes;
-    noteSpilled(this.#context, this.#node, rows.bytes);
-    return rows;
-  }
-
-  /** Merges neighbouring runs into longer ones. */
-  async #mergeRuns(): Promise<void> {
-    const runs = this.#runs.splice(0);
-    for (let first = 0; first < runs.length; first += MAX_RUNS) {
-      const spiller = this.#spiller();
-      for await (const batch of this.#merge(runs.slice(first, first + MAX_RUNS))) await spiller.add(batch);
-      this.#runs.push(await this.#finished(spiller));
+  /** Puts the rows of one run aside. */
+  async #put(batches: Iterable<Batch> | AsyncIterable<Batch>): Promise<SpilledRows> {
+    const spiller = new RowSpiller(this.#space, keptTypes(this.#node), "sort", this.#context);
+    try {
+      for await (const batch of batches) {
+        checkpoint(this.#context);
+        await spiller.add(batch);
+      }
+      const rows = await spiller.finish();
+      this.#spilledBytes += rows.bytes;
+      noteSpilled(this.#context, this.#node, rows.bytes);
+      return rows;
+    } finally {
+      spiller.close();
     }
   }
 
-  #types(): DataType[] {
-    return [...this.#node.input.columns, ...this.#node.keys.map(({ expr }) => expr)].map(({ type }) => type);
+  /** Merges those `count` runs next to each other that have the fewest bytes. */
+  async #mergeNeighbours(count: number): Promise<void> {
+    let first = 0;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (let start = 0; start + count <= this.#runs.length; start++) {
+      const bytes = this.#runs.slice(start, start + count).reduce((sum, run) => sum + run.bytes, 0);
+      if (bytes >= fewest) continue;
+      fewest = bytes;
+      first = start;
+    }
+    const merged = await this.#put(this.#merge(this.#runs.slice(first, first + count)));
+    this.#runs.splice(first, count, merged);
   }
 
   async *#merge(runs: readonly SpilledRows[]): AsyncGenerator<Batch> {
     const account = this.#context.memory.open("sort");
     const iterators = runs.map((run) => run.read()[Symbol.asyncIterator]());
     try {
-      yield* mergeBlocks(iterators, (batch) => this.#storedKeys(batch), account, this.#context);
+      yield* mergeSorted(iterators, this.#order, this.#blockRows, account, this.#context);
     } finally {
       for (const iterator of iterators) await iterator.return?.();
       account.close();
     }
   }
-
-  #storedKeys({ columns }: Batch): KeyColumn[] {
-    const width = this.#node.input.columns.length;
-    return this.#node.keys.map(({ descending, nullsFirst }, i) => {
-      return { vector: columns[width + i] as KeyColumn["vector"], descending, nullsFirst };
-    });
-  }
 }
 
-/** Rows of a block, so that a block of each run and their sorted whole fit beside each other. */
+function isColumn(expr: Expr | undefined): boolean {
+  return expr?.kind === "column";
+}
+
+/** Where the keys are among what is kept of a row. */
+function placesOfKeys({ keys, input }: SortNode): readonly number[] {
+  let next = input.columns.length;
+  return keys.map(({ expr }) => (expr.kind === "column" ? expr.index : next++));
+}
+
+/** Types of what is kept of a row: its columns, and the keys that are none of them. */
+function keptTypes({ keys, input }: SortNode): DataType[] {
+  const made = keys.filter(({ expr }) => !isColumn(expr)).map(({ expr }) => expr.type);
+  return [...input.columns.map(({ type }) => type), ...made];
+}
+
+/** Rows of a block: half a piece, so that what leaves a merge is little beside the pieces. */
 function blockRows(rows: Batch, context: ExecutionContext): number {
   const rowBytes = Math.max(1, new BatchSizer().add(rows) / rows.rowCount);
-  return Math.max(16, Math.min(BATCH_ROWS, Math.floor(pieceBytes(context) / 2 / rowBytes)));
-}
-
-/**
- * Merges sorted inputs: the blocks at hand are sorted together, and what comes before the end of the first block to
- * end is final. Rows with equal keys come in the order of their inputs.
- */
-async function* mergeBlocks(
-  inputs: readonly AsyncIterator<Batch>[],
-  keysOf: (batch: Batch) => KeyColumn[],
-  account: MemoryAccount,
-  context: ExecutionContext,
-): AsyncGenerator<Batch> {
-  /** Rows at hand of each input that is not at its end. */
-  const heads: (Batch | undefined)[] = await Promise.all(inputs.map(nextOf));
-  for (;;) {
-    checkpoint(context);
-    const present = [...heads.keys()].filter((index) => heads[index] !== undefined);
-    if (present.length === 0) return;
-    const blocks = present.map((index) => heads[index] as Batch);
-    const sizer = new BatchSizer();
-    account.resize(blocks.reduce((sum, block) => sum + sizer.add(block), 0) * COPIES);
-    const all = concatBatches(blocks);
-    const order = sortRows(keysOf(all), all.rowCount);
-    const starts: number[] = [];
-    let total = 0;
-    for (const { rowCount } of blocks) {
-      starts.push(total);
-      total += rowCount;
-    }
-    // The last row at hand of an input bounds what may still come from it.
-    const lastRows = new Map(starts.map((start, k) => [start + (blocks[k] as Batch).rowCount - 1, k]));
-    const taken = new Int32Array(blocks.length);
-    let safe = 0;
-    let ended: number | undefined;
-    while (ended === undefined) {
-      const row = order[safe++] as number;
-      const k = blockOf(starts, row);
-      taken[k] = (taken[k] as number) + 1;
-      ended = lastRows.get(row);
-    }
-    for (let start = 0; start < safe; start += BATCH_ROWS) {
-      yield gatherBatch(all, order.subarray(start, Math.min(safe, start + BATCH_ROWS)));
-    }
-    for (const [k, index] of present.entries()) {
-      const block = blocks[k] as Batch;
-      heads[index] =
-        k === ended
-          ? await nextOf(inputs[index] as AsyncIterator<Batch>)
-          : sliceBatch(block, taken[k] as number, block.rowCount);
-    }
-  }
-}
-
-async function nextOf(input: AsyncIterator<Batch>): Promise<Batch | undefined> {
-  const { done, value } = await input.next();
-  return done === true ? undefined : value;
-}
-
-/** The block that a row of the joined blocks comes from. */
-function blockOf(starts: readonly number[], row: number): number {
-  let k = starts.length - 1;
-  while ((starts[k] as number) > row) k -= 1;
-  return k;
+  return Math.max(1, Math.min(BATCH_ROWS, Math.floor(pieceBytes(context) / 2 / rowBytes)));
 }

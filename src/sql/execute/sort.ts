@@ -9,6 +9,7 @@ import { RunWriter, sortingBytes } from "./external-sort.ts";
 import { forgetBound, tellBound } from "./found-conditions.ts";
 import { compileExpr } from "./expression.ts";
 import { sortRows, type KeyColumn } from "./sort-rows.ts";
+import { pieceBytes } from "./spill/rows.ts";
 import { createTopBound } from "./top-bound.ts";
 
 type SortNode = Extract<PlanNode, { kind: "sort" }>;
@@ -16,8 +17,6 @@ type SortNode = Extract<PlanNode, { kind: "sort" }>;
 /** A top-N sorts what it holds when that is this many times its rows, and at least this many rows, more. */
 const TOP_SLACK_FACTOR = 3;
 const TOP_SLACK_ROWS = 4096;
-/** Rows are sorted at once that take no more than this part of the budget while they are. */
-const SORTED_SHARE = 0.5;
 /** Beyond this, a full sort with its denser memory serves as well. */
 const MAX_TOP_ROWS = 1_000_000;
 
@@ -99,12 +98,14 @@ export async function collectRuns(
   const putAside = async (): Promise<void> => {
     if (spill === undefined || held.length === 0) return;
     runs ??= new RunWriter(node, keysOf, spill, context);
-    const sortBytes = sortingBytes(node, bytes, rowCount);
-    // Few large rows may be more at once than can be sorted beside them.
-    const parts = Math.ceil(sortBytes / (context.memory.limitBytes * SORTED_SHARE));
-    account.resize(parts > 1 ? bytes + sortBytes / parts : sortBytes);
-    const all = concatBatches(held);
+    const all = joinHeld(held, node.input.columns, account);
     held = [];
+    account.resize(0);
+    const free = context.memory.limitBytes - context.memory.usedBytes - bytes - 2 * pieceBytes(context);
+    const sortBytes = sortingBytes(node, bytes, rowCount) - bytes;
+    // Few large rows may be more at once than can be sorted beside them.
+    const parts = free < sortBytes ? Math.min(rowCount, Math.ceil(sortBytes / Math.max(1, free))) : 1;
+    account.resize(bytes + sortBytes / parts);
     const partRows = Math.ceil(rowCount / parts);
     for (let start = 0; start < rowCount; start += partRows) {
       await runs.add(parts > 1 ? sliceBatch(all, start, Math.min(rowCount, start + partRows)) : all);
@@ -118,8 +119,11 @@ export async function collectRuns(
     if (batch.rowCount === 0) continue;
     held.push(batch);
     rowCount += batch.rowCount;
-    bytes += sizer.add(batch);
-    if (spill !== undefined && account.crowds(bytesOf(bytes, rowCount))) await putAside();
+    const added = sizer.add(batch);
+    bytes += added;
+    // What crowds is thought to double: that is all that is done with these rows and a next batch.
+    const next = bytesOf(bytes + added, rowCount + batch.rowCount);
+    if (spill !== undefined && account.crowds(next / 2)) await putAside();
     account.resize(bytes);
   }
   if (runs !== undefined) await putAside();

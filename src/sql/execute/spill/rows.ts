@@ -27,6 +27,8 @@ interface StoredPiece {
 export interface SpilledRows {
   readonly rowCount: number;
   readonly bytes: number;
+  /** Bytes of the largest piece: what reading holds. */
+  readonly pieceBytes: number;
   /** Gives the rows back, once: pieces are removed as they are passed. */
   read(): AsyncIterable<Batch>;
   /** Gives the rows back and keeps them. */
@@ -37,18 +39,21 @@ export interface SpilledRows {
 export class RowSpiller {
   readonly #space: SpillSpace;
   readonly #context: ExecutionContext;
+  readonly #operator: string;
   readonly #account: MemoryAccount;
   readonly #types: readonly DataType[];
   readonly #pieces: StoredPiece[] = [];
   #parts: Uint8Array[] = [];
   #held = 0;
   #bytes = 0;
+  #largest = 0;
   #rowCount = 0;
 
   constructor(space: SpillSpace, types: readonly DataType[], operator: string, context: ExecutionContext) {
     this.#space = space;
     this.#types = types;
     this.#context = context;
+    this.#operator = operator;
     this.#account = context.memory.open(operator);
   }
 
@@ -76,35 +81,49 @@ export class RowSpiller {
     this.#held = 0;
     this.#account.resize(bytes.length);
     this.#bytes += bytes.length;
+    this.#largest = Math.max(this.#largest, bytes.length);
     this.#pieces.push({ piece: await this.#space.put(bytes), lengths });
     this.#account.resize(0);
+  }
+
+  /** Gives up what was not written; called when writing goes wrong. May follow {@link RowSpiller.finish}. */
+  close(): void {
+    this.#parts = [];
+    this.#account.close();
   }
 
   /** Ends writing. */
   async finish(): Promise<SpilledRows> {
     await this.#flush();
-    this.#account.close();
+    this.close();
     const pieces = this.#pieces;
     return {
       rowCount: this.#rowCount,
       bytes: this.#bytes,
+      pieceBytes: this.#largest,
       read: () => this.#read(pieces, true),
       again: () => this.#read(pieces, false),
     };
   }
 
   async *#read(pieces: readonly StoredPiece[], drops: boolean): AsyncGenerator<Batch> {
-    for (const { piece, lengths } of pieces) {
-      checkpoint(this.#context);
-      const stored = await this.#space.get(piece);
-      // Arrays are read in place, which takes a start they may have.
-      const bytes = stored.byteOffset % Float64Array.BYTES_PER_ELEMENT === 0 ? stored : stored.slice();
-      let offset = 0;
-      for (const length of lengths) {
-        yield bytesToBatch(bytes.subarray(offset, offset + length), this.#types);
-        offset += length;
+    const account = this.#context.memory.open(this.#operator);
+    try {
+      for (const { piece, lengths } of pieces) {
+        checkpoint(this.#context);
+        account.resize(lengths.reduce((sum, length) => sum + length, 0));
+        const stored = await this.#space.get(piece);
+        // Arrays are read in place, which takes a start they may have.
+        const bytes = stored.byteOffset % Float64Array.BYTES_PER_ELEMENT === 0 ? stored : stored.slice();
+        let offset = 0;
+        for (const length of lengths) {
+          yield bytesToBatch(bytes.subarray(offset, offset + length), this.#types);
+          offset += length;
+        }
+        if (drops) await this.#space.drop([piece]);
       }
-      if (drops) await this.#space.drop([piece]);
+    } finally {
+      account.close();
     }
   }
 }
