@@ -113,12 +113,15 @@ function makeBatch(shape: EventsShape, day: number, part: number, rows: number):
   };
 }
 
-/** Writes the data files once. They belong to no table until {@link createBenchTable} appends them. */
+/**
+ * Writes the data files once, to a local directory as well where one is named. They belong to no table until
+ * {@link createBenchTable} appends them.
+ */
 export async function writeEventFiles(
   firn: LocalFirn,
   catalog: CatalogClient,
   shape: EventsShape,
-  directory: string,
+  directory?: string,
 ): Promise<BenchTable> {
   loadParquetWasm();
   const { schema, spec } = await emptyTable(catalog, "bench_files").then((table) => ({
@@ -127,7 +130,7 @@ export async function writeEventFiles(
   }));
   const fields = schemaToParquetFields(schema);
   const store = createLocalS3Store(firn.url, BUCKET);
-  mkdirSync(directory, { recursive: true });
+  if (directory !== undefined) mkdirSync(directory, { recursive: true });
   const rowsPerFile = Math.ceil(shape.rows / (shape.days * shape.filesPerDay));
   const files: DataFile[] = [];
   const localPaths: string[] = [];
@@ -137,9 +140,11 @@ export async function writeEventFiles(
       const encoded = encodeParquet(fields, [makeBatch(shape, day, part, rowsPerFile)]);
       const key = `bench/data/${day}-${part}.parquet`;
       await store.put(key, encoded.bytes);
-      const localPath = join(directory, `${day}-${part}.parquet`);
-      writeFileSync(localPath, encoded.bytes);
-      localPaths.push(localPath);
+      if (directory !== undefined) {
+        const localPath = join(directory, `${day}-${part}.parquet`);
+        writeFileSync(localPath, encoded.bytes);
+        localPaths.push(localPath);
+      }
       bytes += encoded.bytes.length;
       files.push(
         dataFileFromParquet({

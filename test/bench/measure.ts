@@ -70,6 +70,11 @@ function format(value: number): string {
   return value >= 1000 ? Math.round(value).toLocaleString("en-US") : value.toFixed(value >= 10 ? 1 : 2);
 }
 
+/** Two places, and for what is far below one two digits. */
+function formatRatio(value: number): string {
+  return value < 0.1 ? value.toPrecision(2) : value.toFixed(2);
+}
+
 function kilobytes(bytes: number): string {
   return `${Math.round(bytes / 1000).toLocaleString("en-US")} kB`;
 }
@@ -98,7 +103,7 @@ export function report(bench: string, cases: readonly BenchCase[], jsonPath: str
     unit,
     format(firn),
     ...peers.flatMap((peer) =>
-      figures[peer] === undefined ? ["—", "—"] : [format(figures[peer]), ratio(unit, firn, figures[peer]).toFixed(2)],
+      figures[peer] === undefined ? ["—", "—"] : [format(figures[peer]), formatRatio(ratio(unit, firn, figures[peer]))],
     ),
     ...(withReads ? readCells(read) : []),
   ]);
@@ -107,7 +112,7 @@ export function report(bench: string, cases: readonly BenchCase[], jsonPath: str
     withReads ? "geometric mean; bytes read in all" : "geometric mean",
     "",
     "",
-    ...peers.flatMap((peer) => ["", geomean[peer]?.toFixed(2) ?? ""]),
+    ...peers.flatMap((peer) => ["", formatRatio(geomean[peer] ?? Number.NaN)]),
     ...(withReads ? readCells({ firn: total("firn"), peer: total("peer") }) : []),
   ]);
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
