@@ -19,10 +19,10 @@ import { PAGE_TYPE } from "./encodings.ts";
 const PAGE = { type: 1, uncompressedSize: 2, compressedSize: 3, crc: 4 } as const;
 
 /**
- * Chunks that shrink to no less than this are stored plainly: noise that shrinks by a twentieth takes ten times
- * as long to decompress as to copy.
+ * Chunks that shrink to no less than this are stored plainly: packed codes that shrink by a tenth take several times
+ * as long to decompress as to decode.
  */
-const MIN_SHRINKAGE = 0.9;
+const MIN_SHRINKAGE = 0.85;
 
 /** How a chunk's pages are compressed. */
 export interface PageCodec {
