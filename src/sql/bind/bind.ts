@@ -2,6 +2,8 @@
 
 import type { LakeError } from "#core";
 import type { SelectStmt } from "libpg-query";
+import { transformPlan, visitPlan } from "../optimize/plan-shape.ts";
+import { createLikeness } from "../optimize/share.ts";
 import type { PlanNode, FunctionRegistry } from "../plan.ts";
 import type { ParsedStatement } from "../parser/parse.ts";
 import type { TableCatalog, TableSource, ViewSource } from "../table-source.ts";
@@ -47,6 +49,25 @@ export async function bindStatement(
   return { plan, ...gathered(context) };
 }
 
+/** Likeness of plans in which recursions go by the order they stand in, since each use of one has its own number. */
+function planKeys(): (plan: PlanNode) => string {
+  const alike = createLikeness();
+  return (plan) => {
+    const numbers = new Map<number, number>();
+    visitPlan(plan, (node) => {
+      if (node.kind === "recursive") numbers.set(node.id, -1 - numbers.size);
+    });
+    if (numbers.size === 0) return alike(plan);
+    return alike(
+      transformPlan(plan, (node) =>
+        node.kind === "recursive" || node.kind === "working_table"
+          ? { ...node, id: numbers.get(node.id) ?? node.id }
+          : node,
+      ),
+    );
+  };
+}
+
 /** What binding found out beside the plan. */
 export function gathered(context: BindContext): Omit<BoundQuery, "plan"> {
   return {
@@ -88,6 +109,7 @@ export async function startBinding(
     recursionCount: 0,
     sharedRows: input.sharesRows === true ? new Map() : undefined,
     boundTables: new Set(),
+    planKey: planKeys(),
   };
   const env: ExprEnvironment = {
     context,

@@ -1,7 +1,7 @@
 // Function calls: scalar functions, the clock, and aggregates.
 
 import type { FuncCall, Node } from "libpg-query";
-import { INT32, TIMESTAMPTZ, aggregateIdentity } from "../expressions.ts";
+import { INT32, TIMESTAMPTZ, aggregateExprs, aggregateIdentity, collectColumns } from "../expressions.ts";
 import { resolveTableFunction, tableFunctionNames, type ResolvedTableFunction } from "../execute/table-function.ts";
 import { isWindowFunction } from "../functions/window.ts";
 import type { AggregateCall, Expr, SourceSpan } from "../plan.ts";
@@ -11,6 +11,7 @@ import { bindCall, coerce, resolveUnknown, undefinedFunction } from "./coerce.ts
 import type { BindContext } from "./context.ts";
 import { AGGREGATE_BASE, SET_BASE, type AggregateSink, type ExprEnvironment, type SetSink } from "./environment.ts";
 import { sqlError } from "./errors.ts";
+import { OUTER_BASE, captureExpr, captureMark } from "./scope.ts";
 import { typeOfFunctionName } from "./type-names.ts";
 import { bindHypotheticalCounts, isHypothetical } from "./hypothetical.ts";
 import { bindWindowCall } from "./window.ts";
@@ -163,9 +164,6 @@ export function resolveSetCall(
 
 function bindAggregate(name: string, node: FuncCall, env: ExprEnvironment, span: SourceSpan): Expr {
   const { aggregates } = env;
-  if (aggregates === undefined) {
-    throw sqlError("grouping_error", `Aggregate functions are not allowed in ${env.clause}.`, span);
-  }
   const inner: ExprEnvironment = {
     ...env,
     aggregates: undefined,
@@ -173,15 +171,32 @@ function bindAggregate(name: string, node: FuncCall, env: ExprEnvironment, span:
     correlated: env.correlated?.below,
     clause: "an aggregate's arguments",
   };
+  const rollBack = captureMark(env.scope);
   const call = bindAggregateCall(name, node, inner, span);
+  if (env.around !== undefined && readsOuterAlone(call)) {
+    // All of it is of the rows around this subquery, so it is theirs: a constant here.
+    rollBack();
+    const value = bindAggregate(name, node, env.around, span);
+    return captureExpr(env.scope, env.around.scope, name, value);
+  }
+  if (aggregates === undefined) {
+    throw sqlError("grouping_error", `Aggregate functions are not allowed in ${env.clause}.`, span);
+  }
   return { kind: "column", index: AGGREGATE_BASE + addAggregate(aggregates, call), name, type: call.type };
+}
+
+/** Whether an aggregate call reads columns, and those of the rows around the query alone. */
+function readsOuterAlone(call: AggregateCall): boolean {
+  const columns = new Set<number>();
+  for (const expr of aggregateExprs(call)) collectColumns(expr, columns);
+  return columns.size > 0 && [...columns].every((index) => index >= OUTER_BASE);
 }
 
 /** GROUPING(key, …): which of the keys the row's grouping set leaves out, as bits. */
 export function bindGrouping(args: readonly Node[], env: ExprEnvironment, span: SourceSpan): Expr {
   const { aggregates } = env;
   if (aggregates === undefined) throw sqlError("grouping_error", `GROUPING is not allowed in ${env.clause}.`, span);
-  const inner: ExprEnvironment = { ...env, aggregates: undefined, correlated: undefined, clause: "GROUPING" };
+  const inner: ExprEnvironment = { ...env, aggregates: undefined, clause: "GROUPING" };
   const set = addAggregate(aggregates, plainAggregate(GROUPING_SET, [], INT32));
   const number: Expr = { kind: "column", index: AGGREGATE_BASE + set, name: GROUPING_SET, type: INT32 };
   const bound = args.map((arg) => resolveUnknown(env.context, env.bind(arg, inner)));

@@ -63,7 +63,7 @@ function guess(node: Node | undefined): Guess | undefined {
     if (subLinkType === "EXPR_SUBLINK" && subselect !== undefined && "SelectStmt" in subselect) {
       const target = subselect.SelectStmt.targetList?.[0];
       if (target === undefined || !("ResTarget" in target)) return undefined;
-      return target.ResTarget.name === undefined ? guess(target.ResTarget.val) : strong(target.ResTarget.name);
+      return strong(target.ResTarget.name ?? deriveColumnName(target.ResTarget.val));
     }
   }
   return undefined;

@@ -62,6 +62,8 @@ export interface BindContext {
   readonly sharedRows: Map<CommonTable, SharedRows> | undefined;
   /** WITH items that were bound at least once. */
   readonly boundTables: Set<SelectStmt>;
+  /** Tells which plans give the same rows: those with equal keys. */
+  readonly planKey: (plan: PlanNode) => string;
 }
 
 /** A common table expression in reach. */

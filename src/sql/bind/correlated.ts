@@ -9,7 +9,6 @@ import {
   conjunctsOf,
   literal,
   replaceColumns,
-  transformExpr,
 } from "../expressions.ts";
 import { createJoin, type JoinNode, type JoinType } from "../joins.ts";
 import type { Expr, JoinKey, PlanNode } from "../plan.ts";
@@ -22,18 +21,11 @@ import {
   type AttachedPlan,
   type OuterRows,
 } from "./dependent-join.ts";
-import type { CorrelatedSubquery, SubquerySink } from "./environment.ts";
+import type { CorrelatedSubquery } from "./environment.ts";
 import { plainAggregate } from "./aggregate-call.ts";
 import { createAggregate } from "./grouping.ts";
 import { project } from "./output.ts";
 import { OUTER_BASE } from "./scope.ts";
-
-/** Registers a subquery; its value stands as a column until {@link applySubqueries} makes it. */
-export function addSubquery(sink: SubquerySink, subquery: CorrelatedSubquery): Expr {
-  const index = sink.firstIndex + sink.subqueries.push(subquery) - 1;
-  const [column] = subquery.plan.columns;
-  return { kind: "column", index, name: column?.name ?? "subquery", type: column?.type ?? BOOLEAN };
-}
 
 /**
  * A join whose right side reads the left rows. The right side's columns follow the left's, then come the values it was
@@ -102,34 +94,36 @@ function outerKeys(outer: OuterRows, attached: AttachedPlan): JoinKey[] {
   });
 }
 
-/** The plan with one more column for each subquery of a clause, and how the clause's expressions read them. */
-export function applySubqueries(
-  input: PlanNode,
-  sink: SubquerySink,
-): { readonly plan: PlanNode; readonly resolve: (expr: Expr) => Expr } {
-  const { subqueries, firstIndex } = sink;
-  if (subqueries.length === 0) return { plan: input, resolve: (expr) => expr };
-  const width = input.columns.length;
-  const plan = subqueries.reduce((outer, subquery) => appendValue(outer, subquery), input);
-  const resolve = (expr: Expr): Expr =>
-    transformExpr(expr, (part) => {
-      if (part.kind !== "column" || part.index < firstIndex || part.index >= firstIndex + subqueries.length)
-        return part;
-      return { ...part, index: width + part.index - firstIndex };
-    });
+/** A plan whose first columns are those of another, and how expressions over that one read it. */
+export interface AppliedSubqueries {
+  readonly plan: PlanNode;
+  readonly resolve: (expr: Expr) => Expr;
+}
+
+/** The plan with what makes the values of subqueries in columns after its own. */
+export function applySubqueries(input: PlanNode, subqueries: readonly CorrelatedSubquery[]): AppliedSubqueries {
+  const values = new Map<number, Expr>();
+  const resolve = (expr: Expr): Expr => (values.size === 0 ? expr : replaceColumns(expr, (index) => values.get(index)));
+  let plan = input;
+  for (const { place, plan: subquery, captures } of subqueries) {
+    const applied = appendValue({ plan, captures: captures.map(resolve) }, subquery);
+    plan = applied.plan;
+    values.set(place, applied.value);
+  }
   return { plan, resolve };
 }
 
-/** The outer columns and the subquery's value: NULL where it has no row. */
-function appendValue(outer: PlanNode, { plan, captures }: CorrelatedSubquery): PlanNode {
-  const rows: OuterRows = { plan: outer, captures };
-  const found = overAggregate(plan);
-  return found === undefined ? appendSingleRow(rows, plan) : appendAggregate(rows, found);
+/** A plan that begins with the outer columns, and a subquery's value over its row. */
+interface AppendedValue {
+  readonly plan: PlanNode;
+  /** Computed where it is read, so that a CASE around it guards it. */
+  readonly value: Expr;
 }
 
-function withValue(joined: PlanNode, outer: PlanNode, value: Expr): PlanNode {
-  const own = outer.columns.map((column, i) => columnRef(i, column));
-  return project(joined, [...own, value], [...outer.columns.map((column) => column.name), "subquery"]);
+/** NULL where the subquery has no row. */
+function appendValue(outer: OuterRows, subquery: PlanNode): AppendedValue {
+  const found = overAggregate(subquery);
+  return found === undefined ? appendSingleRow(outer, subquery) : appendAggregate(outer, found);
 }
 
 function leftJoin(outer: OuterRows, grouped: PlanNode, attached: AttachedPlan): PlanNode {
@@ -138,7 +132,7 @@ function leftJoin(outer: OuterRows, grouped: PlanNode, attached: AttachedPlan): 
   return { ...join, equalKeys: outerKeys(outer, { plan: grouped, at, nullSafe: attached.nullSafe }) };
 }
 
-function appendSingleRow(outer: OuterRows, plan: PlanNode): PlanNode {
+function appendSingleRow(outer: OuterRows, plan: PlanNode): AppendedValue {
   const attached = attachOuter(plan, outer);
   const keys = attached.at.flatMap((index) => {
     const column = attached.plan.columns[index];
@@ -157,7 +151,7 @@ function appendSingleRow(outer: OuterRows, plan: PlanNode): PlanNode {
     { kind: "column", index: at, name: "first", type },
     { kind: "column", index: at + 1, name: "count", type: INT64 },
   ];
-  return withValue(joined, outer.plan, { kind: "call", function: "single row", args, type });
+  return { plan: joined, value: { kind: "call", function: "single row", args, type } };
 }
 
 /** A subquery that is expressions over one aggregated row. `above` goes upwards. */
@@ -175,7 +169,7 @@ function overAggregate(plan: PlanNode): OverAggregate | undefined {
 }
 
 /** The aggregate is joined by its outer values; what stood above it is computed on the joined row. */
-function appendAggregate(outer: OuterRows, { aggregate, above }: OverAggregate): PlanNode {
+function appendAggregate(outer: OuterRows, { aggregate, above }: OverAggregate): AppendedValue {
   const attached = attachOuter(aggregate.input, outer);
   const joined = leftJoin(outer, groupByOuter(aggregate, attached), attached);
   const first = outer.plan.columns.length + outer.captures.length;
@@ -192,12 +186,12 @@ function appendAggregate(outer: OuterRows, { aggregate, above }: OverAggregate):
   }
   const value = row[0] ?? literal(null, BOOLEAN);
   const condition = conjunction(conditions);
-  if (condition === undefined) return withValue(joined, outer.plan, value);
+  if (condition === undefined) return { plan: joined, value };
   const guarded: Expr = {
     kind: "case",
     branches: [caseBranch(condition, value)],
     otherwise: literal(null, value.type),
     type: value.type,
   };
-  return withValue(joined, outer.plan, guarded);
+  return { plan: joined, value: guarded };
 }

@@ -19,10 +19,9 @@ import {
   someExpr,
 } from "../expressions.ts";
 import { createJoin, type JoinType } from "../joins.ts";
-import { mapExpressions, visitPlan } from "../optimize/plan-shape.ts";
+import { mapExpressions, transformPlan, visitPlan } from "../optimize/plan-shape.ts";
 import type { AggregateCall, Expr, JoinKey, PlanNode } from "../plan.ts";
-import { sqlError } from "./errors.ts";
-import { createAggregate } from "./grouping.ts";
+import { GROUPING_SET, createAggregate } from "./grouping.ts";
 import { project } from "./output.ts";
 import { keepRanked, type RankBound } from "./ranking.ts";
 import { OUTER_BASE } from "./scope.ts";
@@ -118,7 +117,7 @@ export function attachOuter(plan: PlanNode, outer: OuterRows): AttachedPlan {
     case "values":
       return attachValues(plan, outer);
     case "recursive":
-      throw sqlError("sql_unsupported", `WITH RECURSIVE "${plan.name}" that reads an outer row is not supported.`);
+      return attachRecursive(plan, outer);
     case "scan":
     case "working_table":
     case "shared":
@@ -178,11 +177,19 @@ function withDomain(plan: PlanNode, outer: OuterRows): AttachedPlan {
   };
 }
 
+/** What stands for an outer value, and whether it does for NULL too. */
+interface BoundCapture {
+  readonly own: Expr;
+  readonly nullSafe: boolean;
+}
+
+const NULL_SAFE_EQUAL = "is_not_distinct_from";
+
 /** Conjuncts of the form `outer value = own columns`: the value by capture. */
-function boundCaptures(conditions: readonly Expr[]): ReadonlyMap<number, Expr> {
-  const bound = new Map<number, Expr>();
+function boundCaptures(conditions: readonly Expr[]): ReadonlyMap<number, BoundCapture> {
+  const bound = new Map<number, BoundCapture>();
   for (const condition of conditions) {
-    if (condition.kind !== "call" || condition.function !== "=") continue;
+    if (condition.kind !== "call" || (condition.function !== "=" && condition.function !== NULL_SAFE_EQUAL)) continue;
     const [a, b] = condition.args;
     if (a === undefined || b === undefined) continue;
     for (const [outer, own] of [
@@ -191,7 +198,7 @@ function boundCaptures(conditions: readonly Expr[]): ReadonlyMap<number, Expr> {
     ] as const) {
       if (outer.kind !== "column" || outer.index < OUTER_BASE || readsOuter(own)) continue;
       const k = outer.index - OUTER_BASE;
-      if (!bound.has(k)) bound.set(k, own);
+      if (!bound.has(k)) bound.set(k, { own, nullSafe: condition.function === NULL_SAFE_EQUAL });
     }
   }
   return bound;
@@ -200,7 +207,7 @@ function boundCaptures(conditions: readonly Expr[]): ReadonlyMap<number, Expr> {
 function attachFilter(plan: PlanNode & { readonly kind: "filter" }, outer: OuterRows): AttachedPlan {
   const { input } = plan;
   const conditions = conjunctsOf(plan.condition);
-  const bound = isCorrelated(input) ? new Map<number, Expr>() : boundCaptures(conditions);
+  const bound = isCorrelated(input) ? new Map<number, BoundCapture>() : boundCaptures(conditions);
   if (bound.size === 0) {
     const attached = attachOuter(input, outer);
     const condition = resolveOuter(plan.condition, attached);
@@ -210,7 +217,7 @@ function attachFilter(plan: PlanNode & { readonly kind: "filter" }, outer: Outer
   const rest = [...outer.captures.keys()].filter((k) => !bound.has(k));
   const base = rest.length === 0 ? input : createJoin("cross", input, domain(outer, rest), undefined);
   const valueOf = (k: number): Expr | undefined => {
-    const own = bound.get(k);
+    const own = bound.get(k)?.own;
     if (own !== undefined) return own;
     const index = width + rest.indexOf(k);
     const column = base.columns[index];
@@ -220,7 +227,9 @@ function attachFilter(plan: PlanNode & { readonly kind: "filter" }, outer: Outer
   const resolve = (expr: Expr): Expr =>
     replaceColumns(expr, (index) => (index >= OUTER_BASE ? values[index - OUTER_BASE] : undefined));
   // An equality that defines its value holds for every row where that value is not NULL.
-  const known = [...bound.values()].map((arg): Expr => ({ kind: "is_null", arg, negated: true, type: BOOLEAN }));
+  const known = [...bound.values()].flatMap(({ own: arg, nullSafe }): Expr[] =>
+    nullSafe ? [] : [{ kind: "is_null", arg, negated: true, type: BOOLEAN }],
+  );
   const condition = conjunction([...conditions.map(resolve), ...known]);
   const filtered: PlanNode =
     condition === undefined ? base : { kind: "filter", input: base, condition, columns: base.columns };
@@ -229,7 +238,7 @@ function attachFilter(plan: PlanNode & { readonly kind: "filter" }, outer: Outer
   return {
     plan: project(filtered, [...own, ...values], names),
     at: values.map((_, k) => width + k),
-    nullSafe: values.map((_, k) => !bound.has(k)),
+    nullSafe: values.map((_, k) => bound.get(k)?.nullSafe ?? true),
   };
 }
 
@@ -252,16 +261,14 @@ export function groupByOuter(plan: PlanNode & { readonly kind: "aggregate" }, in
 }
 
 function attachAggregate(plan: PlanNode & { readonly kind: "aggregate" }, outer: OuterRows): AttachedPlan {
-  if (plan.groupingSets?.some((set) => set.length === 0) === true) {
-    throw sqlError("sql_unsupported", "An empty grouping set in a correlated subquery is not supported.");
-  }
   const input = attachOuter(plan.input, outer);
   const grouped = groupByOuter(plan, input);
   const count = outer.captures.length;
-  if (plan.keys.length > 0) {
+  if (plan.keys.length > 0 || plan.groupingSets !== undefined) {
     const at = [...outer.captures.keys()];
     const own = plan.columns.map((column, i) => columnRef(count + i, column));
-    return projected({ plan: grouped, at, nullSafe: input.nullSafe }, own, plan.columns);
+    const found = projected({ plan: grouped, at, nullSafe: input.nullSafe }, own, plan.columns);
+    return withEmptySets(plan, found, outer);
   }
   // Without keys there is a row for every outer value, whether it has input rows or not.
   const values = domain(outer, [...outer.captures.keys()]);
@@ -277,6 +284,72 @@ function attachAggregate(plan: PlanNode & { readonly kind: "aggregate" }, outer:
   });
   const at = [...outer.captures.keys()];
   return projected({ plan: joined, at, nullSafe: at.map(() => true) }, own, plan.columns);
+}
+
+/** An empty grouping set has a row for an outer value without input rows too. */
+function withEmptySets(
+  plan: PlanNode & { readonly kind: "aggregate" },
+  found: AttachedPlan,
+  outer: OuterRows,
+): AttachedPlan {
+  const sets = [...(plan.groupingSets ?? []).entries()].filter(([, keys]) => keys.length === 0);
+  if (sets.length === 0) return found;
+  const all = [...outer.captures.keys()];
+  const values = domain(outer, all);
+  const equalKeys = values.columns.map((column, k): JoinKey => {
+    const index = found.at[k] ?? 0;
+    const right = columnRef(index, found.plan.columns[index] ?? column);
+    return { left: columnRef(k, column), right, nullsEqual: found.nullSafe[k] ?? false };
+  });
+  const without: PlanNode = { ...createJoin("anti", values, found.plan, undefined), equalKeys };
+  const columns = found.plan.columns.map((column) => ({ ...column, nullable: true }));
+  const keys = plan.columns.slice(0, plan.keys.length);
+  const rows = sets.map(([number]): PlanNode => {
+    const own = [
+      ...keys.map((column) => literal(null, column.type)),
+      ...plan.aggregates.map((call) =>
+        call.function === GROUPING_SET ? literal(number, call.type) : overNoRows(call, literal(null, call.type)),
+      ),
+    ];
+    return projected({ plan: without, at: all, nullSafe: all.map(() => true) }, own, plan.columns).plan;
+  });
+  const union = (left: PlanNode, right: PlanNode): PlanNode => ({
+    kind: "set_operation",
+    operation: "union",
+    all: true,
+    left,
+    right,
+    columns,
+  });
+  return { plan: rows.reduce(union, found.plan), at: found.at, nullSafe: all.map(() => true) };
+}
+
+/** The rows of a recursion carry the outer values from round to round. */
+function attachRecursive(plan: PlanNode & { readonly kind: "recursive" }, outer: OuterRows): AttachedPlan {
+  const left = aligned(attachOuter(plan.left, outer), plan.left);
+  const width = plan.columns.length;
+  const columns = left.plan.columns.map((column) => ({ ...column, nullable: true }));
+  // The newest rows of this outer row.
+  const working: PlanNode = { kind: "working_table", id: plan.id, name: plan.name, columns };
+  const conditions = columns.slice(width).map((column, k): Expr => ({
+    kind: "call",
+    function: NULL_SAFE_EQUAL,
+    args: [
+      columnRef(width + k, column),
+      { kind: "column", index: OUTER_BASE + k, name: column.name, type: column.type },
+    ],
+    type: BOOLEAN,
+  }));
+  const condition = conjunction(conditions);
+  const newest: PlanNode = condition === undefined ? working : { kind: "filter", input: working, condition, columns };
+  const own = project(
+    newest,
+    plan.columns.map((column, i) => columnRef(i, column)),
+    plan.columns.map((column) => column.name),
+  );
+  const step = transformPlan(plan.right, (node) => (node.kind === "working_table" && node.id === plan.id ? own : node));
+  const right = aligned(attachOuter(step, outer), plan.right);
+  return { ...left, plan: { ...plan, left: left.plan, right: right.plan, columns } };
 }
 
 /** LIMIT counts each outer value's rows: they are numbered in the order of the sort below. */

@@ -42,20 +42,20 @@ export const WINDOW_BASE = 2_000_000;
  * OUTER_BASE + k for `captures[k]`, an expression over the row it is applied to.
  */
 export interface CorrelatedSubquery {
+  /** The column that stands for its value until it is applied to the rows it reads. */
+  readonly place: number;
   /** One column. */
   readonly plan: PlanNode;
+  /** Expressions over the row; they may read the values of subqueries before this one. */
   readonly captures: readonly Expr[];
   readonly span: SourceSpan | undefined;
 }
 
-/**
- * Correlated subqueries of one clause. Until they are applied to the clause's input, subquery k stands as the column
- * `firstIndex + k`.
- */
+/** Correlated subqueries of one clause, until they are applied to its rows. A later one may read an earlier one. */
 export interface SubquerySink {
   readonly firstIndex: number;
   readonly subqueries: CorrelatedSubquery[];
-  /** Where those inside aggregate arguments go: they are applied below the aggregate. */
+  /** Where those inside aggregate arguments and group keys go: they are applied below the aggregate. */
   readonly below: SubquerySink | undefined;
 }
 
@@ -69,8 +69,19 @@ export interface SetSink {
 /** Above every window call's index. */
 export const SET_BASE = 2_700_000;
 
-/** Above every window call's index: correlated subqueries of WHERE, of aggregate arguments, of the select list. */
-export const SUBQUERY_BASE = { where: 3_000_000, arguments: 3_300_000, list: 3_600_000 } as const;
+/** Above every window call's index: correlated subqueries by the place they stand in. */
+export const SUBQUERY_BASE = {
+  where: 3_000_000,
+  from: 3_200_000,
+  limit: 3_250_000,
+  arguments: 3_300_000,
+  list: 3_600_000,
+} as const;
+
+/** An empty sink for the subqueries of one place. */
+export function subquerySink(place: keyof typeof SUBQUERY_BASE, below?: SubquerySink): SubquerySink {
+  return { firstIndex: SUBQUERY_BASE[place], subqueries: [], below };
+}
 
 /** The surroundings of an expression. */
 export interface ExprEnvironment {
@@ -85,6 +96,8 @@ export interface ExprEnvironment {
   readonly sets?: SetSink | undefined;
   /** Where subqueries that read this row go; absent where they are not allowed. */
   readonly correlated?: SubquerySink | undefined;
+  /** Where the subquery around this place stands: aggregates over its columns alone belong there. */
+  readonly around?: ExprEnvironment;
   /** Items of the select list that may be used by name where the row has no such column. */
   readonly outputs?: readonly { readonly name: string; readonly expr: Expr }[];
   readonly bind: (node: Node | undefined, env: ExprEnvironment) => Expr;

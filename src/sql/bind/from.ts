@@ -3,7 +3,16 @@
 import type { DataType } from "#columnar";
 import { nearestName } from "#core";
 import type { Alias, JoinExpr, Node, RangeFunction, RangeTableSample, RangeVar } from "libpg-query";
-import { BOOLEAN, INT32, INT64, literal, replaceColumns } from "../expressions.ts";
+import {
+  BOOLEAN,
+  INT32,
+  INT64,
+  columnRef,
+  conjunctsOf,
+  literal,
+  remapColumns,
+  replaceColumns,
+} from "../expressions.ts";
 import { tableFunctionNames, type ResolvedTableFunction } from "../execute/table-function.ts";
 import { createJoin, type JoinType } from "../joins.ts";
 import type { Expr, PlanNode } from "../plan.ts";
@@ -13,11 +22,12 @@ import { resolveSetCall } from "./calls.ts";
 import { bindCall, coerce, coerceCondition, resolveUnknown, unify } from "./coerce.ts";
 import { deriveColumnName } from "./column-name.ts";
 import { selectOf, spanAt, tableKey, tablePath, unsupported } from "./context.ts";
-import { createDependentJoin } from "./correlated.ts";
-import type { ExprEnvironment } from "./environment.ts";
+import { applySubqueries, createDependentJoin } from "./correlated.ts";
+import { SUBQUERY_BASE, subquerySink, type ExprEnvironment, type SubquerySink } from "./environment.ts";
+import { joinWithSubqueries } from "./join-condition.ts";
 import { bindJsonTable, bindRecords } from "./json-table.ts";
 import { sqlError, withSpan } from "./errors.ts";
-import { ONE_EMPTY_ROW, renameColumns, resolveUnknownColumns } from "./output.ts";
+import { ONE_EMPTY_ROW, project, renameColumns, resolveUnknownColumns } from "./output.ts";
 import { bindView } from "./views.ts";
 import {
   OUTER_BASE,
@@ -111,8 +121,8 @@ function bindItem(node: Node, env: ExprEnvironment, before: BoundFrom | undefine
   }
   if ("RangeFunction" in node) return bindRangeFunction(node.RangeFunction, env, before);
   if ("JsonTable" in node) {
-    const { scope, inner } = functionEnvironment(env, before);
-    const plan = bindJsonTable(node.JsonTable, inner);
+    const { scope, inner, correlated } = functionEnvironment(env, before);
+    const plan = overSubqueries(bindJsonTable(node.JsonTable, inner), correlated);
     return { ...aliased(plan, node.JsonTable.alias, "json_table", env), captures: scope?.captures ?? [] };
   }
   if ("RangeTableSample" in node) return bindSample(node.RangeTableSample, env, before);
@@ -229,26 +239,51 @@ function bindPart(
 function functionEnvironment(
   env: ExprEnvironment,
   before: BoundFrom | undefined,
-): { readonly scope: ReturnType<typeof lateralScope> | undefined; readonly inner: ExprEnvironment } {
+): {
+  readonly scope: ReturnType<typeof lateralScope> | undefined;
+  readonly inner: ExprEnvironment;
+  readonly correlated: SubquerySink;
+} {
   const scope = before === undefined ? undefined : lateralScope(before, env);
+  const correlated = subquerySink("from");
   const inner: ExprEnvironment = {
     ...env,
     scope: scope ?? emptyScope(env.scope.parent),
     aggregates: undefined,
-    correlated: undefined,
+    correlated,
     clause: "functions in FROM",
   };
-  return { scope, inner };
+  return { scope, inner, correlated };
+}
+
+/** A function in FROM whose arguments, and what is made of its rows, wait for the values of subqueries. */
+function overSubqueries(plan: PlanNode, { subqueries }: SubquerySink): PlanNode {
+  if (subqueries.length === 0) return plan;
+  const scan = plan.kind === "project" ? plan.input : plan;
+  if (scan.kind !== "function_scan") return plan;
+  const { plan: input, resolve } = applySubqueries(ONE_EMPTY_ROW, subqueries);
+  const width = input.columns.length;
+  const columns = [...input.columns, ...scan.columns];
+  const called: PlanNode = { ...scan, input, args: scan.args.map(resolve), columns };
+  const made = plan.kind === "project" ? plan.exprs : plan.columns.map((column, i) => columnRef(i, column));
+  const moved = made.map((expr) =>
+    resolve(remapColumns(expr, (index) => (index < SUBQUERY_BASE.where ? index + width : index))),
+  );
+  return project(
+    called,
+    moved,
+    plan.columns.map((column) => column.name),
+  );
 }
 
 function bindRangeFunction(node: RangeFunction, env: ExprEnvironment, before: BoundFrom | undefined): BoundItem {
   const { context } = env;
-  const { scope, inner } = functionEnvironment(env, before);
+  const { scope, inner, correlated } = functionEnvironment(env, before);
   const items = (node.functions ?? []).map((item) => itemsOf(item));
   const ownList = items[0]?.[1];
   const definitions = node.coldeflist ?? (ownList !== undefined && items.length === 1 ? itemsOf(ownList) : []);
   if (definitions.length > 0 && node.ordinality !== true) {
-    const plan = bindRecords(items[0]?.[0], definitions, inner);
+    const plan = overSubqueries(bindRecords(items[0]?.[0], definitions, inner), correlated);
     return { ...aliased(plan, node.alias, "record", env), captures: scope?.captures ?? [] };
   }
   if (definitions.length > 0 || items.some((item) => item[1] !== undefined && nodeKind(item[1]) === "List")) {
@@ -281,7 +316,7 @@ function bindRangeFunction(node: RangeFunction, env: ExprEnvironment, before: Bo
     ...(isNumbered ? { ordinality: true } : {}),
     columns,
   };
-  return { ...aliased(plan, node.alias, first.name, env), captures: scope?.captures ?? [] };
+  return { ...aliased(overSubqueries(plan, correlated), node.alias, first.name, env), captures: scope?.captures ?? [] };
 }
 
 const JOIN_TYPES: Readonly<Record<string, JoinType>> = {
@@ -315,15 +350,27 @@ function bindJoin(node: JoinExpr, env: ExprEnvironment): BoundFrom {
     result = bindUsing(names, type, left, right, env, plan);
     if (node.join_using_alias !== undefined) result = withUsingAlias(result, node.join_using_alias, names.length);
   } else {
+    const correlated = subquerySink("from");
+    const onEnv = { ...env, scope: joined, clause: "JOIN/ON conditions", aggregates: undefined, correlated };
     const condition =
-      node.quals === undefined
-        ? undefined
-        : coerceCondition(
-            context,
-            env.bind(node.quals, { ...env, scope: joined, clause: "JOIN/ON conditions", aggregates: undefined }),
-            "JOIN/ON",
+      node.quals === undefined ? undefined : coerceCondition(context, env.bind(node.quals, onEnv), "JOIN/ON");
+    const { subqueries } = correlated;
+    const made =
+      subqueries.length === 0
+        ? plan(condition)
+        : joinWithSubqueries(
+            type,
+            {
+              left: left.plan,
+              right: right.plan,
+              captures: right.captures ?? [],
+              conditions: conjunctsOf(condition),
+              subqueries,
+            },
+            (how, inputs, rest) =>
+              joinItems(how, { ...left, plan: inputs.left }, { ...right, plan: inputs.right }, rest),
           );
-    result = { plan: plan(condition), scope: withNullability(joined, plan(condition)) };
+    result = { plan: made, scope: withNullability(joined, made) };
   }
   return node.alias === undefined ? result : renameRelation(result, node.alias, env);
 }

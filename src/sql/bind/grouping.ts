@@ -7,7 +7,15 @@ import type { AggregateCall, Expr, PlanNode } from "../plan.ts";
 import { locationOf, stringsOf } from "./ast.ts";
 import { resolveUnknown } from "./coerce.ts";
 import { spanAt, unsupported, type BindContext } from "./context.ts";
-import { AGGREGATE_BASE, SET_BASE, SUBQUERY_BASE, WINDOW_BASE, type ExprEnvironment } from "./environment.ts";
+import { moveBelow, readBelow, subqueriesRead } from "./subquery-sink.ts";
+import {
+  AGGREGATE_BASE,
+  SET_BASE,
+  SUBQUERY_BASE,
+  WINDOW_BASE,
+  type ExprEnvironment,
+  type SubquerySink,
+} from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { expandGroupingSets, hasGroupingSets } from "./grouping-sets.ts";
 import { OUTER_BASE, lookupColumn } from "./scope.ts";
@@ -117,19 +125,20 @@ function bindKeys(
   return items.map((item) => {
     const key = resolveUnknown(
       context,
-      bindGroupKey(item, targets, { ...env, aggregates: undefined, correlated: undefined, clause: "GROUP BY" }, scope),
+      bindGroupKey(item, targets, { ...env, aggregates: undefined, clause: "GROUP BY" }, scope),
     );
-    if (usesAggregate(key)) {
+    const read = env.correlated === undefined ? [] : subqueriesRead(env.correlated.subqueries, [key]);
+    if ([key, ...read.flatMap(({ captures }) => captures)].some((part) => usesAggregate(part))) {
       throw sqlError("grouping_error", "Aggregate functions are not allowed in GROUP BY.", context.spans.get(key));
     }
     if (usesWindow(key)) {
       throw sqlError("windowing_error", "Window functions are not allowed in GROUP BY.", context.spans.get(key));
     }
     if (usesSet(key)) throw unsupported(context, "Grouping by a set-returning function is", locationOf(item));
-    if (usesSubquery(key)) throw unsupported(context, "Grouping by a correlated subquery is", locationOf(item));
-    const identity = exprIdentity(key);
+    const made = env.correlated === undefined ? key : moveBelow(context, key, env.correlated);
+    const identity = exprIdentity(made);
     const known = keys.findIndex((other) => exprIdentity(other) === identity);
-    return known === -1 ? keys.push(key) - 1 : known;
+    return known === -1 ? keys.push(made) - 1 : known;
   });
 }
 
@@ -176,16 +185,17 @@ export function createAggregate(
  *
  * Errors: `grouping_error` for a column that is neither a key nor inside an aggregate.
  */
-export function regroup(context: BindContext, expr: Expr, { keys, sets }: GroupKeys): Expr {
+export function regroup(context: BindContext, expr: Expr, { keys, sets }: GroupKeys, sink: SubquerySink): Expr {
   const identities = keys.map((key) => exprIdentity(key));
+  const identityOf = (part: Expr): string => exprIdentity(readBelow(context, part, sink));
   const rewrite = (part: Expr): Expr => {
-    if (part.kind === "column" && part.index >= WINDOW_BASE) return part;
-    if (part.kind === "column" && part.index >= AGGREGATE_BASE) {
+    if (part.kind === "column" && part.index >= WINDOW_BASE && part.index < SUBQUERY_BASE.where) return part;
+    if (part.kind === "column" && part.index >= AGGREGATE_BASE && part.index < WINDOW_BASE) {
       return { ...part, index: keys.length + part.index - AGGREGATE_BASE };
     }
     // A constant is itself everywhere but where it stands alone: there it is the key that a grouping may leave out.
     if (part.kind !== "literal" || (part === expr && sets !== undefined)) {
-      const position = identities.indexOf(exprIdentity(part));
+      const position = identities.indexOf(identityOf(part));
       const key = keys[position];
       if (key !== undefined) {
         return {
@@ -198,13 +208,14 @@ export function regroup(context: BindContext, expr: Expr, { keys, sets }: GroupK
     }
     if (part.kind === "call" && part.function === GROUPING) {
       const [set, ...args] = part.args;
-      const positions = args.map((arg) => identities.indexOf(exprIdentity(arg)));
+      const positions = args.map((arg) => identities.indexOf(identityOf(arg)));
       if (set === undefined || positions.includes(-1)) {
         const message = "Arguments to GROUPING must be grouping expressions of the same query level.";
         throw sqlError("grouping_error", message, part.span);
       }
       return groupingValue(rewrite(set), positions, sets);
     }
+    if (part.kind === "column" && part.index >= SUBQUERY_BASE.where) return part;
     if (part.kind === "column") {
       throw sqlError(
         "grouping_error",

@@ -7,11 +7,12 @@ import type { Expr, PlanNode, SortKey } from "../plan.ts";
 import { itemsOf, locationOf, stringsOf } from "./ast.ts";
 import { resolveUnknown, unify } from "./coerce.ts";
 import { countSelect, selectOf, spanAt, unsupported, type CommonTable } from "./context.ts";
-import type { ExprEnvironment } from "./environment.ts";
+import { applySubqueries } from "./correlated.ts";
+import { subquerySink, type ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { ordinalOf, targetAt } from "./grouping.ts";
 import { bindLimit } from "./limit.ts";
-import { coerceColumns, renameColumns, resolveUnknownColumns } from "./output.ts";
+import { ONE_EMPTY_ROW, coerceColumns, project, renameColumns, resolveUnknownColumns } from "./output.ts";
 import { bindRecursiveTable, readsName, refuseMutualRecursion } from "./recursive.ts";
 import { readsOuterRecursion } from "../optimize/plan-shape.ts";
 import { isVolatilePlan } from "../optimize/share.ts";
@@ -172,8 +173,12 @@ function bindSetOperation(statement: SelectStmt, env: ExprEnvironment): PlanNode
 
 function bindValues(lists: readonly Node[], env: ExprEnvironment): PlanNode {
   const { context } = env;
-  const valueEnv: ExprEnvironment = { ...env, aggregates: undefined, clause: "VALUES" };
-  const rows = lists.map((list) => itemsOf(list).map((item) => env.bind(item, valueEnv)));
+  const sinks = lists.map(() => subquerySink("list"));
+  const rows = lists.map((list, r) => {
+    const valueEnv: ExprEnvironment = { ...env, aggregates: undefined, correlated: sinks[r], clause: "VALUES" };
+    return itemsOf(list).map((item) => env.bind(item, valueEnv));
+  });
+  const isCorrelated = sinks.some(({ subqueries }) => subqueries.length > 0);
   const width = rows[0]?.length ?? 0;
   for (const [i, row] of rows.entries()) {
     if (row.length === width) continue;
@@ -186,15 +191,20 @@ function bindValues(lists: readonly Node[], env: ExprEnvironment): PlanNode {
   }
   const byColumn = Array.from({ length: width }, (_, i) => {
     const exprs = rows.map((row) => row[i] ?? literal(null, { kind: "null" }));
-    const allUntyped = exprs.every((expr) => expr.type.kind === "null");
+    const allUntyped = !isCorrelated && exprs.every((expr) => expr.type.kind === "null");
     return allUntyped ? { exprs, type: { kind: "null" as const } } : unify(context, exprs, "VALUES", undefined);
   });
   const columns = byColumn.map(({ type }, i) => ({ name: `column${i + 1}`, type, nullable: true }));
-  return {
-    kind: "values",
-    rows: rows.map((_, r) => byColumn.map(({ exprs, type }) => exprs[r] ?? literal(null, type))),
-    columns,
-  };
+  const typed = rows.map((_, r) => byColumn.map(({ exprs, type }) => exprs[r] ?? literal(null, type)));
+  if (!isCorrelated) return { kind: "values", rows: typed, columns };
+  // Each row by itself, as one that its subqueries are applied to.
+  const names = columns.map((column) => column.name);
+  return typed
+    .map((row, r): PlanNode => {
+      const { plan, resolve } = applySubqueries(ONE_EMPTY_ROW, sinks[r]?.subqueries ?? []);
+      return project(plan, row.map(resolve), names);
+    })
+    .reduce((left, right) => ({ kind: "set_operation", operation: "union", all: true, left, right, columns }));
 }
 
 /** ORDER BY and LIMIT over a query's output columns. */

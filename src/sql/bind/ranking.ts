@@ -1,7 +1,7 @@
 // Rows kept by their place in an order: LIMIT inside groups, DISTINCT ON, FETCH … WITH TIES.
 
 import type { ColumnSchema } from "#columnar";
-import { BOOLEAN, INT64, columnRef, conjunction, literal } from "../expressions.ts";
+import { BOOLEAN, INT64, TRUE, columnRef, conjunction, literal } from "../expressions.ts";
 import type { Expr, PlanNode, SortKey, WindowCall } from "../plan.ts";
 import { plainAggregate } from "./aggregate-call.ts";
 import { project } from "./output.ts";
@@ -13,7 +13,8 @@ export type Ranking = "row_number" | "rank";
 export interface RankBound {
   readonly ranking: Ranking;
   readonly operator: ">" | "<=";
-  readonly value: number;
+  /** A number, or an expression over the row; where it is NULL it bounds nothing. */
+  readonly value: number | Expr;
 }
 
 /** The rows of `input` whose numbers within their partition keep the bounds; the same columns, in the order asked. */
@@ -38,7 +39,9 @@ export function keepRanked(
   const conditions = bounds.map(({ ranking, operator, value }): Expr => {
     const place = rankings.indexOf(ranking);
     const number: Expr = { kind: "column", index: width + place, name: ranking, type: INT64 };
-    return { kind: "call", function: operator, args: [number, literal(value, INT64)], type: BOOLEAN };
+    const bound = typeof value === "number" ? literal(value, INT64) : value;
+    const compared: Expr = { kind: "call", function: operator, args: [number, bound], type: BOOLEAN };
+    return typeof value === "number" ? compared : { kind: "coalesce", args: [compared, TRUE], type: BOOLEAN };
   });
   const condition = conjunction(conditions);
   const kept: PlanNode =

@@ -4,7 +4,7 @@ import type { CommonTableExpr, FuncCall, JoinExpr, Node, RangeVar, SelectStmt, S
 import type { PlanNode } from "../plan.ts";
 import { columnRef } from "../expressions.ts";
 import { dataTypeToName, typesEqual } from "../values/index.ts";
-import { stringsOf, walkTree } from "./ast.ts";
+import { stringsOf } from "./ast.ts";
 import { unify } from "./coerce.ts";
 import { spanAt, type BindContext, type CommonTable } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
@@ -105,18 +105,21 @@ function tablesRead(items: readonly Node[]): readonly RangeVar[] {
 
 /** Refuses an aggregate in a query that itself reads the working table. */
 function refuseAggregates(name: string, tree: unknown, context: BindContext): void {
-  walkTree({ SelectStmt: tree }, (kind, node) => {
-    if (kind !== "SelectStmt") return;
-    const query = node as SelectStmt;
-    if (!tablesRead(query.fromClause ?? []).some((table) => table.relname === name)) return;
-    const { fromClause: _from, larg: _left, rarg: _right, withClause: _with, ...own } = query;
-    for (const call of callsIn(own)) {
-      const called = stringsOf(call.funcname).at(-1) ?? "";
-      if (call.over !== undefined || !context.registry.isAggregate(called)) continue;
-      const message = "Aggregate functions are not allowed in a recursive query's recursive term.";
-      throw sqlError("grouping_error", message, spanAt(context, call.location));
-    }
-  });
+  if (Array.isArray(tree)) {
+    for (const item of tree) refuseAggregates(name, item, context);
+    return;
+  }
+  if (!isTree(tree) || redefines(tree, name)) return;
+  for (const child of Object.values(tree)) refuseAggregates(name, child, context);
+  const query = tree as Partial<SelectStmt>;
+  if (!tablesRead(query.fromClause ?? []).some((table) => table.relname === name)) return;
+  const { fromClause: _from, larg: _left, rarg: _right, withClause: _with, ...own } = query;
+  for (const call of callsIn(own)) {
+    const called = stringsOf(call.funcname).at(-1) ?? "";
+    if (call.over !== undefined || !context.registry.isAggregate(called)) continue;
+    const message = "Aggregate functions are not allowed in a recursive query's recursive term.";
+    throw sqlError("grouping_error", message, spanAt(context, call.location));
+  }
 }
 
 function callsIn(tree: unknown): readonly FuncCall[] {

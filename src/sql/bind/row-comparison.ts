@@ -7,9 +7,8 @@ import { stringsOf } from "./ast.ts";
 import { bindCall, resolveUnknown } from "./coerce.ts";
 import { unsupported } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
-import { addSubquery } from "./correlated.ts";
+import { addSubquery } from "./subquery-sink.ts";
 import { sqlError } from "./errors.ts";
-import { usesSubquery, usesWindow } from "./grouping.ts";
 import { project } from "./output.ts";
 import { OUTER_BASE } from "./scope.ts";
 import { bindSubselect, quantifiedValue } from "./subselect.ts";
@@ -79,9 +78,6 @@ export function compareWithRows(
     throw unsupported(context, `Comparing a row with a subquery in ${env.clause} is`, link.location);
   const { plan, captures } = bindSubselect(link.subselect, env);
   const items = row.map((item) => resolveUnknown(context, item));
-  if (items.some((item) => usesWindow(item) || usesSubquery(item))) {
-    throw unsupported(context, "Comparing this row with a subquery is", link.location);
-  }
   if (plan.columns.length !== items.length) {
     const message = `Subquery has ${plan.columns.length} columns where ${items.length} are compared.`;
     throw sqlError("type_mismatch", message, span);
@@ -98,7 +94,7 @@ export function compareWithRows(
   const result = isQuantified
     ? quantifiedValue(plan, compared, link.subLinkType === "ANY_SUBLINK")
     : project(plan, [compared], ["compared"]);
-  return addSubquery(sink, { plan: result, captures: [...captures, ...items], span });
+  return addSubquery(context, sink, { plan: result, captures: [...captures, ...items], span });
 }
 
 /** The operator of a quantified comparison; `=` of IN. */

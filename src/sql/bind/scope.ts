@@ -90,7 +90,25 @@ export function lookupColumn(scope: Scope, relation: string | undefined, name: s
   return { kind: "found", column: { ...outer.column, expr: capture(scope.captures, outer.column) } };
 }
 
-function capture(captures: Expr[], { name, expr }: ScopeColumn): Expr {
+/** An expression over the row of a scope further out, as the subqueries between read it. */
+export function captureExpr(scope: Scope, of: Scope, name: string, expr: Expr): Expr {
+  if (scope === of || scope.parent === undefined) return expr;
+  const outer = captureExpr(scope.parent, of, name, expr);
+  return scope.captures === undefined ? outer : capture(scope.captures, { name, expr: outer });
+}
+
+/** Remembers what is captured so far; the result forgets what came after. */
+export function captureMark(scope: Scope): () => void {
+  const marks: (readonly [Expr[], number])[] = [];
+  for (let level: Scope | undefined = scope; level !== undefined; level = level.parent) {
+    if (level.captures !== undefined) marks.push([level.captures, level.captures.length]);
+  }
+  return () => {
+    for (const [captures, length] of marks) captures.length = length;
+  };
+}
+
+function capture(captures: Expr[], { name, expr }: Pick<ScopeColumn, "name" | "expr">): Expr {
   const identity = exprIdentity(expr);
   const known = captures.findIndex((other) => exprIdentity(other) === identity);
   const position = known === -1 ? captures.push(expr) - 1 : known;

@@ -9,19 +9,29 @@ import { coerceCondition, resolveUnknown } from "./coerce.ts";
 import { deriveColumnName } from "./column-name.ts";
 import { spanAt, unsupported } from "./context.ts";
 import { applySubqueries } from "./correlated.ts";
+import { subqueriesRead, subqueriesThat } from "./subquery-sink.ts";
 import {
   SET_BASE,
-  SUBQUERY_BASE,
+  subquerySink,
   type AggregateSink,
   type CorrelatedSubquery,
   type ExprEnvironment,
   type PendingWindow,
   type SetSink,
-  type SubquerySink,
 } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { bindFrom } from "./from.ts";
-import { bareName, bindGroupKeys, createAggregate, ordinalOf, regroup, targetAt, type Target } from "./grouping.ts";
+import {
+  bareName,
+  bindGroupKeys,
+  createAggregate,
+  ordinalOf,
+  regroup,
+  targetAt,
+  usesSet,
+  usesWindow,
+  type Target,
+} from "./grouping.ts";
 import { bindLimit } from "./limit.ts";
 import { project } from "./output.ts";
 import { keepRanked } from "./ranking.ts";
@@ -59,8 +69,8 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
 
   const windows = windowSink(statement.windowClause ?? [], context);
   const sink: AggregateSink = { calls: [], windows };
-  const inArguments: SubquerySink = { firstIndex: SUBQUERY_BASE.arguments, subqueries: [], below: undefined };
-  const inList: SubquerySink = { firstIndex: SUBQUERY_BASE.list, subqueries: [], below: inArguments };
+  const inArguments = subquerySink("arguments");
+  const inList = subquerySink("list", inArguments);
   const setSink: SetSink = { calls: [] };
   const rowEnv: ExprEnvironment = { ...base, aggregates: sink, correlated: inList, clause: "SELECT" };
   const listEnv: ExprEnvironment = { ...rowEnv, sets: setSink };
@@ -93,50 +103,67 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
   let order = bindOrder(statement.sortClause ?? [], targets, { ...listEnv, clause: "ORDER BY" });
   let sets = setSink.calls;
   let first = distinctOn.map((item) => bindSortValue(item, targets, { ...listEnv, clause: "DISTINCT ON" }));
-  /** Moves everything that is computed at the end to another row. */
+  let pending: readonly PendingWindow[] = windows.calls;
+  let waiting: readonly CorrelatedSubquery[] = inList.subqueries;
+  const changeCaptures = (change: (expr: Expr) => Expr): void => {
+    waiting = waiting.map((subquery) => ({ ...subquery, captures: subquery.captures.map(change) }));
+  };
+  /** Moves everything that is still to be computed to another row. */
   const rebase = (change: (expr: Expr) => Expr): void => {
     targets = targets.map((target) => ({ ...target, expr: change(target.expr) }));
     order = order.map((key) => ({ ...key, expr: change(key.expr) }));
     first = first.map(change);
     if (qualify !== undefined) qualify = change(qualify);
+    if (having !== undefined) having = change(having);
     sets = sets.map((call) => ({ ...call, args: call.args.map(change) }));
+    pending = pending.map((window) => mapPending(window, change));
+  };
+  /** Makes the values of the subqueries whose row is known, that is, that read none of what comes later. */
+  const applyReady = (isLater: (expr: Expr) => boolean): void => {
+    const later = subqueriesThat(waiting, isLater);
+    const ready = waiting.filter((subquery) => !later.includes(subquery));
+    const applied = applySubqueries(plan, ready);
+    plan = applied.plan;
+    waiting = later;
+    rebase(applied.resolve);
+    changeCaptures(applied.resolve);
   };
 
-  let pending: readonly PendingWindow[] = windows.calls;
-  let subqueries: readonly CorrelatedSubquery[] = inList.subqueries;
   if (group.keys.length > 0 || group.sets !== undefined || sink.calls.length > 0 || having !== undefined) {
-    const below = applySubqueries(plan, inArguments);
+    const below = applySubqueries(plan, inArguments.subqueries);
     const calls = sink.calls.map((call) => mapAggregate(call, below.resolve));
-    plan = createAggregate(below.plan, group.keys, calls, group.sets);
-    const rewrite = (expr: Expr): Expr => regroup(context, expr, group);
-    subqueries = subqueries.map((subquery) => ({ ...subquery, captures: subquery.captures.map(rewrite) }));
-    pending = pending.map((window) => mapPending(window, rewrite));
+    plan = createAggregate(below.plan, group.keys.map(below.resolve), calls, group.sets);
+    const rewrite = (expr: Expr): Expr => regroup(context, expr, group, inList);
     rebase(rewrite);
-    if (having !== undefined) having = rewrite(having);
+    // What was grouped by is a column now.
+    const read: Expr[] = [];
+    rebase((expr) => {
+      read.push(expr);
+      return expr;
+    });
+    waiting = subqueriesRead(waiting, read);
+    changeCaptures(rewrite);
   }
-  const applied = applySubqueries(plan, { ...inList, subqueries: [...subqueries] });
-  plan = applied.plan;
-  rebase(applied.resolve);
-  pending = pending.map((window) => mapPending(window, applied.resolve));
-  if (having !== undefined) {
-    plan = { kind: "filter", input: plan, condition: applied.resolve(having), columns: plan.columns };
-  }
+  applyReady((expr) => usesWindow(expr) || usesSet(expr));
+  if (having !== undefined) plan = { kind: "filter", input: plan, condition: having, columns: plan.columns };
   if (pending.length > 0) {
     const windowed = createWindows(plan, pending);
     plan = windowed.plan;
+    pending = [];
     rebase(windowed.resolve);
+    changeCaptures(windowed.resolve);
+    applyReady(usesSet);
+  } else if (qualify !== undefined) {
+    const message = "QUALIFY needs a window function in its condition or in the select list.";
+    throw sqlError("windowing_error", message, context.spans.get(qualify));
   }
-  if (qualify !== undefined) {
-    if (pending.length === 0) {
-      const message = "QUALIFY needs a window function in its condition or in the select list.";
-      throw sqlError("windowing_error", message, context.spans.get(qualify));
-    }
-    plan = { kind: "filter", input: plan, condition: qualify, columns: plan.columns };
-  }
+  if (qualify !== undefined) plan = { kind: "filter", input: plan, condition: qualify, columns: plan.columns };
   if (sets.length > 0) {
     const expanded = expandSets(plan, sets);
     plan = expanded.plan;
     rebase(expanded.resolve);
+    changeCaptures(expanded.resolve);
+    applyReady(() => false);
   }
   const isDistinct = distinct !== undefined && first.length === 0;
   return finishSelect(statement, plan, { targets, order, isDistinct, first }, env);

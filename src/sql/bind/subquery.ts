@@ -10,9 +10,10 @@ import { bindCall, resolveUnknown, unify } from "./coerce.ts";
 import { unsupported, type PreparedSubquery } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { plainAggregate } from "./aggregate-call.ts";
-import { addSubquery } from "./correlated.ts";
+import { addSubquery } from "./subquery-sink.ts";
+import { isVolatilePlan } from "../optimize/share.ts";
 import { sqlError } from "./errors.ts";
-import { createAggregate, usesSubquery, usesWindow } from "./grouping.ts";
+import { createAggregate } from "./grouping.ts";
 import { project } from "./output.ts";
 import { compareWithRows, isRow, operatorOf, rowItems } from "./row-comparison.ts";
 import { OUTER_BASE } from "./scope.ts";
@@ -26,8 +27,11 @@ export function placeholder(
   type: DataType,
   span: SourceSpan | undefined,
 ): Expr {
-  env.context.subqueries.push({ kind, plan, span });
-  return { kind: "literal", value: null, type, subquery: env.context.subqueries.length - 1 };
+  const { subqueries, planKey } = env.context;
+  const key = isVolatilePlan(plan) ? undefined : planKey(plan);
+  const known = subqueries.findIndex((other) => other.kind === kind && planKey(other.plan) === key);
+  const subquery = known === -1 ? subqueries.push({ kind, plan, span }) - 1 : known;
+  return { kind: "literal", value: null, type, subquery };
 }
 
 /**
@@ -82,27 +86,24 @@ function bindCorrelated(node: SubLink, bound: BoundSubquery, env: ExprEnvironmen
       const counted = createAggregate(plan, [], [plainAggregate("count", [], INT64)]);
       const [count] = counted.columns.map((column, i) => columnRef(i, column));
       const isThere = bindCall(context, ">", [count ?? literal(0, INT64), literal(0, INT64)], span);
-      return addSubquery(sink, { plan: project(counted, [isThere], ["exists"]), captures, span });
+      return addSubquery(context, sink, { plan: project(counted, [isThere], ["exists"]), captures, span });
     }
     case "EXPR_SUBLINK":
       singleColumn(plan, span);
-      return addSubquery(sink, { plan, captures, span });
+      return addSubquery(context, sink, { plan, captures, span });
     case "ANY_SUBLINK":
     case "ALL_SUBLINK": {
       const column = singleColumn(plan, span);
       const arg = resolveUnknown(context, env.bind(node.testexpr, env));
-      if (usesWindow(arg) || usesSubquery(arg)) {
-        throw unsupported(context, "Comparing this with a correlated subquery is", node.location);
-      }
       const outer: Expr = { kind: "column", index: OUTER_BASE + captures.length, name: "compared", type: arg.type };
       const operator = stringsOf(node.operName).at(-1) ?? "=";
       const isAny = node.subLinkType === "ANY_SUBLINK";
       const compared = bindCall(context, operator, [outer, columnRef(0, column)], span);
       const quantified = quantifiedValue(plan, compared, isAny);
-      return addSubquery(sink, { plan: quantified, captures: [...captures, arg], span });
+      return addSubquery(context, sink, { plan: quantified, captures: [...captures, arg], span });
     }
     case "ARRAY_SUBLINK":
-      return addSubquery(sink, { plan: listOf(plan, singleColumn(plan, span)), captures, span });
+      return addSubquery(context, sink, { plan: listOf(plan, singleColumn(plan, span)), captures, span });
     case "MULTIEXPR_SUBLINK":
     case "CTE_SUBLINK":
     case "ROWCOMPARE_SUBLINK":

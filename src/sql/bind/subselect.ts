@@ -21,7 +21,15 @@ export function bindSubselect(node: Node | undefined, env: ExprEnvironment): Bou
   const query = selectOf(node);
   if (query === undefined) throw unsupported(env.context, "This subquery is", undefined);
   const scope = subqueryScope(env.scope);
-  const inner: ExprEnvironment = { ...env, scope, aggregates: undefined, correlated: undefined };
+  const { outputs: _, ...rest } = env;
+  const inner: ExprEnvironment = {
+    ...rest,
+    scope,
+    aggregates: undefined,
+    correlated: undefined,
+    sets: undefined,
+    around: env,
+  };
   const plan = resolveUnknownColumns(env.context, env.bindQuery(query, inner));
   return { plan, captures: scope.captures };
 }

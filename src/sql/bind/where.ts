@@ -8,10 +8,10 @@ import { locationOf, stringsOf } from "./ast.ts";
 import { bindCall, coerceCondition } from "./coerce.ts";
 import { spanAt } from "./context.ts";
 import { applySubqueries, createDependentJoin } from "./correlated.ts";
-import { SUBQUERY_BASE, type ExprEnvironment, type SubquerySink } from "./environment.ts";
+import { subquerySink, type ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { bindRow } from "./expression.ts";
-import { createAggregate } from "./grouping.ts";
+import { createAggregate, usesSubquery } from "./grouping.ts";
 import { placeholder } from "./subquery.ts";
 import { bindSubselect } from "./subselect.ts";
 
@@ -21,7 +21,7 @@ export function bindWhere(condition: Node | undefined, plan: PlanNode, env: Expr
   const { context } = env;
   let result = plan;
   const filters: Expr[] = [];
-  const sink: SubquerySink = { firstIndex: SUBQUERY_BASE.where, subqueries: [], below: undefined };
+  const sink = subquerySink("where");
   const bindFilter = (part: Node): Expr => {
     const bound = env.bind(part, { ...env, correlated: sink });
     return coerceCondition(context, bound, env.clause, spanAt(context, locationOf(part)));
@@ -39,8 +39,8 @@ export function bindWhere(condition: Node | undefined, plan: PlanNode, env: Expr
     }
     const { link, negated } = membership;
     const span = spanAt(context, link.location);
-    const left = bindRow(link.testexpr, env);
-    if (negated && left.length > 1) {
+    const left = bindRow(link.testexpr, { ...env, correlated: sink });
+    if ((negated && left.length > 1) || left.some((item) => usesSubquery(item))) {
       filters.push(bindFilter(part));
       continue;
     }
@@ -60,7 +60,7 @@ export function bindWhere(condition: Node | undefined, plan: PlanNode, env: Expr
         : createJoin(negated ? "anti" : "semi", result, right, matches);
     if (negated) filters.push(...notInGuard(left[0], link, env, span));
   }
-  const applied = applySubqueries(result, sink);
+  const applied = applySubqueries(result, sink.subqueries);
   result = applied.plan;
   const filter = conjunction(filters.map(applied.resolve));
   return filter === undefined ? result : { kind: "filter", input: result, condition: filter, columns: result.columns };

@@ -8,7 +8,7 @@ import { dataTypeToName } from "../values/index.ts";
 import { itemsOf, locationOf } from "../bind/ast.ts";
 import { coerce } from "../bind/coerce.ts";
 import { spanAt, unsupported, type BindContext } from "../bind/context.ts";
-import { addSubquery } from "../bind/correlated.ts";
+import { addSubquery } from "../bind/subquery-sink.ts";
 import type { ExprEnvironment } from "../bind/environment.ts";
 import { sqlError, withSpan } from "../bind/errors.ts";
 import { project } from "../bind/output.ts";
@@ -194,7 +194,7 @@ function bindRowPart(
     }
     const value =
       captures.length > 0 && env.correlated !== undefined
-        ? addSubquery(env.correlated, { plan: single, captures, span })
+        ? addSubquery(context, env.correlated, { plan: single, captures, span })
         : placeholder(env, "scalar", single, found.type, span);
     return assign(context, target, column, value, span);
   }

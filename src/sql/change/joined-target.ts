@@ -88,7 +88,7 @@ export interface CarriedValues {
 
 /** Applies the correlated subqueries of conditions and new values to the rows that a search found. */
 export function carrySubqueries(found: PlanNode, joined: JoinedTarget, sink: SubquerySink): CarriedValues {
-  const { plan, resolve } = applySubqueries(found, sink);
+  const { plan, resolve } = applySubqueries(found, sink.subqueries);
   const first = found.columns.length;
   const actionWidth = joined.width + (joined.source === undefined ? 0 : joined.source.table.columns.length);
   const values = plan.columns.slice(first).map((column, k) => columnRef(first + k, column));

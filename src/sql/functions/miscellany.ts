@@ -74,6 +74,16 @@ export function defineMiscellany({ definePolymorphic, alias, define }: FunctionC
       return value;
     },
   });
+  // What LIMIT or OFFSET gives when the query runs.
+  define(
+    "row count",
+    "int8, text -> int8",
+    (count, clause) => {
+      if (Number(count) < 0) throw new LakeError("invalid_parameter", `${String(clause)} must not be negative.`);
+      return count;
+    },
+    { safe: false },
+  );
   definePolymorphic("num_nulls", {
     signature: "any, ... -> int4",
     options: { strict: false, safe: true },

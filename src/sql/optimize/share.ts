@@ -88,7 +88,7 @@ function countReaders(plans: readonly PlanNode[], log: RewriteLog): readonly Pla
 }
 
 /** Tells which plans give the same rows: those with equal keys. */
-function createLikeness(): (node: PlanNode) => string {
+export function createLikeness(): (node: PlanNode) => string {
   const keys = new Map<PlanNode, string>();
   const numbers = new Map<string, number>();
   const sources = new Map<TableSource, number>();

@@ -118,6 +118,11 @@ const WRONG: readonly (readonly [sql: string, code: string, at?: string, nearest
   ["WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1.5 FROM r WHERE x < 3) SELECT * FROM r", "type_mismatch"],
   ["WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x, 1 FROM r) SELECT * FROM r", "type_mismatch"],
   ["WITH unread AS (SELECT nope FROM t) SELECT 1", "undefined_column", "nope"],
+  ["SELECT id FROM t ORDER BY id LIMIT (SELECT -1)", "invalid_parameter"],
+  ["SELECT grp, (SELECT sum(sum(a.id)) FROM u) FROM t a GROUP BY grp", "grouping_error", "sum"],
+  ["SELECT id FROM t a WHERE (SELECT max(a.id)) > 2", "grouping_error", "max"],
+  ["SELECT count(*) FROM t a GROUP BY (SELECT max(b.id) FROM u b WHERE b.id = count(a.id))", "grouping_error"],
+  ["SELECT id, (SELECT id FROM t b WHERE b.grp = a.grp) FROM t a", "sql_runtime_error"],
   ["WITH a AS (SELECT 1), a AS (SELECT 2) SELECT * FROM a", "ambiguous_column", "a"],
 ];
 
@@ -147,9 +152,7 @@ const UNSUPPORTED: readonly (readonly [sql: string, at?: string])[] = [
   ["WITH RECURSIVE a AS (SELECT 1 AS x UNION SELECT x FROM b), b AS (SELECT x FROM a) SELECT * FROM a"],
   ["WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r) SEARCH BREADTH FIRST BY x SET o SELECT * FROM r"],
   ["WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r) CYCLE x SET c USING p SELECT * FROM r"],
-  ["SELECT a.id FROM t a JOIN t b ON EXISTS (SELECT 1 FROM t c WHERE c.id = a.id)", "EXISTS"],
   ["SELECT a.id FROM t a RIGHT JOIN LATERAL (SELECT a.id AS x) s ON true"],
-  ["SELECT count(*) FROM t a GROUP BY (SELECT max(b.id) FROM t b WHERE b.grp = a.grp)"],
   ["SELECT id FROM t FOR UPDATE"],
   ["SELECT * FROM t TABLESAMPLE other (10)", "other"],
   ["SELECT id INTO x FROM t"],
