@@ -19,6 +19,7 @@ import {
 import type { PlannedScan, ScanPieces, ScanPredicate, ScanRequest, ScanStatistics, TableSource } from "#sql";
 import type { FieldPredicate } from "./field-predicate.ts";
 import { groupFiles } from "./file-groups.ts";
+import { clusterFiles } from "./file-clusters.ts";
 import { plannedRowGroups, scanFiles, type ScannedBatch } from "./file-scan.ts";
 import { selectFresh } from "./fresh-rows.ts";
 import type { LakeCatalogDeps } from "./lake-catalog.ts";
@@ -129,8 +130,8 @@ async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCat
   const { metadata } = view.table;
   // Field ids and types tell apart columns that share a name across schema changes.
   const shape = columns.map(({ fieldId, type }) => [fieldId, type]);
-  const files = plan.files.map(scanFileIdentity).toSorted();
-  const identity = await sha256Hex(JSON.stringify([metadata["table-uuid"], shape, files, fresh.identity]));
+  const identities = plan.files.map(scanFileIdentity).toSorted();
+  const identity = await sha256Hex(JSON.stringify([metadata["table-uuid"], shape, identities, fresh.identity]));
   const { reader } = deps;
   const { limit } = request;
   const scan = { metadata, columns, predicates, limit, statistics, reader, exactTimes };
@@ -138,16 +139,24 @@ async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCat
     statistics.rowsScanned += fresh.rowCount;
     yield* await Promise.resolve(fresh.batches);
   }
+  let files = plan.files;
   return {
     identity,
     statistics,
+    clusterBy(index) {
+      // Rows that are in no file yet may have any key.
+      if (fresh.rowCount > 0) return undefined;
+      const clusters = clusterFiles(metadata, plan.files, required(parts.columns[index], `column ${index}`).fieldId);
+      if (clusters !== undefined) ({ files } = clusters);
+      return clusters?.cuts;
+    },
     async *open(signal, narrowing): AsyncGenerator<Batch, void, undefined> {
       yield* openFresh();
       const narrowed =
         narrowing === undefined ? undefined : createFileNarrowing({ ...parts, metadata, narrowing, statistics });
       yield* scanFiles({
         ...scan,
-        files: plan.files,
+        files,
         ...(narrowed === undefined ? {} : { narrowing: narrowed }),
         signal,
       });

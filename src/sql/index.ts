@@ -32,6 +32,7 @@ export type {
   PlannedScan,
   RuntimePredicate,
   ScanFact,
+  ScanCut,
   ScanFacts,
   ScanNarrowing,
   ScanOrder,

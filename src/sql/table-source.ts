@@ -113,6 +113,16 @@ export interface ScanFacts {
   open(signal: AbortSignal): AsyncIterable<Batch>;
 }
 
+/**
+ * A place where a scan's rows are parted by a column of integers: from the first row on whose value is above `after`,
+ * no row has one below `below`.
+ */
+export interface ScanCut {
+  readonly after: number;
+  /** At least `after`. */
+  readonly below: number;
+}
+
 /** A scan whose surviving files are known. */
 export interface PlannedScan {
   /** Equal identities mean equal rows: surviving immutable files plus the ingest log's state. */
@@ -120,6 +130,12 @@ export interface PlannedScan {
   readonly statistics: ScanStatistics;
   /** Streams batches; may be called once. Stops reading when the iterator is returned or the signal aborts. */
   open(signal: AbortSignal, narrowing?: ScanNarrowing): AsyncIterable<Batch>;
+  /**
+   * Has `open` give the rows file by file in the order of a column, by its index in the source, and tells where files
+   * part them, by ascending `below`, each once; undefined where they do not, or where the column may be NULL. To be called before `open`, which
+   * must then be told no order.
+   */
+  clusterBy?(column: number): readonly ScanCut[] | undefined;
   /**
    * What metadata proves of rows that fulfil the request's predicates; undefined when nothing. To be called only where
    * these predicates say exactly which rows are wanted.

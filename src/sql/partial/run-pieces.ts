@@ -106,7 +106,9 @@ async function aggregatePieces(
   const runOver = async (plan: PlanNode, input: () => AsyncIterable<Batch>): Promise<Batch[]> => {
     const output: Batch[] = [];
     const planScan: ExecutionContext["planScan"] = (node) =>
-      node === split.scan ? { ...scan, open: input } : context.planScan(node);
+      node === split.scan
+        ? { identity: scan.identity, statistics: scan.statistics, open: input }
+        : context.planScan(node);
     for await (const batch of executePlan(plan, { ...context, planScan })) output.push(batch);
     return output;
   };

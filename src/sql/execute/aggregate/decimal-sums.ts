@@ -3,6 +3,7 @@
 
 import {
   decimalBlockOf,
+  decimalVector,
   flattenVector,
   vectorFromScalars,
   type DataType,
@@ -86,6 +87,11 @@ export class DecimalSumAccumulator implements Accumulator {
 
   finish(groupCount: number): Vector {
     if (this.objects !== undefined) return this.objects.finish(groupCount);
+    const unscaled = this.average ? undefined : this.numbers.safeSums(groupCount);
+    if (unscaled !== undefined) {
+      const validity = this.numbers.present(groupCount);
+      return decimalVector(this.type, { unscaled, scale: Math.max(this.scale, 0) }, validity);
+    }
     const results: Scalar[] = [];
     for (let group = 0; group < groupCount; group++) {
       const count = this.numbers.counts[group] as number;

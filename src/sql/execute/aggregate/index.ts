@@ -12,6 +12,7 @@ import { compileSelection, type CompiledSelection } from "../selection.ts";
 import { MAX_DIVISIONS, PartitionSpiller, splitKnown } from "../spill/partitions.ts";
 import type { Accumulator } from "./accumulator.ts";
 import { countedRows, onlyColumn } from "./by-entry.ts";
+import { clusterInput } from "./clusters.ts";
 import { accumulatedTypes, createAccumulator } from "./create.ts";
 import { DistinctCountAccumulator } from "./distinct-count.ts";
 
@@ -226,58 +227,101 @@ async function* inParts(input: AsyncIterable<Batch>, parts: number): AsyncGenera
   }
 }
 
+/** Groups and what was accumulated of them. */
+interface Groups {
+  readonly grouping: Grouping;
+  /** In order of the calls; undefined where the set's number is asked for. */
+  readonly aggregates: readonly (RunningAggregate | undefined)[];
+  readonly running: readonly RunningAggregate[];
+}
+
+function startGroups({ node, keysOf, division }: Grouped, context: ExecutionContext): Groups {
+  const encoder = new RowEncoder(groupTypes(node));
+  const aggregates = node.aggregates.map((call) =>
+    call.function === GROUPING_SET ? undefined : startAggregate(call, context),
+  );
+  // Rows that were put aside have their set's number among their keys.
+  const sets = division === 0 ? node.groupingSets : undefined;
+  return {
+    grouping: { keysOf, sets, encoder },
+    aggregates,
+    running: aggregates.filter((aggregate) => aggregate !== undefined),
+  };
+}
+
+/** Without keys all rows are one group, and so are no rows. */
+function hasKeys({ keys, groupingSets }: AggregateNode): boolean {
+  return keys.length > 0 || groupingSets !== undefined;
+}
+
+function* finishGroups({ grouping: { encoder }, aggregates }: Groups, node: AggregateNode): Generator<Batch> {
+  const isKeyed = hasKeys(node);
+  const groupCount = isKeyed ? encoder.count : 1;
+  const decoded = isKeyed ? encoder.decode() : [];
+  const columns = decoded.slice(0, node.keys.length);
+  for (const aggregate of aggregates) {
+    aggregate?.accumulator.reserve(groupCount);
+    columns.push(
+      aggregate?.accumulator.finish(groupCount) ??
+        decoded[node.keys.length] ??
+        constantVector(SET_NUMBER, 0, groupCount),
+    );
+  }
+  const result: Batch = { rowCount: groupCount, columns };
+  for (let start = 0; start < groupCount; start += BATCH_ROWS) {
+    yield sliceBatch(result, start, Math.min(start + BATCH_ROWS, groupCount));
+  }
+}
+
+function bytesOf({ grouping, running }: Groups): number {
+  let bytes = grouping.encoder.byteSize;
+  for (const { accumulator, distinct } of running) bytes += accumulator.byteSize + (distinct?.byteSize ?? 0);
+  return bytes;
+}
+
+/** Fewer whole groups may as well stay. */
+const WORTH_LEAVING = 4096;
+
 /** Gives the groups that fit the memory; returns the rows of others, which were put aside. */
 async function* groupRows(
   grouped: Grouped,
   input: AsyncIterable<Batch>,
   context: ExecutionContext,
 ): AsyncGenerator<Batch, PartitionSpiller | undefined> {
-  const { node, keysOf, division } = grouped;
-  const encoder = new RowEncoder(groupTypes(node));
-  // Rows that were put aside have their set's number among their keys.
-  const grouping: Grouping = { keysOf, sets: division === 0 ? node.groupingSets : undefined, encoder };
-  const hasKeys = node.keys.length > 0 || node.groupingSets !== undefined;
-  const aggregates = node.aggregates.map((call) =>
-    call.function === GROUPING_SET ? undefined : startAggregate(call, context),
-  );
-  const running = aggregates.filter((aggregate) => aggregate !== undefined);
+  const { node, division } = grouped;
+  const isKeyed = hasKeys(node);
+  let groups = startGroups(grouped, context);
+  const clustered = division > 0 ? undefined : clusterInput(node, context);
   const column = division > 0 ? undefined : onlyColumn(node, aggregateColumns(node), context);
   const account = context.memory.open("aggregate");
   let aside: PartitionSpiller | undefined;
-  const setCount = grouping.sets?.length ?? 1;
+  const setCount = groups.grouping.sets?.length ?? 1;
+  const parts = setCount > 1 ? inParts(input, setCount) : input;
   try {
-    for await (const batch of setCount > 1 ? inParts(input, setCount) : input) {
+    for await (const batch of clustered?.(parts) ?? parts) {
       checkpoint(context);
+      const { grouping, running } = groups;
+      if (batch === "whole") {
+        if (aside !== undefined || grouping.encoder.count < WORTH_LEAVING) continue;
+        yield* finishGroups(groups, node);
+        groups = startGroups(grouped, context);
+        continue;
+      }
       if (batch.rowCount === 0) continue;
       if (aside === undefined) {
         const counted = column === undefined ? undefined : countedRows(batch, column);
         const rows = counted?.batch ?? batch;
-        for (const groups of groupsOf(grouping, rows)) {
-          const groupCount = hasKeys ? encoder.count : 1;
-          for (const aggregate of running) updateAggregate(aggregate, rows, groups, groupCount, counted?.counts);
+        for (const ids of groupsOf(grouping, rows)) {
+          const groupCount = isKeyed ? grouping.encoder.count : 1;
+          for (const aggregate of running) updateAggregate(aggregate, rows, ids, groupCount, counted?.counts);
         }
       } else await updateKnown(grouping, running, batch, node.input.columns.length, aside);
-      let bytes = encoder.byteSize;
-      for (const { accumulator, distinct } of running) bytes += accumulator.byteSize + (distinct?.byteSize ?? 0);
+      const bytes = bytesOf(groups);
       if (aside === undefined && account.crowds(bytes)) aside = divideRest(grouped, context);
       account.resize(bytes);
     }
-    addEmptySets(grouping, node);
-    const groupCount = hasKeys ? encoder.count : 1;
-    const decoded = hasKeys ? encoder.decode() : [];
-    const columns = decoded.slice(0, node.keys.length);
-    for (const aggregate of aggregates) {
-      aggregate?.accumulator.reserve(groupCount);
-      columns.push(
-        aggregate?.accumulator.finish(groupCount) ??
-          decoded[node.keys.length] ??
-          constantVector(SET_NUMBER, 0, groupCount),
-      );
-    }
-    const result: Batch = { rowCount: groupCount, columns };
-    for (let start = 0; start < groupCount; start += BATCH_ROWS) {
-      yield sliceBatch(result, start, Math.min(start + BATCH_ROWS, groupCount));
-    }
+    addEmptySets(groups.grouping, node);
+    yield* finishGroups(groups, node);
   } finally {
     account.close();
   }

@@ -1,6 +1,14 @@
 // sum and avg. Integers are exact: a double while the sum is below 2^52, a bigint beyond.
 
-import { vectorFromScalars, type DataType, type Decimal, type Interval, type Scalar, type Vector } from "#columnar";
+import {
+  decimalVector,
+  vectorFromScalars,
+  type DataType,
+  type Decimal,
+  type Interval,
+  type Scalar,
+  type Vector,
+} from "#columnar";
 import { divideDecimals, integerToDecimal } from "../../values/decimal.ts";
 import { addIntervals, divideInterval } from "../../values/interval.ts";
 import { bigintToInt64 } from "../../values/number-text.ts";
@@ -98,6 +106,22 @@ export class IntegerSums {
     }
   }
 
+  /** The sums of groups as doubles; undefined where one is none. Ownership: the caller's. */
+  safeSums(groupCount: number): Float64Array | undefined {
+    return this.spilled.size > 0 ? undefined : this.sums.slice(0, groupCount);
+  }
+
+  /** 1 for each group that has a value; undefined when all have. */
+  present(groupCount: number): Uint8Array | undefined {
+    let validity: Uint8Array | undefined;
+    for (let group = 0; group < groupCount; group++) {
+      if (this.counts[group] !== 0) continue;
+      validity ??= new Uint8Array(groupCount).fill(1);
+      validity[group] = 0;
+    }
+    return validity;
+  }
+
   /** The exact sum of a group. */
   sumOf(group: number): number | bigint {
     const rest = this.spilled.get(group);
@@ -129,7 +153,13 @@ export class IntegerSumAccumulator implements Accumulator {
   }
 
   finish(groupCount: number): Vector {
-    const { state } = this;
+    const { state, type } = this;
+    const sums = this.average ? undefined : state.safeSums(groupCount);
+    if (sums !== undefined) {
+      const validity = state.present(groupCount);
+      if (type.kind === "decimal") return decimalVector(type, { unscaled: sums, scale: 0 }, validity);
+      return { encoding: "flat", type, length: groupCount, values: sums, validity };
+    }
     const results: Scalar[] = [];
     for (let g = 0; g < groupCount; g++) {
       const count = state.counts[g] as number;
