@@ -377,14 +377,15 @@ test("I335 windows that spill are the windows in memory, row by row", async () =
   expect(puts).toBeGreaterThan(20);
 });
 
-test("I335 a window's partition that does not fit says so, and what to do", async () => {
+test("I353 a partition that a call takes all at once and that does not fit says so, and what to do", async () => {
   const input = inputOf(COLUMNS, MANY, "flat", 1000);
+  const toTheEnd = { ...RUNNING, start: { kind: "current_row" }, end: { kind: "unbounded" } } as const;
   const plan: PlanNode = {
     kind: "window",
     input: input.node,
     partitionBy: [],
     orderBy: [{ expr: column(0), descending: false, nullsFirst: false }],
-    calls: [{ call: call("row_number", undefined, { kind: "int64" }), isAggregate: false, frame: RUNNING }],
+    calls: [{ call: call("count", undefined, { kind: "int64" }), isAggregate: true, frame: toTheEnd }],
     columns: [...COLUMNS, { name: "n", type: { kind: "int64" }, nullable: false }],
   };
   const store = memoryStore();
@@ -393,7 +394,9 @@ test("I335 a window's partition that does not fit says so, and what to do", asyn
   const outcome = await closed(spill, runPlan(plan, [input], { memory, spill }));
   expect(outcome).toMatchObject({
     code: "memory_limit_exceeded",
-    message: expect.stringMatching(/^window .*one partition is larger.*PARTITION BY/) as unknown,
+    message: expect.stringMatching(
+      /^window .*one partition is larger.* count with this frame .*PARTITION BY/,
+    ) as unknown,
   });
   expect([store.pieces.size, memory.usedBytes]).toEqual([0, 0]);
 });

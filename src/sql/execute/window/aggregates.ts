@@ -25,18 +25,24 @@ export function aggregateFrames(
   layout: WindowLayout,
   context: ExecutionContext,
 ): Vector {
-  const args = call.args.map((arg) => compileExpr(arg, context)(rows));
-  const input: FrameInput = { call, args, kept: keptRows(call, rows, context), context };
+  const input = frameInputOf(call, rows, context);
   if (frames.isPartition) return overPartitions(input, layout);
   return frames.growsFromStart ? overGrowing(input, frames, layout) : overChunks(input, frames, layout);
 }
 
-interface FrameInput {
+/** An aggregate's arguments for some rows, and which of them it takes. */
+export interface FrameInput {
   readonly call: AggregateCall;
   readonly args: readonly Vector[];
   /** Rows that pass FILTER; undefined when all do. */
   readonly kept: Uint8Array | undefined;
   readonly context: ExecutionContext;
+}
+
+/** Evaluates what an aggregate takes of some rows. */
+export function frameInputOf(call: AggregateCall, rows: Batch, context: ExecutionContext): FrameInput {
+  const args = call.args.map((arg) => compileExpr(arg, context)(rows));
+  return { call, args, kept: keptRows(call, rows, context), context };
 }
 
 function keptRows(call: AggregateCall, rows: Batch, context: ExecutionContext): Uint8Array | undefined {
@@ -77,7 +83,7 @@ function overPartitions(input: FrameInput, layout: WindowLayout): Vector {
 }
 
 /** Adds rows `from` to `to`, end exclusive, to group 0. */
-function addSpan(input: FrameInput, accumulator: Accumulator, from: number, to: number): void {
+export function addSpan(input: FrameInput, accumulator: Accumulator, from: number, to: number): void {
   const { args, kept } = input;
   if (kept === undefined) {
     accumulator.update(

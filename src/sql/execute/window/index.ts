@@ -19,6 +19,7 @@ import { sortRows } from "../sort-rows.ts";
 import { aggregateFrames } from "./aggregates.ts";
 import { computeFrames } from "./frames.ts";
 import { evaluateWindowFunction } from "./functions.ts";
+import { largePartition } from "./large-partition.ts";
 import { createLayout } from "./layout.ts";
 
 type WindowNode = Extract<PlanNode, { kind: "window" }>;
@@ -38,9 +39,10 @@ export function windowExprs(node: WindowNode): readonly Expr[] {
 
 /**
  * Runs a window node. Rows come in the window's order. Memory: the whole input twice while it is put in order; where
- * that does not fit, the input is sorted aside and read back partition by partition.
+ * that does not fit, the input is sorted aside and read back partition by partition, a large one row by row.
  *
- * Errors: `memory_limit_exceeded` when a single partition does not fit, `windowing_error`, what expressions raise.
+ * Errors: `memory_limit_exceeded` when a partition does not fit and a call takes all its rows at once, `windowing_error`,
+ * what expressions raise.
  */
 export async function* executeWindow(
   node: WindowNode,
@@ -141,49 +143,120 @@ async function* evaluateByPartition(
   context: ExecutionContext,
 ): AsyncGenerator<Batch> {
   const boundsOf = partitionBoundsOf(node, context);
+  const large = largePartition(node, context);
   const enough = context.memory.limitBytes * GROUP_SHARE;
   let held: Batch[] = [];
   let bytes = 0;
-  const hold = (batch: Batch): void => {
+  /** Rows at hand of the last partition, which may go on. */
+  let openRows = 0;
+  const hold = (batch: Batch, lastStart: number | undefined): void => {
     if (batch.rowCount === 0) return;
     held.push(batch);
     bytes += batchByteSize(batch);
+    openRows = lastStart === undefined ? openRows + batch.rowCount : batch.rowCount - lastStart;
     account.resize(windowBytes(node, bytes * 2, countRows(held)));
   };
-  const take = function* (): Generator<Batch> {
-    if (held.length === 0) return;
+  const take = (): Batch | undefined => {
+    if (held.length === 0) return undefined;
     const rows = concatBatches(held);
-    const rowBytes = bytes;
     held = [];
     bytes = 0;
-    yield* evaluateSorted(node, rows, rowBytes, account, context);
+    return rows;
+  };
+  const evaluate = function* (rows: Batch | undefined): Generator<Batch> {
+    if (rows === undefined || rows.rowCount === 0) return;
+    yield* evaluateSorted(node, rows, batchByteSize(rows), account, context);
     account.resize(0);
   };
+  const iterator = sorted[Symbol.asyncIterator]();
+  const next = async (): Promise<Batch | undefined> => {
+    checkpoint(context);
+    const { done, value } = await iterator.next();
+    return done === true ? undefined : value;
+  };
   try {
-    for await (const batch of sorted) {
-      checkpoint(context);
-      const starts = boundsOf(held.at(-1), batch);
-      const last = starts.at(-1);
-      if (last === undefined || bytes + batchByteSize(batch) < enough) {
-        hold(batch);
-        continue;
+    for (let batch = await next(); batch !== undefined;) {
+      const last = boundsOf(held.at(-1), batch).at(-1);
+      if (bytes + batchByteSize(batch) < enough || (last === undefined && "whole" in large)) {
+        hold(batch, last);
+        batch = await next();
+      } else if (last !== undefined) {
+        hold(sliceBatch(batch, 0, last), undefined);
+        yield* evaluate(take());
+        hold(sliceBatch(batch, last, batch.rowCount), 0);
+        batch = await next();
+      } else if ("run" in large) {
+        const open = openRows;
+        const rows = take();
+        const start = (rows?.rowCount ?? 0) - open;
+        if (rows !== undefined) yield* evaluate(sliceBatch(rows, 0, start));
+        const first = rows === undefined ? [] : [sliceBatch(rows, start, rows.rowCount)];
+        account.resize(rows === undefined ? 0 : batchByteSize(rows));
+        const rest = new RestOfPartition(first, batch, next, boundsOf);
+        yield* large.run(rest.rows());
+        account.resize(0);
+        openRows = 0;
+        batch = rest.after;
       }
-      hold(sliceBatch(batch, 0, last));
-      yield* take();
-      hold(sliceBatch(batch, last, batch.rowCount));
     }
-    yield* take();
+    yield* evaluate(take());
   } catch (error) {
-    throw partitionTooLarge(error);
+    throw "whole" in large ? partitionTooLarge(error, large.whole) : error;
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+/** The rows of a partition up to its end, wherever that is, and the rows after it. */
+class RestOfPartition {
+  readonly #first: readonly Batch[];
+  readonly #next: () => Promise<Batch | undefined>;
+  readonly #boundsOf: PartitionBounds;
+  #batch: Batch | undefined;
+
+  /** `batch` goes on where `first` ends. */
+  constructor(
+    first: readonly Batch[],
+    batch: Batch,
+    next: () => Promise<Batch | undefined>,
+    boundsOf: PartitionBounds,
+  ) {
+    this.#first = first;
+    this.#batch = batch;
+    this.#next = next;
+    this.#boundsOf = boundsOf;
+  }
+
+  /** What was read beyond the partition, once its rows were given. */
+  get after(): Batch | undefined {
+    return this.#batch;
+  }
+
+  async *rows(): AsyncGenerator<Batch> {
+    let before = this.#first.at(-1);
+    yield* this.#first;
+    for (let batch = this.#batch; batch !== undefined; batch = this.#batch) {
+      const [end] = this.#boundsOf(before, batch);
+      if (end !== undefined) {
+        if (end > 0) yield sliceBatch(batch, 0, end);
+        this.#batch = sliceBatch(batch, end, batch.rowCount);
+        return;
+      }
+      yield batch;
+      before = batch;
+      this.#batch = await this.#next();
+    }
   }
 }
 
 /** What is told when rows of a partition take all of the memory. */
-function partitionTooLarge(error: unknown): unknown {
+function partitionTooLarge(error: unknown, calls: readonly string[]): unknown {
   if (!(error instanceof LakeError) || error.code !== "memory_limit_exceeded") return error;
+  const names = [...new Set(calls)].join(", ");
   return new LakeError(
     "memory_limit_exceeded",
-    `window needs more than the query's memory budget: one partition is larger than that; add to PARTITION BY, or filter rows first`,
+    `window needs more than the query's memory budget: one partition is larger than that, and ${names} with this frame ` +
+      `takes all of its rows at once; add to PARTITION BY, bound the frame on both sides, or filter rows first`,
     { details: { ...error.details, operator: "window" }, cause: error },
   );
 }
@@ -192,11 +265,10 @@ function countRows(batches: readonly Batch[]): number {
   return batches.reduce((sum, { rowCount }) => sum + rowCount, 0);
 }
 
-/** Finds the rows of a batch at which a partition starts, the first one too when the rows before belong to another. */
-function partitionBoundsOf(
-  node: WindowNode,
-  context: ExecutionContext,
-): (before: Batch | undefined, batch: Batch) => readonly number[] {
+/** The rows of a batch at which a partition starts, the first one too when the rows before belong to another. */
+type PartitionBounds = (before: Batch | undefined, batch: Batch) => readonly number[];
+
+function partitionBoundsOf(node: WindowNode, context: ExecutionContext): PartitionBounds {
   const keysOf = partitionKeys(node, context);
   const startsOf = (rows: Batch): Int32Array => createLayout(keysOf(rows), [], rows.rowCount).partitionBounds;
   return (before, batch) => {
