@@ -19,10 +19,7 @@ function fractionOfRoot(value: number, root: 2n | 3n): bigint {
   return low & 0xffff_ffff_ffff_ffffn;
 }
 
-const PRIMES = primes(80);
-const ROUND_64 = PRIMES.map((prime) => fractionOfRoot(prime, 3n));
-const START_512 = PRIMES.slice(0, 8).map((prime) => fractionOfRoot(prime, 2n));
-const START_384 = PRIMES.slice(8, 16).map((prime) => fractionOfRoot(prime, 2n));
+type Bits = 224 | 256 | 384 | 512;
 
 interface Variant {
   readonly wordBits: 32 | 64;
@@ -33,39 +30,43 @@ interface Variant {
   readonly rotations: readonly (readonly [bigint, bigint, bigint])[];
 }
 
-const SMALL: Omit<Variant, "start"> = {
-  wordBits: 32,
-  rounds: 64,
-  constants: ROUND_64.slice(0, 64).map((value) => value >> 32n),
-  rotations: [
-    [2n, 13n, 22n],
-    [6n, 11n, 25n],
-    [7n, 18n, 3n],
-    [17n, 19n, 10n],
-  ],
-};
-const LARGE: Omit<Variant, "start"> = {
-  wordBits: 64,
-  rounds: 80,
-  constants: ROUND_64,
-  rotations: [
-    [28n, 34n, 39n],
-    [14n, 18n, 41n],
-    [1n, 8n, 7n],
-    [19n, 61n, 6n],
-  ],
-};
+const SMALL_ROTATIONS = [
+  [2n, 13n, 22n],
+  [6n, 11n, 25n],
+  [7n, 18n, 3n],
+  [17n, 19n, 10n],
+] as const;
+const LARGE_ROTATIONS = [
+  [28n, 34n, 39n],
+  [14n, 18n, 41n],
+  [1n, 8n, 7n],
+  [19n, 61n, 6n],
+] as const;
 
-const VARIANTS = {
-  224: { ...SMALL, start: START_384.map((value) => value & 0xffff_ffffn) },
-  256: { ...SMALL, start: START_512.map((value) => value >> 32n) },
-  384: { ...LARGE, start: START_384 },
-  512: { ...LARGE, start: START_512 },
-} as const;
+/** Cost: roots of 96 integers to 64 bits, milliseconds. */
+function createVariants(): Readonly<Record<Bits, Variant>> {
+  const found = primes(80);
+  const constants = found.map((prime) => fractionOfRoot(prime, 3n));
+  const start512 = found.slice(0, 8).map((prime) => fractionOfRoot(prime, 2n));
+  const start384 = found.slice(8, 16).map((prime) => fractionOfRoot(prime, 2n));
+  const constants32 = constants.slice(0, 64).map((value) => value >> 32n);
+  const small = { wordBits: 32, rounds: 64, constants: constants32, rotations: SMALL_ROTATIONS } as const;
+  const large = { wordBits: 64, rounds: 80, constants, rotations: LARGE_ROTATIONS } as const;
+  return {
+    224: { ...small, start: start384.map((value) => value & 0xffff_ffffn) },
+    256: { ...small, start: start512.map((value) => value >> 32n) },
+    384: { ...large, start: start384 },
+    512: { ...large, start: start512 },
+  };
+}
+
+/** Made by the first digest: an isolate that needs none starts without. */
+let variants: Readonly<Record<Bits, Variant>> | undefined;
 
 /** The digest of SHA-224, 256, 384 or 512. */
-export function createHash(bits: keyof typeof VARIANTS, bytes: Uint8Array): Uint8Array {
-  const { wordBits, rounds, start, constants, rotations }: Variant = VARIANTS[bits];
+export function createHash(bits: Bits, bytes: Uint8Array): Uint8Array {
+  variants ??= createVariants();
+  const { wordBits, rounds, start, constants, rotations } = variants[bits];
   const width = BigInt(wordBits);
   const mask = (1n << width) - 1n;
   const wordBytes = wordBits / 8;
