@@ -45,6 +45,7 @@ const INTERNAL = new Set([
   "array_subscript",
   "sample_row",
   "round_fraction",
+  "cut_interval",
   "struct_field",
   "jsonb_plain",
   "substring_similar",

@@ -3,7 +3,7 @@
 import type { A_Const, CaseExpr, Node, SQLValueFunction, TypeCast } from "libpg-query";
 import type { DataType } from "#columnar";
 import { LakeError } from "#core";
-import { BOOLEAN, FALSE, caseBranch, INT32, INT64, TIMESTAMPTZ, TRUE, UNKNOWN, literal } from "../expressions.ts";
+import { BOOLEAN, FALSE, caseBranch, INT32, INT64, TIMESTAMPTZ, TRUE, TEXT, UNKNOWN, literal } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
 import { listDepth } from "../values/list-text.ts";
 import { castScalar, typesEqual } from "../values/index.ts";
@@ -150,26 +150,39 @@ function bindNumber(text: string, span: SourceSpan): Expr {
 function bindCast(cast: TypeCast, env: ExprEnvironment, span: SourceSpan): Expr {
   const { context } = env;
   if (cast.typeName === undefined) throw unsupported(context, "A cast without a type is", cast.location);
-  const { type, maxLength, intervalUnit, isPadded, fractionDigits } = resolveTypeName(context, cast.typeName);
+  const { type, maxLength, intervalUnits, isPadded, fractionDigits } = resolveTypeName(context, cast.typeName);
   if (cast.arg !== undefined && "A_ArrayExpr" in cast.arg && type.kind === "list") {
     return bindArray(cast.arg, env, span, type.element);
   }
   let arg = env.bind(cast.arg, env);
-  if (intervalUnit !== undefined) {
-    if (arg.kind !== "literal" || typeof arg.value !== "string" || arg.type.kind !== "null") {
-      throw unsupported(context, "An interval field on anything but a literal is", cast.typeName.location);
-    }
-    if (/^\s*[-+]?\d+(\.\d+)?\s*$/.test(arg.value)) arg = literal(`${arg.value.trim()} ${intervalUnit}`, UNKNOWN);
+  if (intervalUnits !== undefined && arg.kind === "literal" && typeof arg.value === "string" && isUntyped(arg)) {
+    arg = literal(withIntervalUnit(arg.value, intervalUnits.first, intervalUnits.last), UNKNOWN);
   }
   const nested = nestedType(arg, type);
   if (nested !== undefined) return coerce(context, arg, nested, "explicit", context.spans.get(arg) ?? span);
-  const isUntyped = arg.kind === "literal" && arg.type.kind === "null";
-  const result = coerce(context, arg, type, "explicit", isUntyped ? (context.spans.get(arg) ?? span) : span);
+  const result = coerce(context, arg, type, "explicit", isUntyped(arg) ? (context.spans.get(arg) ?? span) : span);
+  const trimmed =
+    intervalUnits === undefined
+      ? result
+      : bindCall(context, "cut_interval", [result, literal(intervalUnits.last, TEXT)], span);
   if (fractionDigits !== undefined) {
-    return bindCall(context, "round_fraction", [result, literal(fractionDigits, INT32)], span);
+    return bindCall(context, "round_fraction", [trimmed, literal(fractionDigits, INT32)], span);
   }
+  if (intervalUnits !== undefined) return trimmed;
   const cut = maxLength === undefined ? result : bindCall(context, "left", [result, literal(maxLength, INT32)], span);
   return isPadded === true ? bindCall(context, "rtrim", [cut], span) : cut;
+}
+
+function isUntyped(expr: Expr): boolean {
+  return expr.kind === "literal" && expr.type.kind === "null";
+}
+
+/** The text of an interval whose units are known: a bare number counts the last, `1:02` may be minutes and seconds. */
+function withIntervalUnit(text: string, first: string, last: string): string {
+  const plain = text.trim();
+  if (/^[-+]?\d+(\.\d+)?$/.test(plain)) return `${plain} ${last}`;
+  const isMinutes = first === "minute" && last === "second" && /^[-+]?\d+:\d+(\.\d+)?$/.test(plain);
+  return isMinutes ? plain.replace(/^[-+]?/, (sign) => `${sign}00:`) : text;
 }
 
 /** int[] is of any dimension: the literal tells how many, which a list's type must. */

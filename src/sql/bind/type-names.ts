@@ -64,19 +64,19 @@ export interface NamedType {
   readonly isPadded?: boolean;
   /** timestamp(n), time(n): digits of the second's fraction that are kept. */
   readonly fractionDigits?: number;
-  /** interval '1' day: the unit of a bare number. */
-  readonly intervalUnit: string | undefined;
+  /** interval '1' day, interval '1-2' year to month: the last unit is that of a bare number, and what is smaller is cut. */
+  readonly intervalUnits?: { readonly first: string; readonly last: string };
 }
 
-/** Bits of an interval's field mask (PostgreSQL, utils/timestamp.h). */
-const INTERVAL_UNITS: ReadonlyMap<number, string> = new Map([
+/** Units by their bits in an interval's field mask (PostgreSQL, utils/timestamp.h), from the largest. */
+const INTERVAL_UNITS = [
   [1 << 2, "year"],
   [1 << 1, "month"],
   [1 << 3, "day"],
   [1 << 10, "hour"],
   [1 << 11, "minute"],
   [1 << 12, "second"],
-]);
+] as const;
 const INTERVAL_FULL_RANGE = 0x7fff;
 const MAX_PRECISION = 1000;
 
@@ -101,7 +101,7 @@ export function resolveTypeName(context: BindContext, node: TypeName): NamedType
   const modifiers = (node.typmods ?? []).map((modifier) => integerOf(modifier));
   const named = applyModifiers(context, node, name, base, modifiers);
   if ((node.arrayBounds ?? []).length === 0) return named;
-  return { type: { kind: "list", element: named.type }, maxLength: undefined, intervalUnit: undefined };
+  return { type: { kind: "list", element: named.type }, maxLength: undefined };
 }
 
 function applyModifiers(
@@ -114,7 +114,6 @@ function applyModifiers(
   const plain: NamedType = {
     type: base,
     maxLength: undefined,
-    intervalUnit: undefined,
     ...(name === "bpchar" ? { isPadded: true } : {}),
   };
   const [first, second] = modifiers;
@@ -131,10 +130,17 @@ function applyModifiers(
     return { ...plain, type: { kind: "decimal", precision: first, scale } };
   }
   if (base.kind === "string" && first !== undefined) return { ...plain, maxLength: first };
-  if (base.kind === "interval" && first !== undefined && second === undefined) {
-    if (first === INTERVAL_FULL_RANGE) return plain;
-    const intervalUnit = INTERVAL_UNITS.get(first);
-    if (intervalUnit !== undefined) return { ...plain, intervalUnit };
+  if (base.kind === "interval" && first !== undefined) {
+    const units = INTERVAL_UNITS.flatMap(([bit, unit]) => ((first & bit) === 0 ? [] : [unit]));
+    const [largest, smallest] = [units[0], units.at(-1)];
+    if (largest === undefined || smallest === undefined) {
+      throw unsupported(context, "This range of an interval is", node.location);
+    }
+    return {
+      ...plain,
+      ...(first === INTERVAL_FULL_RANGE ? {} : { intervalUnits: { first: largest, last: smallest } }),
+      ...(second === undefined ? {} : { fractionDigits: Math.min(second, 6) }),
+    };
   }
   // Six digits are what every value has.
   if ((base.kind === "timestamp" || base.kind === "time") && first !== undefined && first <= 6 && first >= 0) {

@@ -14,6 +14,7 @@ import {
 import { addIntervalToTimestamp } from "../functions/arithmetic.ts";
 import { chooseOverload } from "../functions/resolve.ts";
 import { parseSignature, typeOf, type Signature } from "../functions/definition.ts";
+import { inputErrorInfo } from "../functions/input-check.ts";
 import { queryJsonPath } from "../functions/json-path.ts";
 import { jsonTableRows } from "../functions/sql-json.ts";
 import { addInZone } from "../functions/zoned-time.ts";
@@ -148,10 +149,21 @@ define("regexp_split_to_table", "text, text, text -> text", ([text, pattern, fla
   regexpSplit(text as string, pattern as string, flags as string).map((part) => [part]),
 );
 for (const rest of ["", ", jsonb", ", jsonb, bool"]) {
-  define("jsonb_path_query", `jsonb, text${rest} -> jsonb`, ([text, path, variables, silent]) =>
-    queryJsonPath(text as string, path as string, (variables ?? "{}") as string, silent === true).map((item) => [item]),
-  );
+  for (const name of ["jsonb_path_query", "jsonb_path_query_tz"]) {
+    define(name, `jsonb, text${rest} -> jsonb`, ([text, path, variables, silent]) =>
+      queryJsonPath(text as string, path as string, (variables ?? "{}") as string, silent === true).map((item) => [
+        item,
+      ]),
+    );
+  }
 }
+define(
+  "pg_input_error_info",
+  "text, text -> text",
+  ([text, type]) => [inputErrorInfo(text as string, type as string)],
+  ["message", "detail", "hint", "sql_error_code"],
+  [TEXT, TEXT, TEXT],
+);
 define("string_to_table", "text, text, text -> text", ([text, delimiter, none]) =>
   (text as string).split(delimiter as string).map((part) => [part === none ? null : part]),
 );

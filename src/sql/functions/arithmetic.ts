@@ -174,18 +174,25 @@ function defineNumeric({ define }: FunctionCatalog): void {
     ["|", (a: bigint, b: bigint) => a | b],
     ["#", (a: bigint, b: bigint) => a ^ b],
   ] as const) {
-    define(name, "int4, int4 -> int4", (a: number, b: number) => Number(onBits(BigInt(a), BigInt(b))), { safe: true });
+    for (const type of ["int2", "int4"]) {
+      define(name, `${type}, ${type} -> ${type}`, (a: number, b: number) => Number(onBits(BigInt(a), BigInt(b))), {
+        safe: true,
+      });
+    }
     define(name, "int8, int8 -> int8", (a: Int64, b: Int64) => bigintToInt64(onBits(BigInt(a), BigInt(b))), {
       safe: true,
     });
   }
+  define("<<", "int2, int4 -> int2", (a: number, b: number) => ((a << b) << 16) >> 16, { safe: true });
+  for (const type of ["int2", "int4"]) {
+    define(">>", `${type}, int4 -> ${type}`, (a: number, b: number) => a >> b, { safe: true });
+    define("~", `${type} -> ${type}`, (a: number) => ~a, { safe: true });
+  }
   define("<<", "int4, int4 -> int4", (a: number, b: number) => a << b, { safe: true });
-  define(">>", "int4, int4 -> int4", (a: number, b: number) => a >> b, { safe: true });
   define("<<", "int8, int4 -> int8", (a: Int64, b: number) =>
     bigintToInt64(BigInt.asIntN(64, BigInt(a) << BigInt(b & 63))),
   );
   define(">>", "int8, int4 -> int8", (a: Int64, b: number) => bigintToInt64(BigInt(a) >> BigInt(b & 63)));
-  define("~", "int4 -> int4", (a: number) => ~a, { safe: true });
   define("~", "int8 -> int8", (a: Int64) => bigintToInt64(~BigInt(a)), { safe: true });
 }
 
@@ -230,6 +237,7 @@ function defineTemporal({ define }: FunctionCatalog): void {
     });
   }
   define("+", "time, interval -> time", (t: number, i: Interval) => wrapTime(t + i.micros), { safe: true });
+  define("+", "interval, time -> time", (i: Interval, t: number) => wrapTime(t + i.micros), { safe: true });
   define("-", "time, interval -> time", (t: number, i: Interval) => wrapTime(t - i.micros), { safe: true });
   define("-", "time, time -> interval", (a: number, b: number) => ({ months: 0, days: 0, micros: a - b }));
   define("+", "interval, interval -> interval", addIntervals, { safe: true });

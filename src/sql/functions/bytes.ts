@@ -64,7 +64,7 @@ export function defineBytes({ define }: FunctionCatalog): void {
     (bytes: Uint8Array, index: number) => bytes[indexIn(bytes, index)] as number,
   );
   define("set_byte", "bytea, int4, int4 -> bytea", withByte);
-  define("get_bit", "bytea, int4 -> int4", (bytes: Uint8Array, index: number) => {
+  define("get_bit", "bytea, int8 -> int4", (bytes: Uint8Array, index: number) => {
     return ((bytes[indexIn(bytes, Math.floor(index / 8))] as number) >> (index % 8)) & 1;
   });
   define("bit_count", "bytea -> int8", (bytes: Uint8Array) => {
@@ -79,7 +79,7 @@ export function defineBytes({ define }: FunctionCatalog): void {
   define("ltrim", "bytea, bytea -> bytea", (bytes: Uint8Array, set: Uint8Array) => trimBytes(bytes, set, true, false));
   define("rtrim", "bytea, bytea -> bytea", (bytes: Uint8Array, set: Uint8Array) => trimBytes(bytes, set, false, true));
   define("bit_length", "bytea -> int4", (bytes: Uint8Array) => bytes.length * 8);
-  define("set_bit", "bytea, int4, int4 -> bytea", (bytes: Uint8Array, index: number, bit: number) => {
+  define("set_bit", "bytea, int8, int4 -> bytea", (bytes: Uint8Array, index: number, bit: number) => {
     if (bit !== 0 && bit !== 1) throw runtimeError("new bit must be 0 or 1");
     const old = bytes[indexIn(bytes, Math.floor(index / 8))] as number;
     const mask = 1 << (index % 8);

@@ -21,6 +21,8 @@ export const COMPARISONS: Readonly<Record<ComparisonOperator, (order: number) =>
   ">=": (order) => order >= 0,
 };
 
+const compareText = scalarComparator(TEXT);
+
 function textIfUntyped(type: DataType | undefined): DataType | undefined {
   return type?.kind === "null" ? TEXT : type;
 }
@@ -163,6 +165,17 @@ export function defineComparisons(catalog: FunctionCatalog): void {
     const testOf = () => (a: Scalar, b: Scalar) => likeMatcher(b as string, ignoreCase)(a as string) !== negated;
     catalog.definePolymorphic(`${operator} any`, quantified("any", testOf));
     catalog.definePolymorphic(`${operator} all`, quantified("all", testOf));
+  }
+  for (const [operator, meaning] of [
+    ["~<~", "<"],
+    ["~<=~", "<="],
+    ["~>~", ">"],
+    ["~>=~", ">="],
+  ] as const) {
+    // By code points, which all comparisons of texts are.
+    catalog.define(operator, "text, text -> bool", (a: string, b: string) => COMPARISONS[meaning](compareText(a, b)), {
+      safe: true,
+    });
   }
   catalog.alias("<>", "!=");
   catalog.definePolymorphic("is_distinct_from", distinctness(false));

@@ -3,6 +3,7 @@
 import type { Scalar } from "#columnar";
 import { runtimeError } from "../values/errors.ts";
 import { checkTextLength } from "../values/limits.ts";
+import { quoteIdentifier, quoteLiteral } from "./quoting.ts";
 
 const SPECIFIER = /%(?:%|(?:(\d+)\$)?(-)?(\d+|\*(?:\d+\$)?)?([sIL])|([\s\S]?))/g;
 
@@ -48,7 +49,7 @@ function formatOne(kind: string, value: string | null): string {
   if (kind === "s") return value ?? "";
   if (kind === "I") {
     if (value === null) throw runtimeError("null values cannot be formatted as an SQL identifier");
-    return /^[a-z_][a-z0-9_]*$/.test(value) ? value : `"${value.replaceAll('"', '""')}"`;
+    return quoteIdentifier(value);
   }
-  return value === null ? "NULL" : `'${value.replaceAll("'", "''")}'`;
+  return value === null ? "NULL" : quoteLiteral(value);
 }

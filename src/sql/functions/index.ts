@@ -26,6 +26,9 @@ import { defineMiscellany } from "./miscellany.ts";
 import { defineArrayChance } from "./array-chance.ts";
 import { defineSession } from "./session.ts";
 import { defineSqlJson } from "./sql-json.ts";
+import { defineEncodings } from "./encodings.ts";
+import { defineInputChecks } from "./input-check.ts";
+import { defineQuoting } from "./quoting.ts";
 import { defineUuids } from "./uuids.ts";
 import { defineZonedTime } from "./zoned-time.ts";
 import { defineNumericDetails } from "./numeric-details.ts";
@@ -58,6 +61,9 @@ defineBytes(catalog);
 defineJsonb(catalog);
 defineNumericDetails(catalog);
 defineTextDetails(catalog);
+defineEncodings(catalog);
+defineQuoting(catalog);
+defineInputChecks(catalog);
 
 /** Every scalar function and operator, with its other names. */
 export function scalarFamilies(): readonly { readonly family: FunctionFamily; readonly aliases: readonly string[] }[] {

@@ -72,12 +72,12 @@ function arrayBuilder({ name, type: returnType, finish }: Form): PolymorphicFunc
   };
 }
 
-function converter({ name, type: returnType, finish }: Form, lists: "any" | "only"): PolymorphicFunction {
+function converter({ name, type: returnType, finish }: Form): PolymorphicFunction {
   return {
     signature: `any -> ${name}`,
     options: {},
     resolve([type, ...rest]) {
-      if (type === undefined || rest.length > 0 || (lists === "only" && type.kind !== "list")) return undefined;
+      if (type === undefined || rest.length > 0) return undefined;
       return { argTypes: [type.kind === "null" ? TEXT : type], returnType };
     },
     implement:
@@ -86,6 +86,21 @@ function converter({ name, type: returnType, finish }: Form, lists: "any" | "onl
         finish(scalarToJson(value, type ?? TEXT)),
   };
 }
+
+/** With line feeds between the elements where the second argument asks for them. */
+const ARRAY_TO_JSON: PolymorphicFunction = {
+  signature: "any[] [, bool] -> json",
+  options: {},
+  resolve: ([list, pretty, ...rest]) =>
+    list?.kind !== "list" || rest.length > 0
+      ? undefined
+      : { argTypes: pretty === undefined ? [list] : [list, { kind: "boolean" }], returnType: JSON_TYPE },
+  implement: ([list = TEXT]) => {
+    const element = list.kind === "list" ? list.element : list;
+    return (items: readonly Scalar[], pretty = false) =>
+      `[${items.map((item) => scalarToJson(item, element)).join(pretty ? ",\n " : ",")}]`;
+  },
+};
 
 type Path = readonly (string | null)[];
 
@@ -255,14 +270,14 @@ export function defineJsonb({ define, definePolymorphic, alias }: FunctionCatalo
     const { name, finish } = form;
     definePolymorphic(`${name}_build_object`, objectBuilder(form));
     definePolymorphic(`${name}_build_array`, arrayBuilder(form));
-    definePolymorphic(`to_${name}`, converter(form, "any"));
+    definePolymorphic(`to_${name}`, converter(form));
     define(`${name}_object`, `text[] -> ${name}`, (texts: Path) => objectOfTexts(texts, finish));
     define(`${name}_object`, `text[], text[] -> ${name}`, (keys: Path, values: Path) =>
       objectOfPairs(keys, values, finish),
     );
   }
-  definePolymorphic("row_to_json", converter(AS_JSON, "any"));
-  definePolymorphic("array_to_json", converter(AS_JSON, "only"));
+  definePolymorphic("row_to_json", converter(AS_JSON));
+  definePolymorphic("array_to_json", ARRAY_TO_JSON);
   define("-", "jsonb, text -> jsonb", (text: string, key: string) => without(text, [key]));
   define("-", "jsonb, int4 -> jsonb", withoutIndex);
   define("-", "jsonb, text[] -> jsonb", without);

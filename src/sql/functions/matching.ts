@@ -98,13 +98,22 @@ const like = (text: string, pattern: string): boolean => likeMatcher(pattern, fa
 
 const ilike = (text: string, pattern: string): boolean => likeMatcher(pattern, true)(text);
 
+/** LIKE on bytes: each is a character of its own. */
+function likeBytes(bytes: Uint8Array, pattern: Uint8Array): boolean {
+  const characters = (part: Uint8Array): string => Array.from(part, (byte) => String.fromCharCode(byte)).join("");
+  return like(characters(bytes), characters(pattern));
+}
+
 /** Adds pattern matching. */
 export function defineMatching({ define, alias }: FunctionCatalog): void {
   define("~~", "text, text -> bool", like);
   define("!~~", "text, text -> bool", (text: string, pattern: string) => !like(text, pattern));
   define("~~*", "text, text -> bool", ilike);
   define("!~~*", "text, text -> bool", (text: string, pattern: string) => !ilike(text, pattern));
+  define("~~", "bytea, bytea -> bool", likeBytes);
+  define("!~~", "bytea, bytea -> bool", (bytes: Uint8Array, pattern: Uint8Array) => !likeBytes(bytes, pattern));
   alias("~~", "like");
+  alias("!~~", "notlike");
   alias("~~*", "ilike");
   define("like_escape", "text, text -> text", likeEscape);
   define("similar_to_escape", "text -> text", (pattern: string) => similarToRegExp(pattern, "\\"));

@@ -1,7 +1,7 @@
 // Functions that look into numbers: scales, buckets, error functions, degrees.
 
 import { LakeError } from "#core";
-import type { Decimal, Scalar } from "#columnar";
+import type { Decimal, Interval, Scalar } from "#columnar";
 import { scalarComparator } from "../values/index.ts";
 import { trimDecimal } from "../values/decimal.ts";
 import { outOfRange, runtimeError } from "../values/errors.ts";
@@ -197,7 +197,11 @@ export function defineNumericDetails({ define, defineWith, definePolymorphic, al
       return Number.isFinite(micros) ? Math.round(micros / unit) * unit : micros;
     });
   }
-  define("isfinite", "interval -> bool", () => true);
+  define("round_fraction", "interval, int4 -> interval", ({ months, days, micros }: Interval, digits: number) => {
+    const unit = 10 ** (6 - digits);
+    return { months, days, micros: Math.sign(micros) * Math.round(Math.abs(micros) / unit) * unit };
+  });
+  define("cut_interval", "interval, text -> interval", cutInterval);
   defineWith(
     "random",
     "int4, int4 -> int4",
@@ -229,6 +233,16 @@ export function defineNumericDetails({ define, defineWith, definePolymorphic, al
     define("overlaps", `${type}, ${type}, ${type}, ${type} -> bool`, overlaps, { strict: false });
   }
   alias("ceil", "ceiling");
+}
+
+const CLOCK_UNITS: Readonly<Record<string, number>> = { hour: 3_600_000_000, minute: 60_000_000, second: 1 };
+
+/** An interval without what is smaller than a unit. */
+function cutInterval({ months, days, micros }: Interval, unit: string): Interval {
+  if (unit === "year") return { months: months - (months % 12), days: 0, micros: 0 };
+  if (unit === "month") return { months, days: 0, micros: 0 };
+  const clockUnit = CLOCK_UNITS[unit];
+  return { months, days, micros: clockUnit === undefined ? 0 : Math.trunc(micros / clockUnit) * clockUnit + 0 };
 }
 
 /** The known end of a span first; undefined when both are missing. */

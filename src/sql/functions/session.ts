@@ -1,5 +1,7 @@
 // What PostgreSQL's clients ask of a session: who, where, and its settings. One session is like another here.
 
+import { decimalToString, type Decimal } from "#columnar";
+import { roundDecimal } from "../values/decimal.ts";
 import { runtimeError } from "../values/errors.ts";
 import type { FunctionCatalog } from "./definition.ts";
 
@@ -56,6 +58,12 @@ function prettySize(bytes: bigint): string {
   return `${unit === 0 ? size : halved(size)} ${UNITS[unit] ?? ""}`;
 }
 
+/** The same of a numeric, which keeps its fraction while it is counted in bytes. */
+function prettyDecimalSize(bytes: Decimal): string {
+  const whole = roundDecimal(bytes, 0);
+  return magnitude(whole.unscaled) < 10n * KILO ? `${decimalToString(bytes)} bytes` : prettySize(whole.unscaled);
+}
+
 function sizeBytes(text: string): number {
   const match = /^\s*([-+]?\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)\s*$/i.exec(text);
   const unit = (match?.[2] ?? "").toLowerCase();
@@ -81,5 +89,6 @@ export function defineSession({ define, alias }: FunctionCatalog): void {
   define("current_setting", "text -> text", setting, { volatility: "stable" });
   define("current_setting", "text, bool -> text", setting, { volatility: "stable" });
   define("pg_size_pretty", "int8 -> text", (bytes: number | bigint) => prettySize(BigInt(bytes)));
+  define("pg_size_pretty", "numeric -> text", prettyDecimalSize);
   define("pg_size_bytes", "text -> int8", sizeBytes);
 }

@@ -1,7 +1,7 @@
 // String functions. Lengths and positions count Unicode code points, as PostgreSQL does for UTF-8.
 
 import { concatenateJson } from "./jsonb.ts";
-import { bytesToHex, stringToUtf8, utf8ToStringStrict } from "#core";
+import { bytesToHex, stringToUtf8 } from "#core";
 import type { DataType, Scalar } from "#columnar";
 import { runtimeError } from "../values/errors.ts";
 import { compileCast } from "../values/index.ts";
@@ -111,11 +111,6 @@ function translate(text: string, from: string, to: string): string {
 function overlay(text: string, replacement: string, start: number, length = codePointLength(replacement)): string {
   if (start <= 0) throw runtimeError("negative substring length not allowed");
   return substring(text, 1, start - 1) + replacement + substring(text, start + Math.max(length, 0));
-}
-
-function quoteLiteral(text: string): string {
-  const quoted = `'${text.replaceAll("'", "''").replaceAll("\\", "\\\\")}'`;
-  return text.includes("\\") ? `E${quoted}` : quoted;
 }
 
 function chr(code: number): string {
@@ -274,6 +269,9 @@ function defineParts({ define, alias }: FunctionCatalog): void {
   const safe = { safe: true };
   define("substring", "text, int4 -> text", (text: string, start: number) => substring(text, start));
   define("substring", "text, int4, int4 -> text", substring);
+  define("substring", "bytea, int4 -> bytea", (bytes: Uint8Array, start: number) =>
+    bytes.slice(Math.max(start - 1, 0)),
+  );
   define("substring", "bytea, int4, int4 -> bytea", (bytes: Uint8Array, start: number, length: number) => {
     if (length < 0) throw runtimeError("negative substring length not allowed");
     return bytes.slice(Math.max(start - 1, 0), Math.max(start - 1 + length, 0));
@@ -321,16 +319,6 @@ function defineCodes({ define }: FunctionCatalog): void {
   define("md5", "bytea -> text", md5Hex, safe);
   define("encode", "bytea, text -> text", encodeBytes);
   define("decode", "text, text -> bytea", decodeText);
-  define("convert_from", "bytea, text -> text", (bytes: Uint8Array) => {
-    const text = utf8ToStringStrict(bytes);
-    if (text === undefined) throw runtimeError('invalid byte sequence for encoding "UTF8"');
-    return text;
-  });
-  define("convert_to", "text, text -> bytea", (text: string) => stringToUtf8(text), safe);
-  define("quote_literal", "text -> text", quoteLiteral, safe);
-  define("quote_ident", "text -> text", (text: string) =>
-    /^[a-z_][a-z0-9_]*$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`,
-  );
 }
 
 /** Upper case one code point at a time, as PostgreSQL maps it: nothing grows, so ß becomes ẞ and ŉ stays. */

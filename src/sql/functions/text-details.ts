@@ -7,14 +7,15 @@ import { postgresPattern, similarToRegExp } from "./pattern.ts";
 import { codePointLength } from "./string.ts";
 import type { PatternMatch } from "./text-pattern.ts";
 
-function parseIdentifier(text: string): Scalar {
+function parseIdentifier(text: string, isStrict = true): Scalar {
   const parts: string[] = [];
-  const part = /\s*(?:"((?:[^"]|"")+)"|([A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*))\s*(\.|$)/y;
+  const part = /\s*(?:"((?:[^"]|"")+)"|([A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*))\s*(\.|$|)/y;
   let at = 0;
   for (;;) {
     part.lastIndex = at;
     const match = part.exec(text);
-    if (match === null) throw runtimeError(`string is not a valid identifier: "${text}"`);
+    const isEnded = match?.[3] === "" && part.lastIndex < text.length;
+    if (match === null || (isStrict && isEnded)) throw runtimeError(`string is not a valid identifier: "${text}"`);
     parts.push(match[1]?.replaceAll('""', '"') ?? (match[2] ?? "").toLowerCase());
     at = part.lastIndex;
     if (match[3] === "") return parts;
@@ -105,15 +106,8 @@ const substr = (text: string, pattern: string, start = 1, n = 1, flags = "", gro
 
 /** Adds text functions. */
 export function defineTextDetails({ define }: FunctionCatalog): void {
-  define("parse_ident", "text -> text[]", parseIdentifier);
-  define(
-    "quote_nullable",
-    "text -> text",
-    (text: string | null) => (text === null ? "NULL" : `'${text.replaceAll("'", "''")}'`),
-    {
-      strict: false,
-    },
-  );
+  define("parse_ident", "text -> text[]", (text: string) => parseIdentifier(text));
+  define("parse_ident", "text, bool -> text[]", parseIdentifier);
   define("unistr", "text -> text", unescapeUnicode);
   define("casefold", "text -> text", (text: string) => text.toLowerCase());
   define("normalize", "text -> text", (text: string) => text.normalize());
@@ -125,6 +119,7 @@ export function defineTextDetails({ define }: FunctionCatalog): void {
     (text: string, form: string) => text.normalize(normalForm(form)) === text,
   );
   define("substring_similar", "text, text, text -> text", substringSimilar);
+  define("substring", "text, text, text -> text", substringSimilar);
   let signature = "text, text";
   define("regexp_instr", `${signature} -> int4`, instr);
   for (const type of ["int4", "int4", "int4", "text", "int4"]) {

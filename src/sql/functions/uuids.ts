@@ -1,6 +1,8 @@
 // UUIDs: made, and what they tell of themselves (RFC 9562).
 
 import { bytesToHex } from "#core";
+import type { Interval } from "#columnar";
+import { addIntervalToTimestamp } from "./arithmetic.ts";
 import type { EvaluationEnvironment, FunctionCatalog } from "./definition.ts";
 
 function formatted(bytes: Uint8Array, version: number): string {
@@ -19,9 +21,13 @@ function randomUuid({ randomUnit = Math.random }: EvaluationEnvironment): () => 
 }
 
 /** Version 7: 48 bits of milliseconds, then chance. */
-function timedUuid({ randomUnit = Math.random, statementTimeMicros }: EvaluationEnvironment): () => string {
-  const millis = Math.floor(statementTimeMicros / 1000);
-  return () => {
+function timedUuid({
+  randomUnit = Math.random,
+  statementTimeMicros,
+}: EvaluationEnvironment): (shift?: Interval) => string {
+  return (shift) => {
+    const time = shift === undefined ? statementTimeMicros : addIntervalToTimestamp(statementTimeMicros, shift);
+    const millis = Math.floor(time / 1000);
     const bytes = randomBytes(randomUnit);
     for (let i = 0; i < 6; i++) bytes[i] = Math.floor(millis / 256 ** (5 - i)) % 256;
     return formatted(bytes, 7);
@@ -56,6 +62,7 @@ export function defineUuids({ define, defineWith, alias }: FunctionCatalog): voi
   defineWith("gen_random_uuid", "-> uuid", randomUuid, { volatility: "volatile" });
   alias("gen_random_uuid", "uuid", "uuidv4");
   defineWith("uuidv7", "-> uuid", timedUuid, { volatility: "volatile" });
+  defineWith("uuidv7", "interval -> uuid", timedUuid, { volatility: "volatile" });
   define("uuid_extract_version", "uuid -> int2", versionOf, { safe: true });
   define("uuid_extract_timestamp", "uuid -> timestamptz", timeOf, { safe: true });
 }

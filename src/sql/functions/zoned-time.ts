@@ -1,6 +1,7 @@
 // Times that are made or moved in a named time zone.
 
 import type { Interval } from "#columnar";
+import { MICROS_PER_DAY } from "../values/civil.ts";
 import { localToUtc, requireTimeZone, utcToLocal } from "../values/time-zone.ts";
 import { addIntervalToTimestamp } from "./arithmetic.ts";
 import type { FunctionCatalog } from "./definition.ts";
@@ -27,6 +28,9 @@ export function defineZonedTime({ define }: FunctionCatalog): void {
   define("date_subtract", "timestamptz, interval -> timestamptz", (micros: number, by: Interval) =>
     addIntervalToTimestamp(micros, negated(by)),
   );
+  define("timestamptz", "date, time -> timestamptz", (days: number, micros: number) => days * MICROS_PER_DAY + micros, {
+    safe: true,
+  });
   define("timezone", "timestamptz -> timestamp", (micros: number) => micros, { safe: true });
   define("timezone", "timestamp -> timestamptz", (micros: number) => micros, { safe: true });
 }

@@ -52,6 +52,8 @@ const NUMERIC_RANK: Readonly<Record<string, number>> = {
   float64: 6,
 };
 
+const INTEGER_BYTES: Readonly<Record<string, number>> = { int16: 2, int32: 4, int64: 8 };
+
 function castStrength(from: DataType, to: DataType): number {
   if (typesEqual(from, to) || from.kind === "null") return IMPLICIT;
   const fromRank = NUMERIC_RANK[from.kind];
@@ -64,7 +66,12 @@ function castStrength(from: DataType, to: DataType): number {
     case "boolean":
       return to.kind === "int32" ? EXPLICIT : 0;
     case "int32":
-      return to.kind === "boolean" ? EXPLICIT : 0;
+      return to.kind === "boolean" || to.kind === "binary" ? EXPLICIT : 0;
+    case "int16":
+    case "int64":
+      return to.kind === "binary" ? EXPLICIT : 0;
+    case "binary":
+      return INTEGER_BYTES[to.kind] === undefined ? 0 : EXPLICIT;
     case "date":
       return to.kind === "timestamp" ? IMPLICIT : 0;
     case "timestamp":
@@ -78,13 +85,10 @@ function castStrength(from: DataType, to: DataType): number {
       // PostgreSQL asks for a cast here: a lake's JSON is text, and may be used where jsonb is wanted.
       if (to.kind === "json") return IMPLICIT;
       return to.kind === "boolean" || toRank !== undefined ? EXPLICIT : 0;
-    case "int16":
-    case "int64":
     case "float32":
     case "float64":
     case "decimal":
     case "uuid":
-    case "binary":
     case "list":
     case "struct":
     case "map":
@@ -271,6 +275,23 @@ function decimalToFloat64(value: Decimal): number {
   return number;
 }
 
+/** The bytes of an integer in two's complement, the most significant first. */
+function integerToBytes(width: number): ScalarCast {
+  return (value) => {
+    const bits = BigInt.asUintN(width * 8, BigInt(value as number | bigint));
+    return Uint8Array.from({ length: width }, (_, i) => Number((bits >> BigInt((width - 1 - i) * 8)) & 0xffn));
+  };
+}
+
+function bytesToInteger(width: number, typeName: string): ScalarCast {
+  return (value) => {
+    const bytes = value as Uint8Array;
+    if (bytes.length > width) throw outOfRange(typeName);
+    const bits = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+    return bigintToInt64(BigInt.asIntN(width * 8, bits));
+  };
+}
+
 function floorTo(value: number, unit: number): number {
   return Math.floor(value / unit) * unit;
 }
@@ -320,6 +341,14 @@ export function compileCast(from: DataType, to: DataType, env: CastEnvironment =
   }
   if (to.kind === "string") return (value) => scalarToText(value, from);
   if (NUMERIC_RANK[from.kind] !== undefined && NUMERIC_RANK[to.kind] !== undefined) return numericCast(from, to);
+  if (to.kind === "binary") {
+    const width = INTEGER_BYTES[from.kind];
+    return width === undefined ? undefined : integerToBytes(width);
+  }
+  if (from.kind === "binary") {
+    const width = INTEGER_BYTES[to.kind];
+    return width === undefined ? undefined : bytesToInteger(width, dataTypeToName(to));
+  }
   if (from.kind === "boolean" && to.kind === "int32") return (value) => (value === true ? 1 : 0);
   if (from.kind === "int32" && to.kind === "boolean") return (value) => value !== 0;
   if (from.kind === "json" && to.kind === "json") return to.canonical === true ? toJsonb : (value) => value;

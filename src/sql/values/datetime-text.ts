@@ -15,11 +15,18 @@ import { localToUtc, lookupTimeZone, parseOffset } from "./time-zone.ts";
 
 const MONTH_NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const ISO_DATE = /^(\d{4,6})-(\d{1,2})-(\d{1,2})/;
-const SLASH_DATE = /^(\d{1,2})\/(\d{1,2})\/(\d{4})/;
-const YEAR_SLASH_DATE = /^(\d{4})\/(\d{1,2})\/(\d{1,2})/;
-const COMPACT_DATE = /^(\d{4})(\d{2})(\d{2})(?!\d)/;
-const MONTH_FIRST = /^(?:[a-z]{3,9},?\s+)?([a-z]{3,9})\.?[\s-]+(\d{1,2}),?[\s-]+(\d{4})/i;
-const DAY_FIRST = /^(\d{1,2})[\s-]+([a-z]{3,9})\.?,?[\s-]+(\d{4})/i;
+const MONTH_DAY_YEAR = /^(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?![\d:])/;
+const YEAR_MONTH_DAY = /^(\d{4})([/.])(\d{1,2})\2(\d{1,2})/;
+const COMPACT_DATE = /^(\d{4}|\d{2})(\d{2})(\d{2})(?!\d)/;
+const YEAR_DAY = /^(\d{4})\.(\d{3})(?!\d)/;
+const JULIAN_DAY = /^j(\d{1,7})(?!\d)/i;
+const MONTH_FIRST = /^(?:[a-z]{3,9},?\s+)?([a-z]{3,9})\.?[\s-]*(\d{1,2}),?[\s-]+(\d{4}|\d{2})(?![\d:])/i;
+const DAY_FIRST = /^(?:[a-z]{3,9},?\s+)?(\d{1,2})[\s-]*([a-z]{3,9})\.?,?[\s-]+(\d{4}|\d{2})(?![\d:])/i;
+const YEAR_FIRST = /^(\d{4})[\s-]+([a-z]{3,9})[\s-]+(\d{1,2})(?![\d:])/i;
+/** As the C library and Unix's date write it: the year is last, or follows the zone. */
+const YEAR_LAST = /^(?:[a-z]{3,9},?\s+)?([a-z]{3,9}\s+\d{1,2})\s+(\d{1,2}:\S+)\s+(?:([a-z]\S*)\s+)?(\d{4})(?!\d)/i;
+/** The Julian day of 1970-01-01. */
+const JULIAN_EPOCH = 2_440_588;
 const CLOCK = /^(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?(?:\s*(am|pm)\b)?/i;
 const COMPACT_CLOCK = /^(\d{2})(\d{2})(\d{2})(?:\.(\d+))?(?!\d)/;
 
@@ -32,31 +39,61 @@ interface ParsedDateTime {
   readonly zone: number | string | undefined;
 }
 
-function monthOf(name: string): number {
+function monthOf(name = ""): number {
   return MONTH_NAMES.indexOf(name.slice(0, 3).toLowerCase()) + 1;
 }
 
-function matchDate(text: string): { year: number; month: number; day: number; length: number } | undefined {
-  const iso = ISO_DATE.exec(text) ?? YEAR_SLASH_DATE.exec(text) ?? COMPACT_DATE.exec(text);
-  if (iso !== null) return { year: Number(iso[1]), month: Number(iso[2]), day: Number(iso[3]), length: iso[0].length };
-  const slash = SLASH_DATE.exec(text);
-  if (slash !== null) {
-    return { year: Number(slash[3]), month: Number(slash[1]), day: Number(slash[2]), length: slash[0].length };
+interface MatchedDate {
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
+  readonly length: number;
+}
+
+/** A year of two digits is one of 1970 to 2069. */
+function fullYear(digits: string): number {
+  const year = Number(digits);
+  return digits.length > 2 ? year : year + (year < 70 ? 2000 : 1900);
+}
+
+function matchDate(text: string): MatchedDate | undefined {
+  const dated = (
+    [whole]: RegExpExecArray,
+    year: string | undefined,
+    month: number | string | undefined,
+    day: string | undefined,
+  ): MatchedDate => ({ year: fullYear(year ?? ""), month: Number(month), day: Number(day), length: whole.length });
+  const iso = ISO_DATE.exec(text);
+  if (iso !== null) return dated(iso, iso[1], iso[2], iso[3]);
+  const dayOfYear = YEAR_DAY.exec(text);
+  if (dayOfYear !== null) {
+    return { ...civilFromDays(daysFromCivil(Number(dayOfYear[1]), 1, 1) + Number(dayOfYear[2]) - 1), length: 8 };
   }
+  const julian = JULIAN_DAY.exec(text);
+  if (julian !== null) return { ...civilFromDays(Number(julian[1]) - JULIAN_EPOCH), length: julian[0].length };
+  const yearFirst = YEAR_MONTH_DAY.exec(text);
+  if (yearFirst !== null) return dated(yearFirst, yearFirst[1], yearFirst[3], yearFirst[4]);
+  const compact = COMPACT_DATE.exec(text);
+  if (compact !== null) return dated(compact, compact[1], compact[2], compact[3]);
+  const numbers = MONTH_DAY_YEAR.exec(text);
+  if (numbers !== null) return dated(numbers, numbers[4], numbers[1], numbers[3]);
+  return matchNamedMonth(text, dated);
+}
+
+function matchNamedMonth(
+  text: string,
+  dated: (match: RegExpExecArray, year: string | undefined, month: number, day: string | undefined) => MatchedDate,
+): MatchedDate | undefined {
   const named = MONTH_FIRST.exec(text);
-  if (named !== null && monthOf(named[1] ?? "") > 0) {
-    return { year: Number(named[3]), month: monthOf(named[1] ?? ""), day: Number(named[2]), length: named[0].length };
-  }
+  if (named !== null && monthOf(named[1]) > 0) return dated(named, named[3], monthOf(named[1]), named[2]);
   const dayFirst = DAY_FIRST.exec(text);
-  if (dayFirst !== null && monthOf(dayFirst[2] ?? "") > 0) {
-    return {
-      year: Number(dayFirst[3]),
-      month: monthOf(dayFirst[2] ?? ""),
-      day: Number(dayFirst[1]),
-      length: dayFirst[0].length,
-    };
+  if (dayFirst !== null && monthOf(dayFirst[2]) > 0) {
+    return dated(dayFirst, dayFirst[3], monthOf(dayFirst[2]), dayFirst[1]);
   }
-  return undefined;
+  const yearFirst = YEAR_FIRST.exec(text);
+  return yearFirst === null || monthOf(yearFirst[2]) === 0
+    ? undefined
+    : dated(yearFirst, yearFirst[1], monthOf(yearFirst[2]), yearFirst[3]);
 }
 
 function fractionMicros(digits: string | undefined): number {
@@ -89,7 +126,11 @@ function matchZone(text: string): number | string | undefined {
 }
 
 function parseDateTime(text: string, typeName: string): ParsedDateTime {
-  let rest = text.trim();
+  let rest = text
+    .trim()
+    .replace(YEAR_LAST, (_whole, day: string, clock: string, zone: string | undefined, year: string) =>
+      [day, year, clock, zone ?? ""].join(" "),
+    );
   const date = matchDate(rest);
   if (date === undefined) throw invalidText(typeName, text);
   let { year } = date;

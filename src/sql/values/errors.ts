@@ -12,6 +12,11 @@ export function outOfRange(what: string): LakeError {
   return new LakeError("numeric_out_of_range", `${what} out of range`);
 }
 
+/** Text of a number that its type cannot hold; `shown` is the text as PostgreSQL shows it. */
+export function outOfTypeRange(shown: string, typeName: string): LakeError {
+  return new LakeError("numeric_out_of_range", `${shown} is out of range for type ${typeName}`);
+}
+
 /** A zero divisor. */
 export function divisionByZero(): LakeError {
   return new LakeError("division_by_zero", "division by zero");

@@ -1,6 +1,6 @@
 // Text of integers and floats, in PostgreSQL's shortest round-trip form.
 
-import { invalidText, outOfRange } from "./errors.ts";
+import { invalidText, outOfRange, outOfTypeRange } from "./errors.ts";
 
 const INT_LIMITS = {
   int16: { min: -32_768, max: 32_767, name: "smallint" },
@@ -49,7 +49,7 @@ export function textToInteger(kind: "int16" | "int32" | "int64", text: string): 
     const value = BigInt(sign) * BigInt(digits);
     if (value >= INT64_MIN && value <= INT64_MAX) return bigintToInt64(value);
   }
-  throw outOfRange(`value "${text}" is out of range for type ${name}:`);
+  throw outOfTypeRange(`value "${text}"`, name);
 }
 
 /** Parses a float of the kind. Errors: invalid_text_representation, numeric_out_of_range on overflow. */
@@ -62,7 +62,7 @@ export function textToFloat(kind: "float32" | "float64", text: string): number {
   }
   const value = kind === "float64" ? Number(text) : Math.fround(Number(text));
   if (!Number.isFinite(value) || (value === 0 && /[1-9]/.test(text.replace(/e.*$/i, "")))) {
-    throw outOfRange(`"${text.trim()}" is out of range for type ${name}:`);
+    throw outOfTypeRange(`"${text.trim()}"`, name);
   }
   return value;
 }
