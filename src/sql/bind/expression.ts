@@ -17,6 +17,7 @@ import { sqlError } from "./errors.ts";
 import { bindJsonFunction, bindJsonSyntax } from "./json-functions.ts";
 import { bindOperator } from "./operators.ts";
 import { lookupColumn, missingColumn } from "./scope.ts";
+import { bindRowItems, bindRowTest, bindRowValue, bindWholeRow } from "./row-values.ts";
 import { bindSubLink } from "./subquery.ts";
 import { bindFields, bindIndirection } from "./subscripts.ts";
 import { resolveTypeName } from "./type-names.ts";
@@ -24,7 +25,6 @@ import { resolveTypeName } from "./type-names.ts";
 const INT32_MAX_DIGITS = 2_147_483_647;
 const FEATURE_NAMES: Readonly<Record<string, string>> = {
   CollateClause: "COLLATE is",
-  RowExpr: "A row expression here is",
   SetToDefault: "DEFAULT is",
   CurrentOfExpr: "CURRENT OF is",
   NamedArgExpr: "Named arguments are",
@@ -60,13 +60,15 @@ function bindNode(node: Node, env: ExprEnvironment, span: SourceSpan): Expr {
   }
   if ("JsonFuncExpr" in node) return bindJsonFunction(node.JsonFuncExpr, env, span);
   if ("NullTest" in node && node.NullTest.arg !== undefined && "RowExpr" in node.NullTest.arg) {
-    // A row is null when all its fields are, and not null when none is.
-    const negated = node.NullTest.nulltesttype === "IS_NOT_NULL";
-    const args = bindRow(node.NullTest.arg, env).map((arg): Expr => ({ kind: "is_null", arg, negated, type: BOOLEAN }));
-    return args.length > 1 ? { kind: "and", args, type: BOOLEAN } : (args[0] ?? TRUE);
+    const items = node.NullTest.arg.RowExpr.args ?? [];
+    const row = bindRowValue(items, env, span);
+    return bindRowTest(row, node.NullTest.nulltesttype === "IS_NOT_NULL", context, span);
   }
   if ("NullTest" in node) {
     const arg = env.bind(node.NullTest.arg, env);
+    if (arg.type.kind === "struct") {
+      return bindRowTest(arg, node.NullTest.nulltesttype === "IS_NOT_NULL", context, span);
+    }
     return { kind: "is_null", arg, negated: node.NullTest.nulltesttype === "IS_NOT_NULL", type: BOOLEAN };
   }
   if ("BooleanTest" in node) {
@@ -88,6 +90,7 @@ function bindNode(node: Node, env: ExprEnvironment, span: SourceSpan): Expr {
   if ("SubLink" in node) return bindSubLink(node.SubLink, env, spanAt(context, node.SubLink.location));
   if ("GroupingFunc" in node) return bindGrouping(node.GroupingFunc.args ?? [], env, span);
   if ("A_ArrayExpr" in node) return bindArray(node, env, span);
+  if ("RowExpr" in node) return bindRowValue(node.RowExpr.args ?? [], env, span);
   if ("A_Indirection" in node) return bindIndirection(node.A_Indirection, env, span);
   if ("CollateClause" in node && stringsOf(node.CollateClause.collname).at(-1) === "C") {
     return env.bind(node.CollateClause.arg, env);
@@ -100,7 +103,11 @@ function bindNode(node: Node, env: ExprEnvironment, span: SourceSpan): Expr {
 
 function bindColumn(fields: readonly Node[], env: ExprEnvironment, span: SourceSpan): Expr {
   const { scope } = env;
-  if (fields.some((field) => "A_Star" in field)) throw sqlError("sql_unsupported", "* here is not supported.", span);
+  if (fields.some((field) => "A_Star" in field)) {
+    const row = fields.length < 2 ? undefined : bindWholeRow(stringOf(fields.at(-2)) ?? "", env, span);
+    if (row !== undefined) return row;
+    throw sqlError("sql_unsupported", "* here is not supported.", span);
+  }
   const parts = fields.map((field) => stringOf(field) ?? "");
   const name = parts.at(-1) ?? "";
   const relation = parts.at(-2);
@@ -110,6 +117,10 @@ function bindColumn(fields: readonly Node[], env: ExprEnvironment, span: SourceS
   if (found.kind === "missing") {
     const fields = bindFields(parts, env, span);
     if (fields !== undefined) return fields;
+  }
+  if (found.kind === "missing" && relation === undefined) {
+    const row = bindWholeRow(name, env, span);
+    if (row !== undefined) return row;
   }
   if (found.kind === "missing") throw missingColumn(scope, relation, name, span);
   if (found.kind === "ambiguous") {
@@ -290,7 +301,9 @@ function bindTimeFunction(context: BindContext, node: SQLValueFunction, span: So
 
 /** Binds row items `(a, b)`; a plain expression is a row of one. */
 export function bindRow(node: Node | undefined, env: ExprEnvironment): readonly Expr[] {
-  if (node !== undefined && "RowExpr" in node) return (node.RowExpr.args ?? []).map((item) => env.bind(item, env));
+  if (node !== undefined && "RowExpr" in node) {
+    return bindRowItems(node.RowExpr.args ?? [], env, spanAt(env.context, node.RowExpr.location));
+  }
   if (node !== undefined && "List" in node) return itemsOf(node).map((item) => env.bind(item, env));
   return [env.bind(node, env)];
 }

@@ -372,6 +372,11 @@ function bindJoin(node: JoinExpr, env: ExprEnvironment): BoundFrom {
           );
     result = { plan: made, scope: withNullability(joined, made) };
   }
+  const optional = [
+    ...(type === "left" || type === "full" ? right.scope.relations : []),
+    ...(type === "right" || type === "full" ? left.scope.relations : []),
+  ];
+  result = { ...result, scope: withOptional(result.scope, optional) };
   return node.alias === undefined ? result : renameRelation(result, node.alias, env);
 }
 
@@ -383,6 +388,13 @@ function withUsingAlias({ plan, scope }: BoundFrom, alias: Alias, count: number)
     plan,
     scope: { ...scope, columns: [...scope.columns, ...named], relations: [...scope.relations, relation] },
   };
+}
+
+function withOptional(scope: Scope, relations: readonly string[]): Scope {
+  const columns = scope.columns.map((column) =>
+    column.relation !== undefined && relations.includes(column.relation) ? { ...column, isOptional: true } : column,
+  );
+  return { ...scope, columns };
 }
 
 function withNullability(scope: Scope, plan: PlanNode): Scope {

@@ -12,6 +12,7 @@ import { lookUpFirst } from "./json-functions.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { combine, compareItems, compareWithRows, isRow, rowItems } from "./row-comparison.ts";
 import { sqlError } from "./errors.ts";
+import { alignRows } from "./row-values.ts";
 
 /** Binds an A_Expr: any operator form. */
 export function bindOperator(node: A_Expr, env: ExprEnvironment, span: SourceSpan): Expr {
@@ -23,14 +24,16 @@ export function bindOperator(node: A_Expr, env: ExprEnvironment, span: SourceSpa
   }
   switch (node.kind) {
     case "AEXPR_OP": {
-      if (isRow(node.lexpr) || isRow(node.rexpr)) return compareRows(operator, node, env, span);
+      if (comparesItems(node)) return compareRows(operator, node, env, span);
       const args = node.lexpr === undefined ? [bind(node.rexpr)] : [bind(node.lexpr), bind(node.rexpr)];
       const [left, right] = args;
       if (operator === "||" && left !== undefined && right !== undefined) {
         const joined = joinedLists(left, right);
         if (joined !== undefined) return bindCall(context, joined, args, span);
       }
-      return lookUpFirst(operator, args, env, span) ?? bindCall(context, operator, args, span);
+      return (
+        lookUpFirst(operator, args, env, span) ?? bindCall(context, operator, alignRows(context, args, span), span)
+      );
     }
     case "AEXPR_LIKE":
     case "AEXPR_ILIKE":
@@ -97,6 +100,15 @@ function not(arg: Expr): Expr {
 
 function isBareNull(arg: Expr): boolean {
   return arg.kind === "literal" && arg.value === null && arg.subquery === undefined;
+}
+
+function isSubquery(node: Node | undefined): boolean {
+  return node !== undefined && "SubLink" in node;
+}
+
+/** Whether a comparison is one of fields: of two rows that are written out, or of one with the row of a subquery. */
+function comparesItems({ lexpr, rexpr }: A_Expr): boolean {
+  return (isRow(lexpr) && (isRow(rexpr) || isSubquery(rexpr))) || (isSubquery(lexpr) && isRow(rexpr));
 }
 
 const TURNED: Readonly<Record<string, string>> = { "<": ">", ">": "<", "<=": ">=", ">=": "<=" };

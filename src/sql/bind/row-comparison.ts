@@ -3,14 +3,15 @@
 import type { Node, SubLink } from "libpg-query";
 import { BOOLEAN, FALSE, columnRef } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
-import { stringsOf } from "./ast.ts";
+import { locationOf, stringsOf } from "./ast.ts";
 import { bindCall, resolveUnknown } from "./coerce.ts";
-import { unsupported } from "./context.ts";
+import { spanAt, unsupported } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { addSubquery } from "./subquery-sink.ts";
 import { sqlError } from "./errors.ts";
 import { project } from "./output.ts";
 import { OUTER_BASE } from "./scope.ts";
+import { bindRowItems, fieldsOf } from "./row-values.ts";
 import { bindSubselect, quantifiedValue } from "./subselect.ts";
 
 /** Whether a node is a row that is written out. */
@@ -20,8 +21,11 @@ export function isRow(node: Node | undefined): boolean {
 
 /** The fields of a row that is written out. */
 export function rowItems(node: Node | undefined, env: ExprEnvironment): readonly Expr[] {
-  if (node !== undefined && "RowExpr" in node) return (node.RowExpr.args ?? []).map((item) => env.bind(item, env));
-  throw unsupported(env.context, "Comparing a row with anything but a row is", undefined);
+  if (node !== undefined && "RowExpr" in node) {
+    return bindRowItems(node.RowExpr.args ?? [], env, spanAt(env.context, node.RowExpr.location));
+  }
+  const span = spanAt(env.context, locationOf(node));
+  return fieldsOf(env.bind(node, env), env.context, span).map(({ expr }) => expr);
 }
 
 /** One expression, or several joined by a word. */

@@ -15,6 +15,8 @@ export interface ScopeColumn {
   readonly nullable: boolean;
   /** True for the two sides of a USING column: reached by qualification only, left out of `*`. */
   readonly isMerged: boolean;
+  /** Whether an outer join may leave its whole relation out. */
+  readonly isOptional?: boolean;
 }
 
 /** The names of one query level and of those around it. */

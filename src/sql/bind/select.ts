@@ -1,6 +1,6 @@
 // One SELECT: FROM, WHERE, GROUP BY, HAVING, the select list, DISTINCT, ORDER BY and LIMIT, in the order they apply.
 
-import type { Node, ResTarget, SelectStmt } from "libpg-query";
+import type { A_Indirection, Node, ResTarget, SelectStmt } from "libpg-query";
 import { QUALIFY_MARK } from "../parser/qualify.ts";
 import { columnRef, exprIdentity, mapAggregate, transformExpr } from "../expressions.ts";
 import type { Expr, PlanNode, SortKey } from "../plan.ts";
@@ -35,6 +35,7 @@ import {
 import { bindLimit } from "./limit.ts";
 import { project } from "./output.ts";
 import { keepRanked } from "./ranking.ts";
+import { fieldsOf } from "./row-values.ts";
 import { emptyScope, missingColumn, type Scope } from "./scope.ts";
 import { sortOrder } from "./sort-order.ts";
 import { bindWhere } from "./where.ts";
@@ -313,7 +314,9 @@ function bindTarget(node: ResTarget, env: ExprEnvironment): Target {
 
 /** `*` and `t.*`; undefined for any other item. */
 function expandStar(node: ResTarget, env: ExprEnvironment): readonly Target[] | undefined {
-  if (node.val === undefined || !("ColumnRef" in node.val)) return undefined;
+  if (node.val === undefined) return undefined;
+  if ("A_Indirection" in node.val) return expandFields(node.val.A_Indirection, env);
+  if (!("ColumnRef" in node.val)) return undefined;
   const { fields = [], location } = node.val.ColumnRef;
   const last = fields.at(-1);
   if (last === undefined || !("A_Star" in last)) return undefined;
@@ -334,6 +337,15 @@ function expandStar(node: ResTarget, env: ExprEnvironment): readonly Target[] | 
     context.spans.set(expr, span);
     return { name: column.name, expr };
   });
+}
+
+/** `(row).*`: the fields of a row value; undefined for any other item. */
+function expandFields({ arg, indirection = [] }: A_Indirection, env: ExprEnvironment): readonly Target[] | undefined {
+  const last = indirection.at(-1);
+  if (arg === undefined || last === undefined || !("A_Star" in last)) return undefined;
+  const rest = indirection.slice(0, -1);
+  const row = env.bind(rest.length === 0 ? arg : { A_Indirection: { arg, indirection: rest } }, env);
+  return fieldsOf(row, env.context, spanAt(env.context, locationOf(arg)));
 }
 
 /** Binds ORDER BY. */

@@ -1,7 +1,7 @@
 // Subscripts, slices and fields: parts of arrays, JSON and structs.
 
 import type { A_Indices, A_Indirection, Node } from "libpg-query";
-import { INT32, TEXT, UNKNOWN, literal } from "../expressions.ts";
+import { INT32, TEXT, literal } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
 import { dataTypeToName } from "../values/index.ts";
 import { stringOf } from "./ast.ts";
@@ -9,6 +9,7 @@ import { bindCall, coerce } from "./coerce.ts";
 import { unsupported } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
+import { fieldAt } from "./row-values.ts";
 import { lookupColumn } from "./scope.ts";
 
 /** Binds `value[…]` and `(value).field`. Errors: `type_mismatch` for values without such parts. */
@@ -71,17 +72,15 @@ function bindSubscripts(value: Expr, indices: readonly A_Indices[], env: ExprEnv
 
 function fieldOf(value: Expr, name: string, env: ExprEnvironment, span: SourceSpan): Expr {
   const { type } = value;
-  const field = type.kind === "struct" ? type.fields.find((candidate) => candidate.name === name) : undefined;
-  if (field === undefined) {
+  const position = type.kind === "struct" ? type.fields.findIndex((candidate) => candidate.name === name) : -1;
+  if (position < 0) {
     const message =
       type.kind === "struct"
         ? `Field "${name}" does not exist.`
         : `Column notation .${name} applied to type ${dataTypeToName(type)}, which is not a struct.`;
     throw sqlError("undefined_column", message, span);
   }
-  const call = bindCall(env.context, "struct_field", [value, literal(name, UNKNOWN)], span);
-  // Which field it is, its name alone tells, so the type is known here only.
-  return call.kind === "call" ? { ...call, type: field.type } : call;
+  return fieldAt(value, position, env.context, span);
 }
 
 /** `column.field…` where no relation has that name: fields of a struct column. Undefined when there is none. */

@@ -130,6 +130,12 @@ export function scalarKey(type: DataType, value: Exclude<Scalar, null>): string 
         })
         .join("");
     case "struct":
+      return type.fields
+        .map(({ name, type: fieldType }) => {
+          const item = (value as Record<string, Scalar>)[name] ?? null;
+          return String(scalarKey({ kind: "list", element: fieldType }, [item]));
+        })
+        .join("|");
     case "map":
       return JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? `${item}n` : item));
     case "json":

@@ -57,7 +57,7 @@ export function scalarToText(value: Exclude<Scalar, null>, type: DataType): stri
       const fields = type.fields.map((field) => {
         const item = (value as Record<string, Scalar>)[field.name] ?? null;
         if (item === null) return "";
-        const text = scalarToText(item, field.type);
+        const text = field.type.kind === "boolean" ? (item === true ? "t" : "f") : scalarToText(item, field.type);
         return /[\s"\\(),]|^$/.test(text) ? `"${text.replace(/["\\]/g, "$&$&")}"` : text;
       });
       return `(${fields.join(",")})`;

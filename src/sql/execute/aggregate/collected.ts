@@ -213,7 +213,9 @@ export function jsonList(type: DataType, isStrict: boolean): CollectedResult {
   return (rows, [read]) => {
     const values = Array.from(rows, (row) => read?.(row) ?? null);
     const kept = isStrict ? values.filter((value) => value !== null) : values;
-    return `[${kept.map((value) => scalarToJson(value, type)).join(", ")}]`;
+    // PostgreSQL puts what has parts of its own on lines of its own.
+    const separator = type.kind === "struct" || type.kind === "list" ? ", \n " : ", ";
+    return `[${kept.map((value) => scalarToJson(value, type)).join(separator)}]`;
   };
 }
 
