@@ -98,10 +98,13 @@ const like = (text: string, pattern: string): boolean => likeMatcher(pattern, fa
 
 const ilike = (text: string, pattern: string): boolean => likeMatcher(pattern, true)(text);
 
+function bytesAsCharacters(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
 /** LIKE on bytes: each is a character of its own. */
 function likeBytes(bytes: Uint8Array, pattern: Uint8Array): boolean {
-  const characters = (part: Uint8Array): string => Array.from(part, (byte) => String.fromCharCode(byte)).join("");
-  return like(characters(bytes), characters(pattern));
+  return like(bytesAsCharacters(bytes), bytesAsCharacters(pattern));
 }
 
 /** Adds pattern matching. */

@@ -56,13 +56,16 @@ function fullYear(digits: string): number {
   return digits.length > 2 ? year : year + (year < 70 ? 2000 : 1900);
 }
 
+function dated(
+  [whole]: RegExpExecArray,
+  year: string | undefined,
+  month: number | string | undefined,
+  day: string | undefined,
+): MatchedDate {
+  return { year: fullYear(year ?? ""), month: Number(month), day: Number(day), length: whole.length };
+}
+
 function matchDate(text: string): MatchedDate | undefined {
-  const dated = (
-    [whole]: RegExpExecArray,
-    year: string | undefined,
-    month: number | string | undefined,
-    day: string | undefined,
-  ): MatchedDate => ({ year: fullYear(year ?? ""), month: Number(month), day: Number(day), length: whole.length });
   const iso = ISO_DATE.exec(text);
   if (iso !== null) return dated(iso, iso[1], iso[2], iso[3]);
   const dayOfYear = YEAR_DAY.exec(text);
@@ -77,13 +80,10 @@ function matchDate(text: string): MatchedDate | undefined {
   if (compact !== null) return dated(compact, compact[1], compact[2], compact[3]);
   const numbers = MONTH_DAY_YEAR.exec(text);
   if (numbers !== null) return dated(numbers, numbers[4], numbers[1], numbers[3]);
-  return matchNamedMonth(text, dated);
+  return matchNamedMonth(text);
 }
 
-function matchNamedMonth(
-  text: string,
-  dated: (match: RegExpExecArray, year: string | undefined, month: number, day: string | undefined) => MatchedDate,
-): MatchedDate | undefined {
+function matchNamedMonth(text: string): MatchedDate | undefined {
   const named = MONTH_FIRST.exec(text);
   if (named !== null && monthOf(named[1]) > 0) return dated(named, named[3], monthOf(named[1]), named[2]);
   const dayFirst = DAY_FIRST.exec(text);
