@@ -205,12 +205,17 @@ const MIN_STRIDE = 8;
 /** Ids stay below this, so that a pair packs exactly into a double. */
 const PAIR_BASE = 2 ** 26;
 
-/** Pairs of dense ids to dense ids: a flat two-dimensional map while the ids are few, else a hash table. */
+/**
+ * Pairs of dense ids to dense ids. While one id of a pair decides the other, as a key decides what else is told of it,
+ * it is the pair's id and nothing is looked up; then a flat two-dimensional map while the ids are few, else a hash table.
+ */
 export class PairTable {
   lefts: Int32Array = new Int32Array(MIN_SLOTS);
   rights: Int32Array = new Int32Array(MIN_SLOTS);
   count = 0;
-  private direct: Int32Array | undefined = new Int32Array(MIN_STRIDE * MIN_STRIDE).fill(-1);
+  /** The side whose ids are the pairs'. */
+  private deciding: "left" | "right" | undefined = "left";
+  private direct: Int32Array | undefined;
   private stride = MIN_STRIDE;
   private leftCapacity = MIN_STRIDE;
   private table: NumberTable | undefined;
@@ -234,14 +239,61 @@ export class PairTable {
     insert: boolean,
     out: Int32Array,
   ): void {
-    if (insert) this.reserve(leftLimit, rightLimit, rowCount);
-    const { direct, stride } = this;
-    if (direct === undefined) {
-      this.encodeHashed(left, right, rowCount, insert, out);
-      return;
+    let start = 0;
+    while (this.deciding !== undefined) {
+      const [key, other] = this.deciding === "left" ? [left, right] : [right, left];
+      start = this.encodeDecided(key, other, start, rowCount, insert, out);
+      if (start === rowCount) return;
+      this.decideAnew(leftLimit, rightLimit, rowCount);
     }
-    const { leftCapacity } = this;
-    for (let i = 0; i < rowCount; i++) {
+    if (insert) this.reserve(leftLimit, rightLimit, rowCount);
+    if (this.direct === undefined) this.encodeHashed(left, right, start, rowCount, insert, out);
+    else this.encodeDirect(left, right, start, rowCount, insert, out);
+  }
+
+  /** Rows from `start` on whose key is their pair's id; the row whose key has another partner already, or the end. */
+  private encodeDecided(
+    key: Int32Array,
+    other: Int32Array,
+    start: number,
+    rowCount: number,
+    insert: boolean,
+    out: Int32Array,
+  ): number {
+    let others = this.deciding === "left" ? this.rights : this.lefts;
+    for (let i = start; i < rowCount; i++) {
+      const id = key[i] as number;
+      const partner = other[i] as number;
+      if (id >= 0 && id < this.count && others[id] === partner) out[i] = id;
+      else if (!insert) out[i] = -1;
+      else if (id === this.count) {
+        out[i] = this.deciding === "left" ? this.append(id, partner) : this.append(partner, id);
+        others = this.deciding === "left" ? this.rights : this.lefts;
+      } else return i;
+    }
+    return rowCount;
+  }
+
+  /** A key has a second partner: the other side may still decide, else pairs are looked up. */
+  private decideAnew(leftLimit: number, rightLimit: number, rowCount: number): void {
+    const { count, rights } = this;
+    let isRight = this.deciding === "left";
+    for (let id = 0; isRight && id < count; id++) isRight = rights[id] === id;
+    this.deciding = isRight ? "right" : undefined;
+    if (!isRight) this.makeRoom(leftLimit, rightLimit, rowCount);
+  }
+
+  private encodeDirect(
+    left: Int32Array,
+    right: Int32Array,
+    start: number,
+    rowCount: number,
+    insert: boolean,
+    out: Int32Array,
+  ): void {
+    const { stride, leftCapacity } = this;
+    const direct = this.direct as Int32Array;
+    for (let i = start; i < rowCount; i++) {
       const a = left[i] as number;
       const b = right[i] as number;
       if (!insert && (a < 0 || b < 0 || a >= leftCapacity || b >= stride)) {
@@ -258,9 +310,16 @@ export class PairTable {
     }
   }
 
-  private encodeHashed(left: Int32Array, right: Int32Array, rowCount: number, insert: boolean, out: Int32Array): void {
+  private encodeHashed(
+    left: Int32Array,
+    right: Int32Array,
+    start: number,
+    rowCount: number,
+    insert: boolean,
+    out: Int32Array,
+  ): void {
     const table = this.table as NumberTable;
-    for (let i = 0; i < rowCount; i++) {
+    for (let i = start; i < rowCount; i++) {
       const a = left[i] as number;
       const b = right[i] as number;
       if (a < 0 || b < 0) {
@@ -286,6 +345,10 @@ export class PairTable {
 
   private reserve(leftLimit: number, rightLimit: number, rowCount: number): void {
     if (this.direct === undefined || (leftLimit <= this.leftCapacity && rightLimit <= this.stride)) return;
+    this.makeRoom(leftLimit, rightLimit, rowCount);
+  }
+
+  private makeRoom(leftLimit: number, rightLimit: number, rowCount: number): void {
     let { stride, leftCapacity } = this;
     while (stride < rightLimit) stride *= 2;
     while (leftCapacity < leftLimit) leftCapacity *= 2;
