@@ -80,10 +80,11 @@ export function hasIntegerKeys(type: DataType, otherType: DataType): boolean {
 /** An array of places has at most so many for each row, which is what a hash table would need. */
 const PLACES_A_ROW = 8;
 const SMALL_PLACES = 1 << 16;
+/** A bit for each place and the number of bits before each word of them take a quarter byte a place. */
+const RANKED_A_ROW = 256;
 /** Ids are 32-bit. */
 const MAX_PLACES = 1 << 28;
 
-/** One key's column as numbers; NaN stands for NULL and for what is no safe integer. */
 /** Integers as numbers, and which of them are not null. */
 export interface IntegerColumn {
   readonly values: Float64Array | Int32Array;
@@ -138,7 +139,9 @@ function integerKeyIds(keys: readonly IndexedKey[], vectors: readonly Vector[], 
   const places = ranges.reduce((product, { size }) => product * size, 1);
   if (!Number.isSafeInteger(places)) return undefined;
   const isDirect = places <= Math.min(MAX_PLACES, Math.max(SMALL_PLACES, rowCount * PLACES_A_ROW));
-  return isDirect ? placeIds(ranges, places) : numberIds(ranges);
+  if (isDirect) return placeIds(ranges, places);
+  const isRanked = places <= Math.min(MAX_PLACES, rowCount * RANKED_A_ROW);
+  return isRanked ? rankedIds(ranges, places) : numberIds(ranges);
 }
 
 /** The key of each row is its id. */
@@ -150,13 +153,64 @@ function placeIds(ranges: readonly IntegerRange[], count: number): KeyIds {
     ids(vectors, rowCount) {
       if (ids.length < rowCount) ids = new Int32Array(rowCount);
       const out = ids.subarray(0, rowCount);
-      const [range] = ranges;
-      const [vector] = vectors;
-      if (ranges.length === 1 && range !== undefined && vector !== undefined) onePlace(vector, range, out);
-      else places(vectors, ranges, out);
+      keyPlaces(vectors, ranges, out);
       return out;
     },
   };
+}
+
+/** Bits of a word. */
+function bitsIn(word: number): number {
+  const pairs = word - ((word >>> 1) & 0x5555_5555);
+  const fours = (pairs & 0x3333_3333) + ((pairs >>> 2) & 0x3333_3333);
+  return Math.imul((fours + (fours >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
+}
+
+/** A bit for each key that is there; the id of a key is the number of keys below it. */
+function rankedIds(ranges: readonly IntegerRange[], size: number): KeyIds {
+  const bits = new Int32Array((size + 31) >>> 5);
+  const ranks = new Int32Array(bits.length);
+  let count = 0;
+  let ids = new Int32Array(0);
+  return {
+    get count() {
+      return count;
+    },
+    byteSize: bits.byteLength * 2,
+    ids(vectors, rowCount, insert) {
+      if (ids.length < rowCount) ids = new Int32Array(rowCount);
+      const out = ids.subarray(0, rowCount);
+      keyPlaces(vectors, ranges, out);
+      if (insert) count = setBits(bits, ranks, out);
+      takeRanks(bits, ranks, out);
+      return out;
+    },
+  };
+}
+
+/** Sets the bits of places and counts them: in all, and before each word. */
+function setBits(bits: Int32Array, ranks: Int32Array, rows: Int32Array): number {
+  for (let i = 0; i < rows.length; i++) {
+    const place = rows[i] as number;
+    if (place >= 0) bits[place >>> 5] = (bits[place >>> 5] as number) | (1 << (place & 31));
+  }
+  let count = 0;
+  for (let word = 0; word < bits.length; word++) {
+    ranks[word] = count;
+    count += bitsIn(bits[word] as number);
+  }
+  return count;
+}
+
+/** Turns places into the number of bits before theirs; -1 where it is not set. */
+function takeRanks(bits: Int32Array, ranks: Int32Array, rows: Int32Array): void {
+  for (let i = 0; i < rows.length; i++) {
+    const place = rows[i] as number;
+    if (place < 0) continue;
+    const word = bits[place >>> 5] as number;
+    const bit = 1 << (place & 31);
+    rows[i] = (word & bit) === 0 ? -1 : (ranks[place >>> 5] as number) + bitsIn(word & (bit - 1));
+  }
 }
 
 /** What a row's key is as one number is looked up in a hash table. */
@@ -186,6 +240,14 @@ function numberIds(ranges: readonly IntegerRange[]): KeyIds {
       return out;
     },
   };
+}
+
+/** Place of each row's keys in their ranges; -1 outside of them and for NULL. */
+function keyPlaces(vectors: readonly Vector[], ranges: readonly IntegerRange[], out: Int32Array): void {
+  const [range] = ranges;
+  const [vector] = vectors;
+  if (ranges.length === 1 && range !== undefined && vector !== undefined) onePlace(vector, range, out);
+  else places(vectors, ranges, out);
 }
 
 /** Place of each row's only key in its range; -1 outside of it and for NULL. */
