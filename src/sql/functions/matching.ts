@@ -121,6 +121,7 @@ export function defineMatching({ define, alias }: FunctionCatalog): void {
   define("like_escape", "text, text -> text", likeEscape);
   define("similar_to_escape", "text -> text", (pattern: string) => similarToRegExp(pattern, "\\"));
   define("similar_to_escape", "text, text -> text", similarToRegExp);
+  alias("similar_to_escape", "similar_escape");
   for (const [name, flags, negated] of [
     ["~", "", false],
     ["~*", "i", false],

@@ -201,6 +201,7 @@ export function defineNumericDetails({ define, defineWith, definePolymorphic, al
     const unit = 10 ** (6 - digits);
     return { months, days, micros: Math.sign(micros) * Math.round(Math.abs(micros) / unit) * unit };
   });
+  define("isfinite", "interval -> bool", () => true);
   define("cut_interval", "interval, text -> interval", cutInterval);
   defineWith(
     "random",
