@@ -108,30 +108,55 @@ const MAX_EXACT_WIDTH = 52;
 
 /** Undefined when a value, minimum or delta does not fit a double exactly. */
 function decodeDelta64Safe(cursor: ByteCursor, count: number): Float64Array | undefined {
+  const out = new Float64Array(count);
+  return decodeDeltaDoubles(cursor, count, out) ? out : undefined;
+}
+
+/** Widest deltas of which one is within four bytes from the byte it starts in. */
+const MAX_DIRECT_WIDTH = 25;
+
+/**
+ * Decodes exactly `count` 64-bit integers to the start of `out`; false when a value or step is not within ±(2^53 - 1),
+ * `out` and the cursor then being anywhere. Errors: `data_invalid`.
+ */
+export function decodeDeltaDoubles(cursor: ByteCursor, count: number, out: Float64Array): boolean {
   const { miniblocks, miniblockValues } = readHeader(cursor, count);
   const first = cursor.readZigzag64();
-  if (typeof first === "bigint") return undefined;
-  const out = new Float64Array(count);
-  if (count === 0) return out;
+  if (typeof first === "bigint") return false;
+  if (count === 0) return true;
   if (miniblockValues > deltas.length) {
     deltas = new Int32Array(miniblockValues);
     wideDeltas = new Float64Array(miniblockValues);
   }
   const steps = deltas;
   const wideSteps = wideDeltas;
+  const { bytes } = cursor;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   out[0] = first;
   let value = first;
+  let least = first;
+  let greatest = first;
   let position = 1;
   while (position < count) {
     const minimum = cursor.readZigzag64();
     // Within this bound minimum + step is exact, so a sum is exact unless it leaves the safe range, which shows.
-    if (typeof minimum === "bigint" || Math.abs(minimum) > MAX_EXACT_MINIMUM) return undefined;
+    if (typeof minimum === "bigint" || Math.abs(minimum) > MAX_EXACT_MINIMUM) return false;
     const widths = cursor.readBytes(miniblocks);
     for (let m = 0; m < miniblocks && position < count; m++) {
       const width = widths[m] as number;
       const take = Math.min(miniblockValues, count - position);
+      const blockEnd = position + take;
       if (width === 0) {
-        for (let i = position; i < position + take; i++) out[i] = value += minimum;
+        for (let i = position; i < blockEnd; i++) out[i] = value += minimum;
+      } else if (width <= MAX_DIRECT_WIDTH && cursor.position + ((miniblockValues * width) >> 3) + 4 <= cursor.end) {
+        const mask = (1 << width) - 1;
+        let bit = 0;
+        const from = cursor.position;
+        for (let i = position; i < blockEnd; i++, bit += width) {
+          value += minimum + ((view.getUint32(from + (bit >>> 3), true) >>> (bit & 7)) & mask);
+          out[i] = value;
+        }
+        cursor.position = from + ((miniblockValues * width) >> 3);
       } else if (width <= 32) {
         unpackMiniblock(cursor, width, miniblockValues, take, steps, 0);
         for (let i = 0; i < take; i++) {
@@ -146,15 +171,16 @@ function decodeDelta64Safe(cursor: ByteCursor, count: number): Float64Array | un
           value += minimum + (wideSteps[i] as number);
           out[position + i] = value;
         }
-      } else return undefined;
-      position += take;
+      } else return false;
+      position = blockEnd;
     }
   }
-  for (let i = 0; i < count; i++) {
+  for (let i = 1; i < count; i++) {
     const at = out[i] as number;
-    if (at > Number.MAX_SAFE_INTEGER || at < Number.MIN_SAFE_INTEGER) return undefined;
+    if (at < least) least = at;
+    if (at > greatest) greatest = at;
   }
-  return out;
+  return least >= Number.MIN_SAFE_INTEGER && greatest <= Number.MAX_SAFE_INTEGER;
 }
 
 function decodeDelta64Exact(cursor: ByteCursor, count: number): BigInt64Array {

@@ -43,9 +43,9 @@ export {
   thriftStructs,
 } from "./thrift-fields.ts";
 export { unpackBits } from "./bit-unpack.ts";
-export { decodeBitPacked, decodeHybrid, decodeValidity } from "./hybrid.ts";
+export { decodeBitPacked, decodeHybrid, gatherHybrid, decodeValidity } from "./hybrid.ts";
 export { countHybrid } from "./hybrid-counts.ts";
-export { decodeDelta32, decodeDelta64 } from "./delta.ts";
+export { decodeDelta32, decodeDelta64, decodeDeltaDoubles } from "./delta.ts";
 export { snappyDecompress } from "./snappy.ts";
 export { lz4Decompress } from "./lz4.ts";
 export { COMPRESSION_CODEC, decompressPage } from "./page-compression.ts";

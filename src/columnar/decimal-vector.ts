@@ -2,6 +2,7 @@
 // comparing and adding them makes no object and no bigint for each value.
 
 import type { DataType, Decimal, Scalar } from "./data-type.ts";
+import { decodedOf } from "./pending-vector.ts";
 import type { FlatVector } from "./vector.ts";
 
 /**
@@ -37,9 +38,16 @@ export function decimalVector(type: DataType, block: DecimalBlock, validity: Uin
   return vector;
 }
 
-/** The block behind a vector made by {@link decimalVector}; undefined for any other, copies of one included. */
+/**
+ * The block behind a vector made by {@link decimalVector}, or one that is decoded to such a vector; undefined for any
+ * other, copies included.
+ */
 export function decimalBlockOf(vector: FlatVector): DecimalBlock | undefined {
-  return blocks.get(vector);
+  if (vector.type.kind !== "decimal") return undefined;
+  const known = blocks.get(vector);
+  if (known !== undefined) return known;
+  const decoded = decodedOf(vector);
+  return decoded === undefined ? undefined : blocks.get(decoded);
 }
 
 function decodeBlock(block: DecimalBlock): readonly Decimal[] {

@@ -1,8 +1,11 @@
 // Row selection: filter results, sort orders and join matches all become index lists.
 
 import { constantVector, vectorFromScalars } from "./build.ts";
+import type { DataType } from "./data-type.ts";
 import { decimalBlockOf, decimalVector } from "./decimal-vector.ts";
 import { gatherFloat64, gatherInt32, gatherUint8, gatherValues } from "./gather-values.ts";
+import { passCodes, pickCodes } from "./packed-codes.ts";
+import { passPending, pickPending } from "./pending-vector.ts";
 import { gatherText, looseTextOf, textBlockOf, textVector } from "./text-vector.ts";
 import type { Batch, DictionaryVector, FlatVector, Vector } from "./vector.ts";
 
@@ -39,6 +42,28 @@ export function gather(vector: Vector, indices: Int32Array): Vector {
   return withValidity(gathered, present);
 }
 
+/**
+ * Rows `rows` of a vector, ascending and each once, as filters leave them: what is not decoded yet is decoded for them
+ * alone where the encoding allows that. Otherwise as {@link gather}.
+ */
+export function pick(vector: Vector, rows: Int32Array): Vector {
+  const { type } = vector;
+  const { length } = rows;
+  if (vector.encoding === "dictionary") {
+    const { dictionary } = vector;
+    const validity = vector.validity === undefined ? undefined : gatherUint8(vector.validity, rows);
+    return { encoding: "dictionary", type, length, codes: pickCodes(vector, rows), dictionary, validity };
+  }
+  const numbers = vector.encoding === "flat" ? pickPending(vector, rows) : undefined;
+  return numbers === undefined ? gatherPresent(vector, rows) : numbersVector(type, numbers);
+}
+
+/** Numbers as a flat vector; a decimal's are unscaled. */
+function numbersVector(type: DataType, values: Float64Array): FlatVector {
+  if (type.kind === "decimal") return decimalVector(type, { unscaled: values, scale: type.scale ?? 0 }, undefined);
+  return { encoding: "flat", type, length: values.length, values, validity: undefined };
+}
+
 /** The vector with other nulls; text and decimals stay as compact as they are. */
 function withValidity(vector: FlatVector | DictionaryVector, validity: Uint8Array): Vector {
   if (vector.encoding === "flat") {
@@ -70,8 +95,18 @@ function gatherPresent(vector: Vector, indices: Int32Array): Vector {
   if (vector.encoding === "constant") return { ...vector, length };
   const validity = vector.validity === undefined ? undefined : gatherUint8(vector.validity, indices);
   if (vector.encoding === "dictionary") {
-    return { ...vector, length, codes: gatherInt32(vector.codes, indices), validity };
+    const { type, dictionary } = vector;
+    return {
+      encoding: "dictionary",
+      type,
+      length,
+      codes: gatherInt32(passCodes(vector), indices),
+      dictionary,
+      validity,
+    };
   }
+  const numbers = passPending(vector);
+  if (numbers !== undefined) return numbersVector(vector.type, gatherFloat64(numbers, indices));
   const text = looseTextOf(vector);
   if (text !== undefined) return textVector(vector.type, length, gatherText(text, indices), validity);
   const decimals = decimalBlockOf(vector);

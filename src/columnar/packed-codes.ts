@@ -1,18 +1,23 @@
-// Dictionary codes that stay packed until somebody reads them: counting them needs no codes.
+// Dictionary codes that stay packed until somebody reads them: counting, testing or picking them needs no array of all.
 
 import type { DataType } from "./data-type.ts";
+import { createScratch } from "./scratch.ts";
 import type { DictionaryVector, FlatVector } from "./vector.ts";
 
-/** Codes as a file has them, of the rows that are not null. */
+/** Codes as a file has them. */
 export interface PackedCodes {
-  /** All rows' codes; 0 at null rows. Errors: `data_invalid`. */
-  decode(): Int32Array;
-  /** Adds how often each code occurs. Errors: `data_invalid`. */
+  /** Writes all rows' codes to the start of `out`; 0 at null rows. Errors: `data_invalid`. */
+  decode(out: Int32Array): void;
+  /** Adds how often each code occurs in rows that are not null. Errors: `data_invalid`. */
   count(counts: Int32Array): void;
+  /** The codes of some rows, ascending; undefined where decoding all is no slower. Errors: `data_invalid`. */
+  pick(rows: Int32Array): Int32Array | undefined;
 }
 
 /** Kept aside: a copy of a vector with other codes must not claim those of the original. */
 const packedCodes = new WeakMap<DictionaryVector, PackedCodes>();
+
+const scratch = createScratch((length) => new Int32Array(length));
 
 /**
  * A dictionary vector whose `codes` are decoded when first asked for, all at once. Ownership: keeps `packed` while
@@ -32,7 +37,8 @@ export function packedVector(
     length,
     get codes() {
       if (codes === undefined) {
-        codes = packed.decode();
+        codes = new Int32Array(length);
+        packed.decode(codes);
         packedCodes.delete(vector);
       }
       return codes;
@@ -48,9 +54,31 @@ export function packedVector(
 export function withDictionary(vector: DictionaryVector, type: DataType, dictionary: FlatVector): DictionaryVector {
   const packed = packedCodes.get(vector);
   if (packed === undefined) return { ...vector, type, dictionary };
-  // Whoever reads codes first makes them for both.
-  const shared = { decode: () => vector.codes, count: (counts: Int32Array) => packed.count(counts) };
-  return packedVector(type, vector.length, shared, dictionary, vector.validity);
+  return packedVector(type, vector.length, packed, dictionary, vector.validity);
+}
+
+/**
+ * The codes of all rows for one pass over them; 0 at null rows. Shapes: at least as long as the vector. Ownership: as of
+ * {@link createScratch}. Errors: `data_invalid`.
+ */
+export function passCodes(vector: DictionaryVector): Int32Array {
+  const packed = packedCodes.get(vector);
+  if (packed === undefined) return vector.codes;
+  const decoded = scratch.of(vector, vector.length, (out) => {
+    packed.decode(out);
+    return true;
+  });
+  return decoded ?? vector.codes;
+}
+
+/** The codes of some rows, ascending, in an array of their own. Errors: `data_invalid`. */
+export function pickCodes(vector: DictionaryVector, rows: Int32Array): Int32Array {
+  const picked = packedCodes.get(vector)?.pick(rows);
+  if (picked !== undefined) return picked;
+  const codes = passCodes(vector);
+  const out = new Int32Array(rows.length);
+  for (let i = 0; i < out.length; i++) out[i] = codes[rows[i] as number] as number;
+  return out;
 }
 
 /** How many rows have each entry of the dictionary; rows that are null have none. Errors: `data_invalid`. */

@@ -2,6 +2,7 @@
 
 import { concatBytes } from "#core";
 import type { DataType } from "./data-type.ts";
+import { decodedOf } from "./pending-vector.ts";
 import { decodeUtf8Block, type Utf8Block } from "./utf8-block.ts";
 import type { FlatVector } from "./vector.ts";
 
@@ -43,7 +44,10 @@ export function textBlockOf(vector: FlatVector): Utf8Block | undefined {
   const known = blocks.get(vector);
   if (known !== undefined) return known;
   const loose = looseTexts.get(vector);
-  if (loose === undefined) return undefined;
+  if (loose === undefined) {
+    const decoded = decodedText(vector);
+    return decoded === undefined ? undefined : textBlockOf(decoded);
+  }
   const block = closeGaps(loose, vector.length);
   blocks.set(vector, block);
   looseTexts.delete(vector);
@@ -88,7 +92,14 @@ export function looseTextOf(vector: FlatVector): LooseText | undefined {
   const loose = looseTexts.get(vector);
   if (loose !== undefined) return loose;
   const block = blocks.get(vector);
-  return block === undefined ? undefined : { bytes: block.bytes, starts: block.offsets, gap: 0 };
+  if (block !== undefined) return { bytes: block.bytes, starts: block.offsets, gap: 0 };
+  const decoded = decodedText(vector);
+  return decoded === undefined ? undefined : looseTextOf(decoded);
+}
+
+function decodedText(vector: FlatVector): FlatVector | undefined {
+  const { kind } = vector.type;
+  return kind === "string" || kind === "json" ? decodedOf(vector) : undefined;
 }
 
 function closeGaps({ bytes, starts, gap }: LooseText, count: number): Utf8Block {

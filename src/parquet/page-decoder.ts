@@ -1,10 +1,12 @@
 // The values of one chunk's pages: its dictionary and every encoding, as vectors of the type wanted.
 
 import { LakeError } from "#core";
-import { ByteCursor, corruptData, countHybrid, decodeHybrid } from "#codec";
+import { ByteCursor, corruptData, countHybrid, decodeHybrid, gatherHybrid } from "#codec";
 import {
   constantVector,
+  flattenVector,
   packedVector,
+  pendingVector,
   decimalVector,
   isAsciiOnly,
   looseTextVector,
@@ -19,6 +21,7 @@ import { ENCODING } from "./encodings.ts";
 import type { ParquetColumn } from "./metadata.ts";
 import { decodeValues } from "./page-values.ts";
 import type { Page } from "./pages.ts";
+import { pendingNumbers } from "./pending-numbers.ts";
 import { decodePlain } from "./plain.ts";
 import { promoteVector } from "./promote.ts";
 import { scatterCodes, scatterValues } from "./scatter.ts";
@@ -114,11 +117,33 @@ export class PageDecoder {
     this.#dictionary = flatVector(this.#fileType, page.valueCount, values, undefined);
   }
 
-  /** One value a row of the page; of a nested column's page only the present ones. */
+  /**
+   * One value a row of the page; of a nested column's page only the present ones. What is wrong with values may show only
+   * when they are read.
+   */
   decode(page: Page): Vector {
     const isNested = page.definitionLevels !== undefined || page.repetitionLevels !== undefined;
     const rows = isNested ? { ...page, valueCount: page.presentCount } : page;
-    const decoded = this.#decode(rows);
+    const pending = isNested || this.#wholeMicros !== undefined ? undefined : this.#pending(page);
+    if (pending !== undefined) return pending;
+    return this.#finish(this.#decode(rows));
+  }
+
+  /** Values that need not be decoded before somebody reads them; undefined for others. */
+  #pending(page: Page): FlatVector | undefined {
+    const { validity, encoding, values, valueCount } = page;
+    if (validity !== undefined || page.presentCount !== valueCount || valueCount === 0) return undefined;
+    const decode = (): FlatVector => flattenVector(this.#finish(this.#decode(page)));
+    if (this.keepsText) {
+      // Looking for one text is cheaper than decoding, and tells at once whether the page has it.
+      const isText = this.#wanted === undefined && encoding === ENCODING.plain;
+      return isText ? pendingVector(this.#type, valueCount, { decode }) : undefined;
+    }
+    const numbers = pendingNumbers(encoding, values, this.#column, this.#type, valueCount, decode);
+    return numbers === undefined ? undefined : pendingVector(this.#type, valueCount, numbers);
+  }
+
+  #finish(decoded: Vector): Vector {
     const micros = this.#wholeMicros;
     const vector = micros === undefined ? decoded : wholeMicros(decoded, micros, this.#column.path.join("."));
     if (this.#refusesWide) refuseWide(vector, this.#column);
@@ -155,10 +180,11 @@ export class PageDecoder {
       return this.#wantedRows(codes, this.#wantedCode, dictionary, page);
     }
     const packed = {
-      decode(): Int32Array {
-        const codes = decodeCodes(page, dictionary.length);
-        return validity === undefined ? codes : scatterCodes(codes, validity);
+      decode(out: Int32Array): void {
+        if (validity === undefined) decodeCodesInto(page, dictionary.length, out);
+        else out.set(scatterCodes(decodeCodes(page, dictionary.length), validity));
       },
+      pick: (rows: Int32Array) => (validity === undefined ? pickCodes(page, dictionary.length, rows) : undefined),
       count(counts: Int32Array): void {
         const cursor = new ByteCursor(page.values);
         countHybrid(cursor, cursor.readByte(), counts, presentCount);
@@ -281,19 +307,45 @@ function readAs(column: ParquetColumn, type: DataType | undefined): ParquetColum
 }
 
 /** The codes of a page's present rows. */
-function decodeCodes({ values, presentCount }: Page, entries: number): Int32Array {
-  const cursor = new ByteCursor(values);
-  const width = cursor.readByte();
-  const codes = new Int32Array(presentCount);
-  decodeHybrid(cursor, width, codes, 0, presentCount);
-  if (width >= 31 || 2 ** width > entries) checkCodes(codes, entries);
+function decodeCodes(page: Page, entries: number): Int32Array {
+  const codes = new Int32Array(page.presentCount);
+  decodeCodesInto(page, entries, codes);
   return codes;
 }
 
-function checkCodes(codes: Int32Array, dictionaryLength: number): void {
+/** The same at the start of `out`. */
+function decodeCodesInto({ values, presentCount }: Page, entries: number, out: Int32Array): void {
+  const cursor = new ByteCursor(values);
+  const width = cursor.readByte();
+  decodeHybrid(cursor, width, out, 0, presentCount);
+  if (mayLeave(width, entries)) checkCodes(out, presentCount, entries);
+}
+
+/** Fewer rows than one in so many are picked one by one. */
+const PICK_SHARE = 8;
+const MAX_PICK_WIDTH = 25;
+
+/** The codes of some of a page's rows, where none is null and they are few. */
+function pickCodes({ values, presentCount }: Page, entries: number, rows: Int32Array): Int32Array | undefined {
+  if (rows.length * PICK_SHARE > presentCount) return undefined;
+  const cursor = new ByteCursor(values);
+  const width = cursor.readByte();
+  if (width > MAX_PICK_WIDTH) return undefined;
+  const codes = new Int32Array(rows.length);
+  gatherHybrid(cursor, width, rows, presentCount, codes);
+  if (mayLeave(width, entries)) checkCodes(codes, codes.length, entries);
+  return codes;
+}
+
+/** Whether codes of that width may be beyond the dictionary. */
+function mayLeave(width: number, entries: number): boolean {
+  return width >= 31 || 2 ** width > entries;
+}
+
+function checkCodes(codes: Int32Array, count: number, dictionaryLength: number): void {
   const last = dictionaryLength - 1;
   // The sign tells: of a code itself, which then was 2^31 or more, and of what is left up to the last one.
   let signs = 0;
-  for (let i = 0; i < codes.length; i++) signs |= (codes[i] as number) | (last - (codes[i] as number));
+  for (let i = 0; i < count; i++) signs |= (codes[i] as number) | (last - (codes[i] as number));
   if (signs < 0) throw corruptData("a dictionary code is out of range");
 }

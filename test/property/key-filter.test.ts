@@ -30,7 +30,10 @@ test("I294 a filter keeps exactly the rows whose key some held row has", () => {
       const all = Array.from({ length: column.length }, (_, row) => row);
       const isComparable = (heldType.kind === "date") === (scannedType.kind === "date");
       const expected = all.filter((row) => !isComparable || present.has(scalarAt(column, row)));
-      expect([...(filter.select(column) ?? all)]).toEqual(expected);
+      expect([...(filter.select(column, undefined) ?? all)]).toEqual(expected);
+      const even = Int32Array.from(all.filter((row) => row % 2 === 0));
+      const left = filter.select(column, even) ?? even;
+      expect([...left]).toEqual(expected.filter((row) => row % 2 === 0));
     }),
     { numRuns: 500 },
   );

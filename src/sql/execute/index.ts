@@ -7,11 +7,10 @@ import { addColumnsUsed, columnsUsed } from "./columns-used.ts";
 import { checkpoint, type ExecutionContext } from "./context.ts";
 import { executeDistinct, executeSetOperation } from "./distinct.ts";
 import { compileExpr, evaluateConstant } from "./expression.ts";
-import { narrowingOf } from "./found-conditions.ts";
+import { executeFilteredScan, executeScan } from "./filtered-scan.ts";
 import { executeJoin } from "./join.ts";
 import { executeFromMetadata } from "./metadata-aggregate.ts";
 import { executeRecursive } from "./recursive.ts";
-import { createScanFilter } from "./key-filter.ts";
 import { compileSelection } from "./selection.ts";
 import { executeSort } from "./sort.ts";
 import { executeFunctionApply, executeFunctionScan } from "./table-function.ts";
@@ -96,7 +95,9 @@ function runNode(
         ? executeFunctionScan(node, context)
         : runFunctionApply(node, node.input, required, context);
     case "filter":
-      return executeFilter(node, required, context);
+      return node.input.kind === "scan" && context.held?.has(node.input) !== true
+        ? executeFilteredScan(node, node.input, required, context)
+        : executeFilter(node, required, context);
     case "project":
       return executeProject(node, required, context);
     case "aggregate": {
@@ -178,20 +179,6 @@ function runJoin(node: Node<"join">, required: Required, context: ExecutionConte
     }
   }
   return executeJoin(node, run(node.left, left, context), run(node.right, right, context), required, context);
-}
-
-async function* executeScan(node: Node<"scan">, context: ExecutionContext): AsyncGenerator<Batch> {
-  const { found } = context;
-  const narrowedBy = (node.narrowedBy ?? []).map(({ by, column }) => ({
-    by,
-    position: node.projection.indexOf(column),
-  }));
-  const filter = found === undefined || narrowedBy.length === 0 ? undefined : createScanFilter(found, narrowedBy);
-  for await (const batch of context.planScan(node).open(context.signal, narrowingOf(node, context))) {
-    checkpoint(context);
-    const wanted = filter === undefined ? batch : filter.apply(batch);
-    if (wanted.rowCount > 0) yield wanted;
-  }
 }
 
 async function* executeValues(node: Node<"values">, context: ExecutionContext): AsyncGenerator<Batch> {

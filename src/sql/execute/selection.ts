@@ -1,16 +1,19 @@
 // Conditions compiled to row selections: comparisons with constants run straight over the column's array, AND
 // narrows step by step, everything else goes through a boolean vector.
 
-import { decimalBlockOf, type Batch, type Decimal, type Vector } from "#columnar";
+import { constantVector, decimalBlockOf, passPending, pick, type Batch, type Decimal, type Vector } from "#columnar";
 import { unscaledBound, type DecimalBound, type EvaluationEnvironment } from "../functions/index.ts";
+import { someExpr } from "../expressions.ts";
 import type { Expr } from "../plan.ts";
+import { compileColumnComparison } from "./column-comparison.ts";
 import { columnsUsed } from "./columns-used.ts";
-import { compileExpr, gatherColumns, isSafe, withSpan } from "./expression.ts";
+import { selectByDictionary } from "./dictionary-selection.ts";
+import { compileExpr, isSafe, isVolatile, withSpan } from "./expression.ts";
+import { composeRows, dropNulls, keepRows, rowScratch, type Selection } from "./row-scratch.ts";
 import { compileTextSelection, likePrefix } from "./text-selection.ts";
 import { TRUE, triStates } from "./tri-state.ts";
 
-/** Row numbers in ascending order; undefined stands for every row of the batch. */
-export type Selection = Int32Array | undefined;
+export type { Selection } from "./row-scratch.ts";
 
 /** Narrows a selection of a batch to the rows where the condition is true. */
 export type CompiledSelection = (batch: Batch, rows: Selection) => Selection;
@@ -149,21 +152,11 @@ const RANGE_KERNELS: Readonly<Record<string, RangeKernel>> = {
 };
 const MIRRORED: Readonly<Record<string, string>> = { "=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<=" };
 
-function dropNulls(rows: Int32Array, count: number, validity: Uint8Array): number {
-  let n = 0;
-  for (let k = 0; k < count; k++) {
-    const row = rows[k] as number;
-    rows[n] = row;
-    if (validity[row] !== 0) n++;
-  }
-  return n;
-}
-
 /** Rows where a boolean vector over the whole batch is true. */
 function selectTrue(vector: Vector, batchRows: number, rows: Selection): Selection {
   const count = rows === undefined ? batchRows : rows.length;
   if (vector.encoding === "constant") return vector.value === true ? rows : new Int32Array(0);
-  const out = new Int32Array(count);
+  const out = rowScratch(count);
   let n = 0;
   if (vector.encoding === "dictionary") {
     const entries = triStates(vector.dictionary, vector.dictionary.length);
@@ -196,7 +189,7 @@ function selectTrue(vector: Vector, batchRows: number, rows: Selection): Selecti
       }
     }
   }
-  return n === count ? rows : out.subarray(0, n);
+  return keepRows(out, n, rows, count);
 }
 
 /** A selection must be this much smaller than the batch before gathering its columns pays. */
@@ -211,11 +204,11 @@ function compileGeneral(expr: Expr, env: EvaluationEnvironment): CompiledSelecti
       return selectTrue(compiled(batch), batch.rowCount, rows);
     }
     if (rows.length === 0) return rows;
-    const kept = selectTrue(compiled(gatherColumns(batch, rows, used)), rows.length, undefined);
-    if (kept === undefined) return rows;
-    const out = new Int32Array(kept.length);
-    for (let k = 0; k < kept.length; k++) out[k] = rows[kept[k] as number] as number;
-    return out;
+    const columns = batch.columns.map((column, i) =>
+      used.has(i) ? pick(column, rows) : constantVector(column.type, null, rows.length),
+    );
+    const picked = { rowCount: rows.length, columns };
+    return composeRows(rows, selectTrue(compiled(picked), rows.length, undefined));
   };
 }
 
@@ -249,17 +242,14 @@ function compileComparison(expr: Expr, env: EvaluationEnvironment): CompiledSele
   const general = compileGeneral(expr, env);
   return (batch, rows) => {
     const vector = batch.columns[index];
-    if (
-      vector?.encoding !== "flat" ||
-      !(vector.values instanceof Float64Array || vector.values instanceof Int32Array)
-    ) {
-      return general(batch, rows);
-    }
+    if (vector?.encoding !== "flat") return general(batch, rows);
+    const values = passPending(vector) ?? vector.values;
+    if (!(values instanceof Float64Array || values instanceof Int32Array)) return general(batch, rows);
     const count = rows === undefined ? batch.rowCount : rows.length;
-    const out = new Int32Array(count);
-    let n = kernel(out, vector.values, rows, count, constant, constant);
+    const out = rowScratch(count);
+    let n = kernel(out, values, rows, count, constant, constant);
     if (vector.validity !== undefined) n = dropNulls(out, n, vector.validity);
-    return n === count ? rows : out.subarray(0, n);
+    return keepRows(out, n, rows, count);
   };
 }
 
@@ -275,17 +265,19 @@ function compileDecimalComparison(
   let boundScale = -1;
   return (batch, rows) => {
     const vector = batch.columns[index];
-    const block = vector?.encoding === "flat" ? decimalBlockOf(vector) : undefined;
+    if (vector?.encoding !== "flat" || vector.type.kind !== "decimal") return general(batch, rows);
+    const pending = passPending(vector);
+    const block = pending === undefined ? decimalBlockOf(vector) : { unscaled: pending, scale: vector.type.scale ?? 0 };
     if (block === undefined) return general(batch, rows);
     if (bound === undefined || boundScale !== block.scale) bound = unscaledBound(operator, constant, block.scale);
     boundScale = block.scale;
     const kernel = RANGE_KERNELS[bound.operator];
     if (kernel === undefined) return general(batch, rows);
     const count = rows === undefined ? batch.rowCount : rows.length;
-    const out = new Int32Array(count);
+    const out = rowScratch(count);
     let n = kernel(out, block.unscaled, rows, count, bound.value, bound.value);
-    if (vector?.encoding === "flat" && vector.validity !== undefined) n = dropNulls(out, n, vector.validity);
-    return n === count ? rows : out.subarray(0, n);
+    if (vector.validity !== undefined) n = dropNulls(out, n, vector.validity);
+    return keepRows(out, n, rows, count);
   };
 }
 
@@ -307,21 +299,70 @@ function compileTextComparison(
   };
 }
 
-/** Compiles a condition. Conjuncts run in the order written, each only on the rows the earlier ones left. */
+/** How often the order of conjuncts is thought over: after 1, 2, 4, … batches up to this many, then each time so many. */
+const REORDER_BATCHES = 64;
+/** What a condition costs beside a comparison of numbers. */
+const TEXT_COST = 4;
+const GENERAL_COST = 2;
+
+function costOf(expr: Expr): number {
+  if (someExpr(expr, ({ type }) => type.kind === "string" || type.kind === "json")) return TEXT_COST;
+  return expr.kind === "call" && MIRRORED[expr.function] !== undefined ? 1 : GENERAL_COST;
+}
+
+/**
+ * Conjuncts that cannot fail, each on the rows that those before it left: those first that have been found to drop the
+ * most rows for what they cost.
+ */
+function inBestOrder(
+  parts: readonly { readonly select: CompiledSelection; readonly cost: number }[],
+): CompiledSelection {
+  let ordered = parts.map((part) => ({ ...part, seen: 0, kept: 0 }));
+  let batches = 0;
+  return (batch, rows) => {
+    let current = rows;
+    for (const part of ordered) {
+      const before = current?.length ?? batch.rowCount;
+      if (before === 0) break;
+      current = part.select(batch, current);
+      part.seen += before;
+      part.kept += current?.length ?? batch.rowCount;
+    }
+    batches += 1;
+    if ((batches & (batches - 1)) === 0 || batches % REORDER_BATCHES === 0) {
+      const gain = (part: (typeof ordered)[number]): number => (1 - part.kept / Math.max(1, part.seen)) / part.cost;
+      ordered = ordered.toSorted((a, b) => gain(b) - gain(a));
+    }
+    return current;
+  };
+}
+
+/**
+ * Compiles a condition. Conjuncts run each only on the rows the earlier ones left: in the order written where one may
+ * fail, else in the order that has proved best.
+ */
 export function compileSelection(expr: Expr, env: EvaluationEnvironment): CompiledSelection {
   if (expr.kind === "literal") return (_batch, rows) => (expr.value === true ? rows : new Int32Array(0));
   if (expr.kind === "and") {
-    const parts = expr.args.map((arg) => compileSelection(arg, env));
+    const parts = expr.args.map((arg) => ({ select: compileSelection(arg, env), cost: costOf(arg) }));
+    if (isSafe(expr, env) && !isVolatile(expr, env)) return inBestOrder(parts);
     return (batch, rows) => {
       let current = rows;
-      for (const part of parts) {
+      for (const { select } of parts) {
         if (current?.length === 0) return current;
-        current = part(batch, current);
+        current = select(batch, current);
       }
       return current;
     };
   }
-  const compared = compileComparison(expr, env);
+  const select = compileOne(expr, env);
+  const [index, ...others] = columnsUsed(expr);
+  const isOfOneColumn = index !== undefined && others.length === 0;
+  return isOfOneColumn && isSafe(expr, env) && !isVolatile(expr, env) ? selectByDictionary(select, index) : select;
+}
+
+function compileOne(expr: Expr, env: EvaluationEnvironment): CompiledSelection {
+  const compared = compileComparison(expr, env) ?? compileColumnComparison(expr, compileGeneral(expr, env));
   if (compared === undefined) return compileGeneral(expr, env);
   return expr.kind === "call" ? (batch, rows) => withSpan(expr.span, () => compared(batch, rows)) : compared;
 }

@@ -9,7 +9,9 @@ import {
   decodeDelta32,
   decodeDelta64,
   decodeHybrid,
+  decodeDeltaDoubles,
   decodeValidity,
+  gatherHybrid,
   unpackBits,
 } from "#codec";
 
@@ -93,10 +95,24 @@ describe.each(Array.from({ length: 33 }, (_, width) => width))("width %i", (widt
         decodeHybrid(cursor, width, out, 0, expected.length);
         expect([...out].map((item) => item >>> 0)).toEqual(expected);
         expect(cursor.remaining).toBe(0);
+        if (width > 25) return;
+        const places = Int32Array.from(expected.keys()).filter((place) => (expected[place] as number) % 3 !== 1);
+        const picked = new Int32Array(places.length);
+        gatherHybrid(new ByteCursor(bytes), width, places, expected.length, picked);
+        expect([...picked]).toEqual([...places].map((place) => expected[place]));
       }),
       { numRuns: 20 },
     );
   });
+});
+
+test("I360 gatherHybrid refuses runs that end before a place", () => {
+  const bytes = encodeRuns([{ repeated: false, values: [1, 2, 3, 4, 5, 6, 7, 8] }], 4);
+  const out = new Int32Array(1);
+  expect(() => gatherHybrid(new ByteCursor(bytes), 4, Int32Array.of(8), 16, out)).toThrow(REFUSED);
+  expect(() => gatherHybrid(new ByteCursor(bytes.subarray(0, 3)), 4, Int32Array.of(1), 8, out)).toThrow(REFUSED);
+  gatherHybrid(new ByteCursor(bytes), 4, Int32Array.of(7), 8, out);
+  expect(out[0]).toBe(8);
 });
 
 const shortRun = fc.record({ repeated: fc.boolean(), groups: fc.integer({ min: 1, max: 3 }), more: fc.nat(7) });
@@ -211,12 +227,17 @@ test("decodeDelta64 reads every 64-bit sequence: doubles where they are exact, e
       (values) => {
         const decoded = decodeDelta64(new ByteCursor(encodeDelta(values, 64)), values.length);
         expect(Array.from(decoded as ArrayLike<number | bigint>, (value) => BigInt(value))).toEqual(values);
+        const doubles = new Float64Array(values.length + 1).fill(-7);
+        const fits = decodeDeltaDoubles(new ByteCursor(encodeDelta(values, 64)), values.length, doubles);
+        const expected = [...values, -7n];
+        expect(fits ? [...doubles].map((value) => BigInt(value)) : expected).toEqual(expected);
       },
     ),
     { numRuns: 300 },
   );
   const micros = Array.from({ length: 200 }, (_, i) => 1_700_000_000_000_000n + BigInt(i * i));
   expect(decodeDelta64(new ByteCursor(encodeDelta(micros, 64)), 200)).toBeInstanceOf(Float64Array);
+  expect(decodeDeltaDoubles(new ByteCursor(encodeDelta(micros, 64)), 200, new Float64Array(200))).toBe(true);
 });
 
 test("C100 runs and deltas cut short, empty or of a false size are refused", () => {

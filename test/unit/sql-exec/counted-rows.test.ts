@@ -36,7 +36,8 @@ function packed(list: readonly (number | null)[], dictionary: FlatVector): Vecto
   const count = (counts: Int32Array): void => {
     for (const code of list) if (code !== null) counts[code] = (counts[code] as number) + 1;
   };
-  return packedVector(TEXT, list.length, { decode: () => decoded, count }, dictionary, validity);
+  const packedCodes = { decode: (out: Int32Array): void => out.set(decoded), count, pick: () => undefined };
+  return packedVector(TEXT, list.length, packedCodes, dictionary, validity);
 }
 
 /** A table that gives its batches as they are, so that packed codes stay packed. */
