@@ -303,6 +303,7 @@ async function execute(
     memoryLimitBytes: Math.max(limits.memoryBytes - MAX_BYTES_AHEAD, limits.memoryBytes / 2),
     timeLimitMs: Math.max(1, limits.timeMs - (executeStartMs - startMs)),
     clock,
+    turn: () => deps.sleep(0),
     profile: query.profile || query.explainAnalyze,
     spill: collection.spill,
     ...(query.mayRunAgain === true ? { maySpill: () => hasLeft } : {}),

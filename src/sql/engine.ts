@@ -56,6 +56,8 @@ export interface ExecuteOptions {
   readonly memoryLimitBytes: number;
   readonly timeLimitMs?: number;
   readonly clock: Clock;
+  /** Resolves when the platform has done what else there is; absent: it has no turn until rows are waited for. */
+  readonly turn?: () => Promise<void>;
   /** Counts rows and time for each operator. */
   readonly profile?: boolean;
   /** Where operators put rows that do not fit the memory; absent: such queries end with memory_limit_exceeded. */

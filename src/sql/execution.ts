@@ -80,6 +80,7 @@ export function createContext(
       return scan;
     },
     signal: options.signal,
+    ...(options.turn === undefined ? {} : { turn: everySoOften(options.turn) }),
     memory,
     found: createFoundConditions(),
     ...(spill === undefined ? {} : { spill }),
@@ -100,6 +101,14 @@ export function createContext(
         }),
   };
   return context;
+}
+
+/** Batches between two turns of the platform: tens of milliseconds. */
+const BATCHES_A_TURN = 64;
+
+function everySoOften(turn: () => Promise<void>): () => Promise<void> | undefined {
+  let batches = 0;
+  return () => (++batches % BATCHES_A_TURN === 0 ? turn() : undefined);
 }
 
 /** The plan with what is known of its scans and of its execution. */

@@ -119,6 +119,8 @@ export interface ExecutionContext extends EvaluationEnvironment {
   readonly spill?: SpillSpace;
   /** When the query must end, on the given clock. */
   readonly deadline?: { readonly clock: Clock; readonly atMs: number; readonly limitMs: number };
+  /** Lets the platform do what else there is, when it is time to; absent: rows always come from elsewhere, which does. */
+  readonly turn?: () => Promise<void> | undefined;
   readonly profile?: ProfileSink;
   /** What operators found that scans below them can skip data by; absent: nothing is told. */
   readonly found?: FoundConditions;
@@ -143,4 +145,16 @@ export function checkpoint({ signal, deadline }: ExecutionContext): void {
       details: { limit_ms: deadline.limitMs },
     });
   }
+}
+
+/**
+ * As {@link checkpoint}, where many rows are made of few that are read: until the platform has its turn no other request
+ * goes on, no clock moves, and nobody hears that the client has left.
+ */
+export async function breathe(context: ExecutionContext): Promise<void> {
+  checkpoint(context);
+  const turn = context.turn?.();
+  if (turn === undefined) return;
+  await turn;
+  checkpoint(context);
 }

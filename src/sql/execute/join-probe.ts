@@ -198,8 +198,8 @@ function markFound(matched: Uint8Array, { first }: JoinIndex, ids: Int32Array): 
   }
 }
 
-/** What a batch of the left input gives, with the right one held. */
-export function* probeLeft(state: Probe, left: Batch): Generator<Batch> {
+/** What a batch of the left input gives, with the right one held; undefined after pairs that gave nothing. */
+export function* probeLeft(state: Probe, left: Batch): Generator<Batch | undefined> {
   const { node, held: right, index, residual, wanted, heldMatched } = state;
   const { joinType } = node;
   const keepsLeft = joinType === "left" || joinType === "full";
@@ -213,7 +213,7 @@ export function* probeLeft(state: Probe, left: Batch): Generator<Batch> {
       const pairs = fulfilling(state, left, right, candidates);
       if (leftMatched !== undefined) mark(leftMatched, pairs.left);
       if (heldMatched !== undefined) mark(heldMatched, pairs.right);
-      if (!existence && pairs.count > 0) yield pairBatch(left, right, pairs, wanted);
+      yield existence || pairs.count === 0 ? undefined : pairBatch(left, right, pairs, wanted);
     }
   }
   if (leftMatched === undefined) return;

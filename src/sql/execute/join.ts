@@ -5,7 +5,7 @@ import type { Batch, Vector } from "#columnar";
 import type { JoinKey, PlanNode } from "../plan.ts";
 import { invariant } from "#core";
 import { holdInput, joinHeld } from "./buffered-input.ts";
-import { checkpoint, noteSpilled, type ExecutionContext } from "./context.ts";
+import { breathe, checkpoint, noteSpilled, type ExecutionContext } from "./context.ts";
 import { compileExpr } from "./expression.ts";
 import { forgetKeys, tellKeys } from "./found-conditions.ts";
 import { hasIntegerKeys, indexRows, type JoinIndex } from "./join-index.ts";
@@ -163,8 +163,8 @@ async function* probeAll(
   for await (const left of leftInput) {
     if (left.rowCount === 0) continue;
     for (const batch of probeLeft(probe, left)) {
-      checkpoint(context);
-      yield batch;
+      await breathe(context);
+      if (batch !== undefined) yield batch;
     }
   }
   const unmatched = unmatchedRight(probe);
@@ -181,7 +181,7 @@ async function* markAll(
 ): AsyncGenerator<Batch> {
   const probe = createProbe(node, "right", left, index, wanted, context);
   for await (const right of rightInput) {
-    checkpoint(context);
+    await breathe(context);
     if (right.rowCount > 0) markHeldLeft(probe, right);
   }
   yield* gatherMarked(probe);

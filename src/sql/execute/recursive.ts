@@ -5,7 +5,7 @@ import { sqlError } from "../bind/errors.ts";
 import { inputsOf, readsOuterRecursion, visitPlan } from "../optimize/plan-shape.ts";
 import type { PlanNode } from "../plan.ts";
 import { BatchSizer } from "./buffered-input.ts";
-import { checkpoint, type ExecutionContext, type MemoryAccount } from "./context.ts";
+import { breathe, type ExecutionContext, type MemoryAccount } from "./context.ts";
 import { firstAppearances, RowEncoder } from "./row-encoder.ts";
 
 type RecursiveNode = Extract<PlanNode, { kind: "recursive" }>;
@@ -40,7 +40,7 @@ export async function* executeRecursive(
     };
     let sizer = new BatchSizer();
     for await (const batch of run(node.left, context)) {
-      checkpoint(context);
+      await breathe(context);
       const fresh = newRows.take(batch);
       if (fresh === undefined) continue;
       keep(fresh, sizer);
@@ -61,13 +61,13 @@ export async function* executeRecursive(
       sizer = new BatchSizer();
       const workingTables = new Map([...(context.workingTables ?? []), [node.id, before]]);
       for await (const batch of run(node.right, { ...context, workingTables, held })) {
-        checkpoint(context);
+        await breathe(context);
         const fresh = newRows.take(batch);
         if (fresh === undefined) continue;
         keep(fresh, sizer);
         yield fresh;
       }
-      checkpoint(context);
+      await breathe(context);
       bytes -= bytesBefore;
       account.resize(bytes + newRows.byteSize());
     }
@@ -147,7 +147,7 @@ async function holdInputs(
     const sizer = new BatchSizer();
     let bytes = 0;
     for await (const batch of run(input, context)) {
-      checkpoint(context);
+      await breathe(context);
       bytes += sizer.add(batch);
       if (total + bytes > limit) break;
       batches.push(batch);

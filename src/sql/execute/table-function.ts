@@ -24,7 +24,7 @@ import { addDecimals, compareDecimals, integerToDecimal } from "../values/decima
 import { intervalToMicros } from "../values/interval.ts";
 import { jsonElementTexts, jsonMemberTexts, jsonTextToPlain } from "../values/json-scan.ts";
 import { bigintToInt64 } from "../values/number-text.ts";
-import { checkpoint, type ExecutionContext } from "./context.ts";
+import { breathe, type ExecutionContext } from "./context.ts";
 import { rowReader } from "./build.ts";
 import { compileExpr, evaluateConstant } from "./expression.ts";
 
@@ -269,7 +269,7 @@ export async function* executeFunctionApply(
   const rowsOfCall = rowsOf(node);
   const types = node.columns.slice(width).map((column) => column.type);
   for await (const batch of input) {
-    checkpoint(context);
+    await breathe(context);
     const readers = compiled.map((arg) => rowReader(arg(batch)));
     let rows: number[] = [];
     let columns: Scalar[][] = types.map(() => []);
@@ -290,7 +290,7 @@ export async function* executeFunctionApply(
         rows.push(row);
         for (const [i, column] of columns.entries()) column.push(values[i] ?? null);
         if (rows.length === BATCH_ROWS) {
-          checkpoint(context);
+          await breathe(context);
           yield flush();
         }
       }
@@ -317,7 +317,7 @@ export async function* executeFunctionScan(node: FunctionScanNode, context: Exec
     for (const [i, column] of columns.entries()) column.push(row[i] ?? null);
     rowCount++;
     if (rowCount === BATCH_ROWS) {
-      checkpoint(context);
+      await breathe(context);
       yield flush();
     }
   }

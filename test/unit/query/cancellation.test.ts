@@ -80,3 +80,34 @@ test("I252 those who wait for the same answer get it", async () => {
   expect(left).toMatchObject({ ok: false, problem: { code: "query_cancelled" } });
   expect((await staying)?.body?.rows).toEqual([{ total: 99_990_000 }]);
 });
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+test.each([
+  [
+    "makes rows",
+    "SELECT count(*) FROM generate_series(1, 30000) a(x), generate_series(1, 300000) b(y) WHERE x * y % 7 = 3",
+  ],
+  [
+    "makes none",
+    "SELECT count(*) FROM generate_series(1, 30000) a(x), generate_series(1, 300000) b(y) WHERE x + y < 0",
+  ],
+  [
+    "finds partners",
+    "SELECT 1 FROM generate_series(1, 30000) a(x) WHERE EXISTS (SELECT FROM generate_series(1, 300000) b(y) WHERE x + y < 0)",
+  ],
+  [
+    "repeats itself",
+    "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 100000000) SELECT max(n) FROM r",
+  ],
+  ["counts", "SELECT sum(n) FROM generate_series(1, 1000000000) s(n)"],
+])("I402 a query that reads nothing and %s lets others go on, and stops when its client leaves", async (_what, sql) => {
+  const lake = await createQueryLake();
+  const gone = new AbortController();
+  const reply = executeQuery({ ...lake.deps(), sleep, gone: gone.signal }, { sql }, CONTEXT);
+  let others = 0;
+  const timer = setInterval(() => (++others === 3 ? gone.abort() : undefined), 10);
+  expect(await reply).toMatchObject({ ok: false, problem: { code: "query_cancelled" } });
+  clearInterval(timer);
+  expect(others).toBeGreaterThanOrEqual(3);
+});
