@@ -133,37 +133,37 @@ export function decodeDeltaDoubles(cursor: ByteCursor, count: number, out: Float
   const { bytes } = cursor;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   out[0] = first;
-  let value = first;
-  let least = first;
-  let greatest = first;
+  let value: number = first;
+  // Whether sums are known to stay exact without looking at each.
+  let areBounded = Math.abs(first) <= Number.MAX_SAFE_INTEGER;
   let position = 1;
   while (position < count) {
     const minimum = cursor.readZigzag64();
     // Within this bound minimum + step is exact, so a sum is exact unless it leaves the safe range, which shows.
     if (typeof minimum === "bigint" || Math.abs(minimum) > MAX_EXACT_MINIMUM) return false;
-    const widths = cursor.readBytes(miniblocks);
+    const widthsAt = cursor.position;
+    if (widthsAt + miniblocks > cursor.end) throw corruptData("a delta block is cut short");
+    cursor.position = widthsAt + miniblocks;
     for (let m = 0; m < miniblocks && position < count; m++) {
-      const width = widths[m] as number;
+      const width = bytes[widthsAt + m] as number;
+      if (width > MAX_EXACT_WIDTH) return false;
       const take = Math.min(miniblockValues, count - position);
-      const blockEnd = position + take;
+      const farthest = Math.abs(value) + (Math.abs(minimum) + 2 ** width) * take;
+      areBounded = areBounded && farthest <= Number.MAX_SAFE_INTEGER;
+      const from = cursor.position;
+      const storedBytes = (miniblockValues * width) >> 3;
       if (width === 0) {
-        for (let i = position; i < blockEnd; i++) out[i] = value += minimum;
-      } else if (width <= MAX_DIRECT_WIDTH && cursor.position + ((miniblockValues * width) >> 3) + 4 <= cursor.end) {
-        const mask = (1 << width) - 1;
-        let bit = 0;
-        const from = cursor.position;
-        for (let i = position; i < blockEnd; i++, bit += width) {
-          value += minimum + ((view.getUint32(from + (bit >>> 3), true) >>> (bit & 7)) & mask);
-          out[i] = value;
-        }
-        cursor.position = from + ((miniblockValues * width) >> 3);
+        for (let i = position; i < position + take; i++) out[i] = value += minimum;
+      } else if (width <= MAX_DIRECT_WIDTH && from + storedBytes + 4 <= cursor.end) {
+        value = addSteps(view, from, width, minimum, out, position, take, value);
+        cursor.position = from + storedBytes;
       } else if (width <= 32) {
         unpackMiniblock(cursor, width, miniblockValues, take, steps, 0);
         for (let i = 0; i < take; i++) {
           value += minimum + ((steps[i] as number) >>> 0);
           out[position + i] = value;
         }
-      } else if (width <= MAX_EXACT_WIDTH) {
+      } else {
         const available = miniblockBytes(cursor, width, miniblockValues, take);
         unpackWideBits(cursor.bytes, cursor.position, available, width, wideSteps, take);
         cursor.position += available;
@@ -171,14 +171,43 @@ export function decodeDeltaDoubles(cursor: ByteCursor, count: number, out: Float
           value += minimum + (wideSteps[i] as number);
           out[position + i] = value;
         }
-      } else return false;
-      position = blockEnd;
+      }
+      position += take;
     }
   }
-  for (let i = 1; i < count; i++) {
-    const at = out[i] as number;
-    if (at < least) least = at;
-    if (at > greatest) greatest = at;
+  return areBounded || areSafe(out, count);
+}
+
+/** Writes the sums of a miniblock's packed steps, counted from `base`; returns the last one. */
+function addSteps(
+  view: DataView,
+  from: number,
+  width: number,
+  minimum: number,
+  out: Float64Array,
+  position: number,
+  count: number,
+  base: number,
+): number {
+  const mask = (1 << width) - 1;
+  const end = position + count;
+  let value = base;
+  let bit = 0;
+  for (let i = position; i < end; i++) {
+    value += minimum + ((view.getUint32(from + (bit >>> 3), true) >>> (bit & 7)) & mask);
+    out[i] = value;
+    bit += width;
+  }
+  return value;
+}
+
+function areSafe(values: Float64Array, count: number): boolean {
+  let least = 0;
+  let greatest = 0;
+  for (let i = 0; i < count; i++) {
+    const value = values[i] as number;
+    if (value < least) least = value;
+    if (value > greatest) greatest = value;
   }
   return least >= Number.MIN_SAFE_INTEGER && greatest <= Number.MAX_SAFE_INTEGER;
 }
