@@ -1,6 +1,6 @@
 // What binding one statement needs and gathers.
 
-import type { Node, RangeVar, SelectStmt } from "libpg-query";
+import type { CTECycleClause, CTESearchClause, Node, RangeVar, SelectStmt } from "libpg-query";
 import type { DataType } from "#columnar";
 import type { LakeError } from "#core";
 import type { ParsedStatement } from "../parser/parse.ts";
@@ -77,6 +77,10 @@ export interface CommonTable {
   readonly isMaterialized: boolean;
   /** Whether its query reads itself. */
   readonly isRecursive: boolean;
+  /** The order its rows can be put into, of a recursive query. */
+  readonly search?: CTESearchClause | undefined;
+  /** Where its rows go round, of a recursive query. */
+  readonly cycle?: CTECycleClause | undefined;
   /** Inside its own query: the rows of the round before. */
   readonly working?: PlanNode;
   /** The scope around the query of its WITH. */

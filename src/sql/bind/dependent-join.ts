@@ -179,6 +179,8 @@ function withDomain(plan: PlanNode, outer: OuterRows): AttachedPlan {
 
 /** What stands for an outer value, and whether it does for NULL too. */
 interface BoundCapture {
+  /** The equality that says so; it holds wherever the value is known. */
+  readonly condition: Expr;
   readonly own: Expr;
   readonly nullSafe: boolean;
 }
@@ -198,7 +200,7 @@ function boundCaptures(conditions: readonly Expr[]): ReadonlyMap<number, BoundCa
     ] as const) {
       if (outer.kind !== "column" || outer.index < OUTER_BASE || readsOuter(own)) continue;
       const k = outer.index - OUTER_BASE;
-      if (!bound.has(k)) bound.set(k, { own, nullSafe: condition.function === NULL_SAFE_EQUAL });
+      if (!bound.has(k)) bound.set(k, { condition, own, nullSafe: condition.function === NULL_SAFE_EQUAL });
     }
   }
   return bound;
@@ -226,11 +228,13 @@ function attachFilter(plan: PlanNode & { readonly kind: "filter" }, outer: Outer
   const values = outer.captures.flatMap((_, k) => valueOf(k) ?? []);
   const resolve = (expr: Expr): Expr =>
     replaceColumns(expr, (index) => (index >= OUTER_BASE ? values[index - OUTER_BASE] : undefined));
-  // An equality that defines its value holds for every row where that value is not NULL.
+  // An equality that defines its value holds for every row where that value is not NULL, or is null-safe.
+  const defining = new Set([...bound.values()].map((capture) => capture.condition));
+  const others = conditions.filter((part) => !defining.has(part));
   const known = [...bound.values()].flatMap(({ own: arg, nullSafe }): Expr[] =>
     nullSafe ? [] : [{ kind: "is_null", arg, negated: true, type: BOOLEAN }],
   );
-  const condition = conjunction([...conditions.map(resolve), ...known]);
+  const condition = conjunction([...others.map(resolve), ...known]);
   const filtered: PlanNode =
     condition === undefined ? base : { kind: "filter", input: base, condition, columns: base.columns };
   const own = input.columns.map((column, i) => columnRef(i, column));
@@ -329,27 +333,26 @@ function attachRecursive(plan: PlanNode & { readonly kind: "recursive" }, outer:
   const left = aligned(attachOuter(plan.left, outer), plan.left);
   const width = plan.columns.length;
   const columns = left.plan.columns.map((column) => ({ ...column, nullable: true }));
-  // The newest rows of this outer row.
   const working: PlanNode = { kind: "working_table", id: plan.id, name: plan.name, columns };
-  const conditions = columns.slice(width).map((column, k): Expr => ({
-    kind: "call",
-    function: NULL_SAFE_EQUAL,
-    args: [
-      columnRef(width + k, column),
-      { kind: "column", index: OUTER_BASE + k, name: column.name, type: column.type },
-    ],
-    type: BOOLEAN,
-  }));
-  const condition = conjunction(conditions);
-  const newest: PlanNode = condition === undefined ? working : { kind: "filter", input: working, condition, columns };
-  const own = project(
-    newest,
-    plan.columns.map((column, i) => columnRef(i, column)),
-    plan.columns.map((column) => column.name),
-  );
+  const own = carriedRows(working, width);
   const step = transformPlan(plan.right, (node) => (node.kind === "working_table" && node.id === plan.id ? own : node));
   const right = aligned(attachOuter(step, outer), plan.right);
   return { ...left, plan: { ...plan, left: left.plan, right: right.plan, columns } };
+}
+
+/** The first columns of those rows whose others are the outer values: what carries outer values in its own rows. */
+export function carriedRows(rows: PlanNode, width: number): PlanNode {
+  const conditions = rows.columns.slice(width).map((column, k): Expr => {
+    const outer: Expr = { kind: "column", index: OUTER_BASE + k, name: column.name, type: column.type };
+    return { kind: "call", function: NULL_SAFE_EQUAL, args: [columnRef(width + k, column), outer], type: BOOLEAN };
+  });
+  const condition = conjunction(conditions);
+  const own = rows.columns.slice(0, width);
+  return project(
+    condition === undefined ? rows : { kind: "filter", input: rows, condition, columns: rows.columns },
+    own.map((column, i) => columnRef(i, column)),
+    own.map((column) => column.name),
+  );
 }
 
 /** LIMIT counts each outer value's rows: they are numbered in the order of the sort below. */

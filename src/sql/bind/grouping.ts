@@ -106,12 +106,29 @@ export interface GroupKeys {
   readonly sets: readonly (readonly number[])[] | undefined;
 }
 
-/** Binds GROUP BY items: an ordinal, an input column, a SELECT alias, or an expression, in this order. */
-export function bindGroupKeys(items: readonly Node[], targets: readonly Target[], env: ExprEnvironment): GroupKeys {
+/** Equal for groupings by the same keys. */
+function setIdentity(set: readonly number[]): string {
+  return set.toSorted((a, b) => a - b).join();
+}
+
+/**
+ * Binds GROUP BY items: an ordinal, an input column, a SELECT alias, or an expression, in this order. Of GROUP BY
+ * DISTINCT each grouping counts once.
+ */
+export function bindGroupKeys(
+  items: readonly Node[],
+  targets: readonly Target[],
+  env: ExprEnvironment,
+  isDistinct: boolean,
+): GroupKeys {
   const { context } = env;
   const keys: Expr[] = [];
-  const sets = expandGroupingSets(context, items).map((set) => [...new Set(bindKeys(set, targets, env, keys))]);
-  return { keys, sets: hasGroupingSets(items) ? sets : undefined };
+  const all = expandGroupingSets(context, items).map((set) => [...new Set(bindKeys(set, targets, env, keys))]);
+  if (!hasGroupingSets(items)) return { keys, sets: undefined };
+  const sets = isDistinct
+    ? all.filter((set, i) => all.findIndex((other) => setIdentity(other) === setIdentity(set)) === i)
+    : all;
+  return { keys, sets };
 }
 
 /** Binds keys into a list without duplicates and returns their numbers there. */

@@ -77,8 +77,11 @@ export function bindWith(statement: SelectStmt, env: ExprEnvironment): ExprEnvir
       );
     }
     own.add(name);
-    if (item.search_clause !== undefined) throw unsupported(env.context, "SEARCH is", item.search_clause.location);
-    if (item.cycle_clause !== undefined) throw unsupported(env.context, "CYCLE is", item.cycle_clause.location);
+    const isOwnReader = isRecursive && readsName(name, ctequery);
+    const ordering = item.search_clause ?? item.cycle_clause;
+    if (ordering !== undefined && !isOwnReader) {
+      throw sqlError("sql_syntax_error", "WITH query is not recursive.", spanAt(env.context, ordering.location));
+    }
     tables.set(name, {
       name,
       query,
@@ -86,7 +89,9 @@ export function bindWith(statement: SelectStmt, env: ExprEnvironment): ExprEnvir
       // With RECURSIVE an item may read those after it.
       reach: isRecursive ? tables : new Map(tables),
       isMaterialized: item.ctematerialized === "CTEMaterializeAlways",
-      isRecursive: isRecursive && readsName(name, ctequery),
+      isRecursive: isOwnReader,
+      search: item.search_clause,
+      cycle: item.cycle_clause,
       around: env.scope,
     });
   }

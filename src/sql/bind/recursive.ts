@@ -9,6 +9,7 @@ import { unify } from "./coerce.ts";
 import { spanAt, type BindContext, type CommonTable } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
+import { carrySearch } from "./search-cycle.ts";
 import { coerceColumns, renameColumns, resolveUnknownColumns } from "./output.ts";
 
 type Tree = Readonly<Record<string, unknown>>;
@@ -206,5 +207,5 @@ export function bindRecursiveTable(common: CommonTable, env: ExprEnvironment): P
     step,
     columns.map((column) => column.type),
   );
-  return { kind: "recursive", id, name, all: query.all ?? false, left: seed, right, columns };
+  return carrySearch({ kind: "recursive", id, name, all: query.all ?? false, left: seed, right, columns }, common, env);
 }

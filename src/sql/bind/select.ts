@@ -85,8 +85,7 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
       `The select list has ${targets.length} columns; at most ${MAX_TARGETS} are supported.`,
     );
   }
-  if (statement.groupDistinct === true) throw unsupported(context, "GROUP BY DISTINCT is", undefined);
-  const group = bindGroupKeys(statement.groupClause ?? [], targets, rowEnv);
+  const group = bindGroupKeys(statement.groupClause ?? [], targets, rowEnv, statement.groupDistinct === true);
   const clauses = splitHaving(statement.havingClause);
   let having =
     clauses.having === undefined

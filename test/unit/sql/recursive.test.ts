@@ -76,3 +76,49 @@ test("I241 a table that a recursion joins is read once, not once a round", async
   expect(rows).toEqual([["50", "51"]]);
   expect(opened()).toBe(1);
 });
+
+const GRAPHS = [
+  [
+    [1, 2],
+    [2, 3],
+    [3, 1],
+    [1, 4],
+  ],
+  [[1, 1]],
+  [
+    [1, 2],
+    [1, 3],
+    [2, 4],
+    [3, 4],
+    [4, 5],
+  ],
+  [
+    [1, 2],
+    [2, 1],
+    [2, 2],
+    [2, 3],
+    [3, 2],
+    [3, 4],
+    [4, 1],
+  ],
+] as const;
+
+/** The walks from each start, by SEARCH and CYCLE or by a path that is kept by hand. */
+function walks(edges: readonly (readonly [number, number])[], byHand: boolean): string {
+  const graph = `g(f, t) AS (VALUES ${edges.map(([f, t]) => `(${f}, ${t})`).join(", ")})`;
+  const walk = byHand
+    ? `r(n, p, c) AS (SELECT s.x, ARRAY[s.x], false UNION ALL
+        SELECT g.t, r.p || g.t, g.t = ANY (r.p) FROM r JOIN g ON g.f = r.n WHERE NOT r.c)
+      SELECT n, c, cardinality(p) AS length, row_number() OVER (ORDER BY p) AS place FROM r`
+    : `r(n) AS (SELECT s.x UNION ALL SELECT g.t FROM r JOIN g ON g.f = r.n)
+        SEARCH DEPTH FIRST BY n SET o CYCLE n SET c USING p
+      SELECT n, c, cardinality(p) AS length, row_number() OVER (ORDER BY o) AS place FROM r`;
+  return `SELECT s.x, w.* FROM generate_series(1, 4) s(x), LATERAL (WITH RECURSIVE ${graph}, ${walk}) w ORDER BY 1, 5`;
+}
+
+test.each(GRAPHS.map((edges) => ({ edges })))("I381 SEARCH and CYCLE walk $edges as by hand", async ({ edges }) => {
+  const { catalog } = chain(0);
+  const own = await runSql(catalog, walks(edges, false));
+  expect(own.rows.length).toBeGreaterThan(4);
+  expect(own.rows).toEqual((await runSql(catalog, walks(edges, true))).rows);
+});
