@@ -57,6 +57,8 @@ export async function runPieces(
     const scan = context.planScan(split.scan);
     const pieces = await scan.pieces?.();
     if (pieces === undefined || pieces.pieces.length === 0) continue;
+    // Then few files are left to be read, those that a condition cuts.
+    if (pieces.pieces.some((piece) => split.isAnsweredByMetadata(piece))) continue;
     const rows = await aggregatePieces(split, scan, pieces, context, cache);
     for (const batch of rows) bytes += sizer.add(batch);
     account.resize(bytes);

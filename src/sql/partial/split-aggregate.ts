@@ -8,7 +8,7 @@ import { functionRegistry } from "../functions/index.ts";
 import { inputsOf, mapInputs } from "../optimize/plan-shape.ts";
 import { extractScanPredicates, isExactPredicate } from "../optimize/scan-predicates.ts";
 import type { AggregateCall, Expr, PlanNode } from "../plan.ts";
-import type { ScanPredicate } from "../table-source.ts";
+import type { ScanPiece, ScanPredicate } from "../table-source.ts";
 
 type AggregateNode = Extract<PlanNode, { kind: "aggregate" }>;
 
@@ -30,6 +30,8 @@ export interface SplitAggregate {
   readonly aggregate: AggregateNode;
   readonly scan: ScanNode;
   readonly provable: readonly ProvableConjunct[];
+  /** Whether metadata tells what is asked of a piece: all its rows count. */
+  isAnsweredByMetadata(piece: ScanPiece): boolean;
   /** The aggregation of one piece, without the conjuncts that all its rows fulfil. */
   piece(proven: ReadonlySet<Expr>): PlanNode;
   /** What replaces the node: merges the rows of `pieces`, which come as that node's rows. */
@@ -53,8 +55,9 @@ export function replaceNodes(plan: PlanNode, replacements: ReadonlyMap<PlanNode,
 function splitOne(aggregate: AggregateNode): SplitAggregate | undefined {
   const scan = rowWiseScan(aggregate.input);
   if (scan === undefined || scan.limit !== undefined || aggregate.groupingSets !== undefined) return undefined;
-  // What metadata answers is cheaper than what is known of pieces.
-  if (aggregate.facts !== undefined) return undefined;
+  // Of a whole table metadata tells what is asked, for less than it takes to look for what is known of pieces.
+  const provable = provableConjuncts(aggregate.input, scan);
+  if (aggregate.facts !== undefined && provable.length === 0) return undefined;
   const calls = aggregate.aggregates.map((call) => splitCall(call));
   if (!calls.every((call) => call !== undefined)) return undefined;
   const partialCalls = calls.flatMap(({ partial }) => partial);
@@ -66,9 +69,11 @@ function splitOne(aggregate: AggregateNode): SplitAggregate | undefined {
   return {
     aggregate,
     scan,
-    provable: provableConjuncts(aggregate.input, scan),
+    provable,
+    isAnsweredByMetadata: (piece) =>
+      aggregate.facts !== undefined && provable.every(({ predicate }) => piece.provesAll(predicate)),
     piece: (proven) => ({
-      ...aggregate,
+      ...withoutFacts(aggregate),
       input: withoutConjuncts(aggregate.input, scan, proven),
       aggregates: partialCalls,
       columns,
@@ -96,6 +101,11 @@ function splitOne(aggregate: AggregateNode): SplitAggregate | undefined {
       };
     },
   };
+}
+
+/** Its calls become others, of which the facts say nothing. */
+function withoutFacts({ facts: _facts, ...aggregate }: AggregateNode): AggregateNode {
+  return aggregate;
 }
 
 /** The only scan below a node when everything between works row by row. */

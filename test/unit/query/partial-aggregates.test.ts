@@ -135,3 +135,19 @@ test("I250 a text of the time that is read keeps an aggregation out of what is r
   expect(second.rows).toEqual(exact.body?.rows);
   expect(second.rows).not.toEqual(first.rows);
 });
+
+test("I403 counts and extremes that metadata cannot tell are remembered, those it tells are not", async () => {
+  const isolate = newIsolate();
+  const kept = "SELECT count(*) AS n, min(at) AS first, max(id) AS last FROM events WHERE kind = 'a'";
+  expect(await ask(kept, isolate)).toMatchObject({ cache: "miss", read: 4 });
+  await lake.append("events", rowsOf(5, 7));
+  const grown = await ask(kept, isolate);
+  expect(grown).toMatchObject({ cache: "partial", read: 1 });
+  expect(grown.rows).toEqual((await lake.query(kept, { cache: "bypass" })).body?.rows);
+  lake.ingest("events", rowsOf(6, 5));
+  expect((await ask(kept, isolate)).rows).toEqual((await lake.query(kept, { cache: "bypass" })).body?.rows);
+  for (const told of ["", " WHERE at >= '2024-01-02'"]) {
+    const answer = await ask(`SELECT count(*) AS n, count(kind) AS k FROM events${told}`, isolate);
+    expect(answer).toMatchObject({ cache: "miss", read: 0 });
+  }
+});
