@@ -1,9 +1,9 @@
 // Sorting more rows than the memory holds: sorted runs are put aside and merged.
 
-import { BATCH_ROWS, gatherBatch, type Batch, type DataType, type Vector } from "#columnar";
+import { BATCH_ROWS, gatherBatch, sliceBatch, type Batch, type DataType, type Vector } from "#columnar";
 import type { Expr, PlanNode } from "../plan.ts";
 import { BatchSizer } from "./buffered-input.ts";
-import { checkpoint, noteSpilled, type ExecutionContext } from "./context.ts";
+import { checkpoint, noteSpilled, type ExecutionContext, type MemoryAccount } from "./context.ts";
 import { sortRows, type KeyColumn } from "./sort-rows.ts";
 import type { KeyEvaluator } from "./sort.ts";
 import { createMergeComparator, mergeKeysOf } from "./spill/merge-keys.ts";
@@ -32,7 +32,7 @@ export function sortingBytes(node: SortNode, rowBytes: number, rowCount: number)
 /**
  * Collects sorted runs. Keys that are no columns of the rows are kept after these, so that none is computed twice.
  *
- * Memory: what {@link RunWriter.add} is given and its order, then a piece of each run that is merged: as many at once as
+ * Memory: what {@link RunWriter.addInParts} is given and its order, then a piece of each run that is merged: as many at once as
  * fit a part of what is free, and again until all are one.
  */
 export class RunWriter {
@@ -70,8 +70,24 @@ export class RunWriter {
     return this.#spilledBytes;
   }
 
-  /** Sorts rows and puts them aside. Errors: those of the store. */
-  async add(rows: Batch): Promise<void> {
+  /**
+   * Sorts rows of so many bytes and puts them aside, as one run unless they are more than can be sorted beside them.
+   * `account` is told what that takes, the rows included. Errors: those of the store; `memory_limit_exceeded`.
+   */
+  async addInParts(rows: Batch, bytes: number, account: MemoryAccount): Promise<void> {
+    const { memory } = this.#context;
+    account.resize(0);
+    const free = memory.limitBytes - memory.usedBytes - bytes - 2 * pieceBytes(this.#context);
+    const sortBytes = sortingBytes(this.#node, bytes, rows.rowCount) - bytes;
+    const parts = free < sortBytes ? Math.min(rows.rowCount, Math.ceil(sortBytes / Math.max(1, free))) : 1;
+    account.resize(bytes + sortBytes / parts);
+    const partRows = Math.ceil(rows.rowCount / parts);
+    for (let start = 0; start < rows.rowCount; start += partRows) {
+      await this.#add(parts > 1 ? sliceBatch(rows, start, Math.min(rows.rowCount, start + partRows)) : rows);
+    }
+  }
+
+  async #add(rows: Batch): Promise<void> {
     const keys = this.#keysOf(rows);
     const order = sortRows(keys, rows.rowCount);
     const made = keys.filter((_, k) => !isColumn(this.#node.keys[k]?.expr)).map(({ vector }) => vector);

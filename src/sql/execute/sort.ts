@@ -9,7 +9,6 @@ import { RunWriter, sortingBytes } from "./external-sort.ts";
 import { forgetBound, tellBound } from "./found-conditions.ts";
 import { compileExpr } from "./expression.ts";
 import { sortRows, type KeyColumn } from "./sort-rows.ts";
-import { pieceBytes } from "./spill/rows.ts";
 import { createTopBound } from "./top-bound.ts";
 
 type SortNode = Extract<PlanNode, { kind: "sort" }>;
@@ -100,16 +99,7 @@ export async function collectRuns(
     runs ??= new RunWriter(node, keysOf, spill, context);
     const all = joinHeld(held, node.input.columns, account);
     held = [];
-    account.resize(0);
-    const free = context.memory.limitBytes - context.memory.usedBytes - bytes - 2 * pieceBytes(context);
-    const sortBytes = sortingBytes(node, bytes, rowCount) - bytes;
-    // Few large rows may be more at once than can be sorted beside them.
-    const parts = free < sortBytes ? Math.min(rowCount, Math.ceil(sortBytes / Math.max(1, free))) : 1;
-    account.resize(bytes + sortBytes / parts);
-    const partRows = Math.ceil(rowCount / parts);
-    for (let start = 0; start < rowCount; start += partRows) {
-      await runs.add(parts > 1 ? sliceBatch(all, start, Math.min(rowCount, start + partRows)) : all);
-    }
+    await runs.addInParts(all, bytes, account);
     sizer = new BatchSizer();
     rowCount = 0;
     bytes = 0;

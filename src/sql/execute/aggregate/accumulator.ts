@@ -1,6 +1,7 @@
 // What an aggregate does with rows: state for each group in typed arrays, grown as groups appear.
 
-import { flattenVector, type Vector } from "#columnar";
+import { flattenVector, type DataType, type Vector } from "#columnar";
+import type { RowState } from "./row-state.ts";
 
 /** Accumulates one aggregate call over all groups. */
 export interface Accumulator {
@@ -13,6 +14,14 @@ export interface Accumulator {
   /** One result for each group. */
   finish(groupCount: number): Vector;
   readonly byteSize: number;
+  /** State that grows with rows and can be put aside; absent where there is none. */
+  readonly rowState?: RowState;
+}
+
+/** Sums that can be told as such and as averages. */
+export interface SumAccumulator extends Accumulator {
+  /** The sum of each group, or its average, as a type. */
+  finishAs(type: DataType, average: boolean, groupCount: number): Vector;
 }
 
 /** Capacity to allocate for a number of groups: the next power of two. */

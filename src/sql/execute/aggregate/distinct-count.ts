@@ -1,14 +1,17 @@
 // count(DISTINCT …): pairs of group and value get dense ids, and each new pair counts one.
 
-import type { DataType, Vector } from "#columnar";
+import { gather, type Batch, type DataType, type Vector } from "#columnar";
 import { PairTable } from "../hash-table.ts";
 import { RowEncoder } from "../row-encoder.ts";
 import { grownFloats, type Accumulator } from "./accumulator.ts";
+import { groupVector, type RowState } from "./row-state.ts";
+import { sortedDistinctCount } from "./sorted-distinct.ts";
 
 /** Counts distinct non-null values by group; with several arguments, distinct rows that have no null. */
 export class DistinctCountAccumulator implements Accumulator {
-  private readonly values: RowEncoder;
-  private readonly pairs = new PairTable();
+  readonly rowState: RowState;
+  private values: RowEncoder;
+  private pairs = new PairTable();
   private counts: Float64Array = new Float64Array(16);
   private groupCount = 1;
   /** Without groups, a value counts when its id was not seen as a non-null one before. */
@@ -18,6 +21,24 @@ export class DistinctCountAccumulator implements Accumulator {
   constructor(argTypes: readonly DataType[]) {
     this.values = new RowEncoder(argTypes);
     this.argCount = argTypes.length;
+    this.rowState = sortedDistinctCount(argTypes, {
+      byteSize: () => this.values.byteSize + this.pairs.byteSize + this.seen.byteLength,
+      take: () => this.take(),
+    });
+  }
+
+  /** The pairs of group and value, out of memory. */
+  private take(): Batch {
+    const { values, pairs, seen } = this;
+    const isGrouped = pairs.count > 0;
+    const ids = isGrouped ? pairs.rights.subarray(0, pairs.count) : seenIds(seen, values.count);
+    const groups = isGrouped ? pairs.lefts.subarray(0, pairs.count) : new Int32Array(ids.length);
+    const columns = values.decode().map((column) => gather(column, ids));
+    this.values = new RowEncoder(this.rowState.types);
+    this.pairs = new PairTable();
+    this.seen = new Uint8Array(1024);
+    this.counts.fill(0);
+    return { rowCount: ids.length, columns: [groupVector(groups, isGrouped), ...columns] };
   }
 
   get byteSize(): number {
@@ -85,4 +106,12 @@ export class DistinctCountAccumulator implements Accumulator {
     values.set(this.counts.subarray(0, groupCount));
     return { encoding: "flat", type: { kind: "int64" }, length: groupCount, values, validity: undefined };
   }
+}
+
+/** Ids that were seen. */
+function seenIds(seen: Uint8Array, limit: number): Int32Array {
+  const ids = new Int32Array(limit);
+  let count = 0;
+  for (let id = 0; id < limit; id++) if (seen[id] === 1) ids[count++] = id;
+  return ids.subarray(0, count);
 }

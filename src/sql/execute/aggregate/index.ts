@@ -1,6 +1,15 @@
 // Hash aggregation: rows to dense group ids, ids to accumulators.
 
-import { BATCH_ROWS, constantVector, gather, sliceBatch, type Batch, type DataType, type Vector } from "#columnar";
+import {
+  BATCH_ROWS,
+  constantVector,
+  gather,
+  sliceBatch,
+  sliceVector,
+  type Batch,
+  type DataType,
+  type Vector,
+} from "#columnar";
 import type { EvaluationEnvironment } from "../../functions/index.ts";
 import type { AggregateCall, Expr, PlanNode } from "../../plan.ts";
 import { addColumnsUsed, columnsUsed } from "../columns-used.ts";
@@ -15,6 +24,7 @@ import { countedRows, onlyColumn } from "./by-entry.ts";
 import { clusterInput } from "./clusters.ts";
 import { accumulatedTypes, createAccumulator } from "./create.ts";
 import { DistinctCountAccumulator } from "./distinct-count.ts";
+import { RowStates } from "./row-state.ts";
 
 type AggregateNode = Extract<PlanNode, { kind: "aggregate" }>;
 
@@ -233,6 +243,7 @@ interface Groups {
   /** In order of the calls; undefined where the set's number is asked for. */
   readonly aggregates: readonly (RunningAggregate | undefined)[];
   readonly running: readonly RunningAggregate[];
+  readonly rowStates: RowStates;
 }
 
 function startGroups({ node, keysOf, division }: Grouped, context: ExecutionContext): Groups {
@@ -242,10 +253,13 @@ function startGroups({ node, keysOf, division }: Grouped, context: ExecutionCont
   );
   // Rows that were put aside have their set's number among their keys.
   const sets = division === 0 ? node.groupingSets : undefined;
+  const running = aggregates.filter((aggregate) => aggregate !== undefined);
+  const accumulators = running.map(({ accumulator }) => accumulator);
   return {
     grouping: { keysOf, sets, encoder },
     aggregates,
-    running: aggregates.filter((aggregate) => aggregate !== undefined),
+    running,
+    rowStates: new RowStates(node, accumulators, context),
   };
 }
 
@@ -254,22 +268,23 @@ function hasKeys({ keys, groupingSets }: AggregateNode): boolean {
   return keys.length > 0 || groupingSets !== undefined;
 }
 
-function* finishGroups({ grouping: { encoder }, aggregates }: Groups, node: AggregateNode): Generator<Batch> {
+async function* finishGroups(
+  { grouping: { encoder }, aggregates, rowStates }: Groups,
+  node: AggregateNode,
+): AsyncGenerator<Batch> {
   const isKeyed = hasKeys(node);
   const groupCount = isKeyed ? encoder.count : 1;
-  const decoded = isKeyed ? encoder.decode() : [];
-  const columns = decoded.slice(0, node.keys.length);
+  const results: (Vector | undefined)[] = [];
   for (const aggregate of aggregates) {
     aggregate?.accumulator.reserve(groupCount);
-    columns.push(
-      aggregate?.accumulator.finish(groupCount) ??
-        decoded[node.keys.length] ??
-        constantVector(SET_NUMBER, 0, groupCount),
-    );
+    results.push(aggregate === undefined ? undefined : await rowStates.finish(aggregate.accumulator, groupCount));
   }
-  const result: Batch = { rowCount: groupCount, columns };
   for (let start = 0; start < groupCount; start += BATCH_ROWS) {
-    yield sliceBatch(result, start, Math.min(start + BATCH_ROWS, groupCount));
+    const end = Math.min(start + BATCH_ROWS, groupCount);
+    const decoded = isKeyed ? encoder.decode(start, end) : [];
+    const setNumber = decoded[node.keys.length] ?? constantVector(SET_NUMBER, 0, end - start);
+    const values = results.map((result) => (result === undefined ? setNumber : sliceVector(result, start, end)));
+    yield { rowCount: end - start, columns: [...decoded.slice(0, node.keys.length), ...values] };
   }
 }
 
@@ -316,7 +331,8 @@ async function* groupRows(
           for (const aggregate of running) updateAggregate(aggregate, rows, ids, groupCount, counted?.counts);
         }
       } else await updateKnown(grouping, running, batch, node.input.columns.length, aside);
-      const bytes = bytesOf(groups);
+      let bytes = bytesOf(groups);
+      if (await groups.rowStates.relieve(bytes, account)) bytes = bytesOf(groups);
       if (aside === undefined && account.crowds(bytes)) aside = divideRest(grouped, context);
       account.resize(bytes);
     }

@@ -4,8 +4,10 @@
 import { vectorFromScalars, type DataType, type Scalar, type Vector } from "#columnar";
 import { denseNumbers, type Accumulator } from "./accumulator.ts";
 import { eachFraction } from "./collected.ts";
+import type { RowState } from "./row-state.ts";
+import { sortedPercentiles, type KeptNumbers } from "./sorted-percentiles.ts";
 
-const CHUNK_ROWS = 65_536;
+const CHUNK_ROWS = 16_384;
 /** Ranges this short are sorted outright. */
 const SMALL_RANGE = 24;
 
@@ -55,8 +57,12 @@ export interface PercentileOptions {
   readonly descending: boolean;
 }
 
-/** percentile_cont, percentile_disc, median and approx_percentile over numbers. Memory: 12 bytes a row. */
+/**
+ * percentile_cont, percentile_disc, median and approx_percentile over numbers. Memory: 12 bytes a row, which can be put
+ * aside.
+ */
 export class NumberPercentileAccumulator implements Accumulator {
+  readonly rowState: RowState;
   private readonly options: PercentileOptions;
   private readonly groups: Int32Array[] = [];
   private readonly values: Float64Array[] = [];
@@ -65,6 +71,28 @@ export class NumberPercentileAccumulator implements Accumulator {
   constructor(options: PercentileOptions) {
     this.options = options;
     eachFraction(options.fraction, () => null);
+    this.rowState = sortedPercentiles(options, {
+      byteSize: () => this.byteSize,
+      take: () => this.take(),
+    });
+  }
+
+  private take(): KeptNumbers {
+    const chunks = this.groups.splice(0).map((groups, c, { length }) => {
+      const count = c === length - 1 ? this.fill : CHUNK_ROWS;
+      return { groups: groups.subarray(0, count), values: (this.values[c] as Float64Array).subarray(0, count) };
+    });
+    this.values.length = 0;
+    this.fill = CHUNK_ROWS;
+    const rowCount = chunks.reduce((sum, { groups }) => sum + groups.length, 0);
+    const kept = { groups: new Int32Array(rowCount), values: new Float64Array(rowCount) };
+    let at = 0;
+    for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) {
+      kept.groups.set(chunk.groups, at);
+      kept.values.set(chunk.values, at);
+      at += chunk.groups.length;
+    }
+    return kept;
   }
 
   get byteSize(): number {

@@ -10,6 +10,8 @@ import type { SpillSpace } from "./store.ts";
 const MAX_PIECE_BYTES = 4 * 1024 * 1024;
 /** Pieces are this part of the memory budget, where that is less. */
 const PIECE_SHARE = 1 / 64;
+/** Pieces that leave sooner are at least this part of others. */
+const HASTY_SHARE = 1 / 8;
 
 /** Bytes that a writer of spilled rows gathers before it writes, at most. */
 export function pieceBytes({ memory }: ExecutionContext): number {
@@ -69,8 +71,11 @@ export class RowSpiller {
     this.#parts.push(bytes);
     this.#held += bytes.length;
     this.#rowCount += batch.rowCount;
-    if (this.#held >= pieceBytes(this.#context)) await this.#flush();
-    else this.#account.resize(this.#held);
+    const most = pieceBytes(this.#context);
+    // Where memory is nearly used up, what is worth a request leaves sooner.
+    if (this.#held >= most || (this.#held >= most * HASTY_SHARE && this.#account.crowds(this.#held))) {
+      await this.#flush();
+    } else this.#account.resize(this.#held);
   }
 
   async #flush(): Promise<void> {
