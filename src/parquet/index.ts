@@ -30,8 +30,8 @@ export {
 export { isPromotion, promoteVector } from "./promote.ts";
 export { scanParquet, type ScanBatch, type ScanColumn, type ScanOptions, type WantedRows } from "./scan.ts";
 export {
+  knownIndexBytes,
   loadPageIndexes,
-  pageIndexBytes,
   type PageBounds,
   type PageIndexes,
   type PageIndexWant,

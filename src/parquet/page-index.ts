@@ -128,14 +128,18 @@ interface KnownIndex {
   bounds?: readonly PageBounds[] | null;
 }
 
-/** Lives as long as the footers do, whose keepers count {@link pageIndexBytes}. */
+/** Lives as long as the footers do, whose keepers count {@link knownIndexBytes}. */
 const known = new WeakMap<ParquetColumnChunk, KnownIndex>();
 
-/** Encoded size of all page indexes that a file has. */
-export function pageIndexBytes({ rowGroups }: ParquetMetadata): number {
+/** Encoded size of the page indexes that were read of a file so far. */
+export function knownIndexBytes({ rowGroups }: ParquetMetadata): number {
   let bytes = 0;
   for (const { columns } of rowGroups) {
-    for (const chunk of columns) bytes += (chunk.columnIndex?.length ?? 0) + (chunk.offsetIndex?.length ?? 0);
+    for (const chunk of columns) {
+      const index = known.get(chunk);
+      if (index?.places !== undefined) bytes += chunk.offsetIndex?.length ?? 0;
+      if (index?.bounds !== undefined) bytes += chunk.columnIndex?.length ?? 0;
+    }
   }
   return bytes;
 }

@@ -2,7 +2,7 @@
 
 import { LakeError } from "#core";
 import type { ByteLru } from "#cache";
-import { pageIndexBytes, readParquetMetadata, type ParquetMetadata, type RangeReader } from "#parquet";
+import { knownIndexBytes, readParquetMetadata, type ParquetMetadata, type RangeReader } from "#parquet";
 import { locationToKey, type ObjectStore } from "#storage";
 
 /** Workers allow six connections that await response headers at once. */
@@ -93,16 +93,16 @@ export function createDataReader(deps: DataReaderDeps): DataReader {
     async open(location, sizeBytes, counters) {
       const reader = range(location, sizeBytes, counters);
       const remembered = deps.footers.get(location);
-      if (remembered !== undefined) return { metadata: remembered, reader };
-      const metadata = await readParquetMetadata(reader);
-      deps.footers.set(
-        location,
-        metadata,
-        (metadata.footerBytes + pageIndexBytes(metadata)) * FOOTER_EXPANSION + FOOTER_OVERHEAD_BYTES,
-      );
+      const metadata = remembered ?? (await readParquetMetadata(reader));
+      // Page indexes that were read of it since are counted from here on.
+      deps.footers.set(location, metadata, footerSize(metadata));
       return { metadata, reader };
     },
   };
+}
+
+function footerSize(metadata: ParquetMetadata): number {
+  return (metadata.footerBytes + knownIndexBytes(metadata)) * FOOTER_EXPANSION + FOOTER_OVERHEAD_BYTES;
 }
 
 /** Fetches the file on the first read and serves every read from it. */
