@@ -3,6 +3,7 @@
 import { LakeError } from "#core";
 import { constantVector, gather, type Batch, type DataType, type Scalar, type Vector } from "#columnar";
 import { implementFunction, type EvaluationEnvironment, type FunctionImplementation } from "../functions/index.ts";
+import { expressionToText } from "../explain/expression-text.ts";
 import { someExpr } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
 import { compileCast, dataTypeToName, scalarKey, typesEqual } from "../values/index.ts";
@@ -84,6 +85,38 @@ export function compileExpr(expr: Expr, env: EvaluationEnvironment): CompiledExp
   return column === undefined
     ? compileNode(expr, compileExpr, env)
     : byDictionary(compileNode(expr, compileRows, env), column);
+}
+
+/**
+ * Compiles several expressions over the same batches: a part that is the same in some of them is computed once a batch,
+ * unless chance decides it. Ownership: keeps the last batch.
+ */
+export function compileSharing(env: EvaluationEnvironment): (expr: Expr) => CompiledExpr {
+  const known = new Map<string, CompiledExpr>();
+  const compile = (expr: Expr): CompiledExpr => {
+    if (expr.kind === "column" || expr.kind === "literal" || isVolatile(expr, env)) return compileExpr(expr, env);
+    const key = expressionToText(expr, { isCanonical: true });
+    let compiled = known.get(key);
+    if (compiled === undefined) {
+      const isOfOne = oneColumn(expr, env) !== undefined;
+      compiled = onceABatch(isOfOne ? compileExpr(expr, env) : compileNode(expr, compile, env));
+      known.set(key, compiled);
+    }
+    return compiled;
+  };
+  return compile;
+}
+
+function onceABatch(compiled: CompiledExpr): CompiledExpr {
+  let last: Batch | undefined;
+  let result: Vector | undefined;
+  return (batch) => {
+    if (result === undefined || last !== batch) {
+      result = compiled(batch);
+      last = batch;
+    }
+    return result;
+  };
 }
 
 /** Within an expression that {@link byDictionary} runs as a whole. */

@@ -13,7 +13,7 @@ import {
 } from "#columnar";
 import { scalarComparator } from "../../values/index.ts";
 import { addDecimals, divideDecimals, integerToDecimal } from "../../values/decimal.ts";
-import { grownBytes, grownFloats, groupsOrZero, type Accumulator } from "./accumulator.ts";
+import { grownBytes, grownFloats, groupsOrZero, type Accumulator, type SumAccumulator } from "./accumulator.ts";
 import { ChosenAccumulator, preferBy } from "./extremes.ts";
 import { IntegerSums, ObjectSumAccumulator } from "./sums.ts";
 
@@ -35,7 +35,7 @@ function scaledRows(vector: Vector): ScaledRows | undefined {
 const divide = (sum: Decimal, count: number): Decimal => divideDecimals(sum, integerToDecimal(count));
 
 /** sum or avg of numeric. */
-export class DecimalSumAccumulator implements Accumulator {
+export class DecimalSumAccumulator implements SumAccumulator {
   private readonly numbers = new IntegerSums();
   private readonly type: DataType;
   private readonly average: boolean;
@@ -76,7 +76,7 @@ export class DecimalSumAccumulator implements Accumulator {
   }
 
   private toObjects(): ObjectSumAccumulator<Decimal> {
-    const objects = new ObjectSumAccumulator<Decimal>(this.type, addDecimals, this.average ? divide : undefined);
+    const objects = new ObjectSumAccumulator<Decimal>(this.type, addDecimals, undefined);
     objects.reserve(this.groupCount);
     for (let group = 0; group < this.groupCount; group++) {
       const count = this.numbers.counts[group] as number;
@@ -86,19 +86,23 @@ export class DecimalSumAccumulator implements Accumulator {
   }
 
   finish(groupCount: number): Vector {
-    if (this.objects !== undefined) return this.objects.finish(groupCount);
-    const unscaled = this.average ? undefined : this.numbers.safeSums(groupCount);
+    return this.finishAs(this.type, this.average, groupCount);
+  }
+
+  finishAs(type: DataType, average: boolean, groupCount: number): Vector {
+    if (this.objects !== undefined) return this.objects.finishWith(average ? divide : undefined, groupCount);
+    const unscaled = average ? undefined : this.numbers.safeSums(groupCount);
     if (unscaled !== undefined) {
       const validity = this.numbers.present(groupCount);
-      return decimalVector(this.type, { unscaled, scale: Math.max(this.scale, 0) }, validity);
+      return decimalVector(type, { unscaled, scale: Math.max(this.scale, 0) }, validity);
     }
     const results: Scalar[] = [];
     for (let group = 0; group < groupCount; group++) {
       const count = this.numbers.counts[group] as number;
       if (count === 0) results.push(null);
-      else results.push(this.average ? divide(this.sumOf(group), count) : this.sumOf(group));
+      else results.push(average ? divide(this.sumOf(group), count) : this.sumOf(group));
     }
-    return vectorFromScalars(this.type, results);
+    return vectorFromScalars(type, results);
   }
 }
 

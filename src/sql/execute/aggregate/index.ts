@@ -22,9 +22,10 @@ import { MAX_DIVISIONS, PartitionSpiller, splitKnown } from "../spill/partitions
 import type { Accumulator } from "./accumulator.ts";
 import { countedRows, onlyColumn } from "./by-entry.ts";
 import { clusterInput } from "./clusters.ts";
-import { accumulatedTypes, createAccumulator } from "./create.ts";
+import { accumulatedTypes } from "./create.ts";
 import { DistinctCountAccumulator } from "./distinct-count.ts";
 import { RowStates } from "./row-state.ts";
+import { SharedWork } from "./shared-work.ts";
 
 type AggregateNode = Extract<PlanNode, { kind: "aggregate" }>;
 
@@ -67,9 +68,9 @@ class DistinctRows {
   }
 }
 
-function startAggregate(call: AggregateCall, env: EvaluationEnvironment): RunningAggregate {
+function startAggregate(call: AggregateCall, env: EvaluationEnvironment, shared: SharedWork): RunningAggregate {
   const exprs = [...call.args, ...call.orderBy.map((key) => key.expr)];
-  const args = exprs.map((expr) => compileExpr(expr, env));
+  const args = exprs.map((expr) => shared.compile(expr));
   const used = columnsUsed(...exprs);
   const filter = call.filter === undefined ? undefined : compileSelection(call.filter, env);
   const filterUsed = call.filter === undefined ? new Set<number>() : columnsUsed(call.filter);
@@ -78,7 +79,7 @@ function startAggregate(call: AggregateCall, env: EvaluationEnvironment): Runnin
     return { accumulator, args, used, filter, filterUsed, distinct: undefined };
   }
   const distinct = call.distinct && !DUPLICATE_BLIND.has(call.function) ? new DistinctRows(call) : undefined;
-  return { accumulator: createAccumulator(call, env), args, used, filter, filterUsed, distinct };
+  return { accumulator: shared.accumulatorOf(call), args, used, filter, filterUsed, distinct };
 }
 
 function take(groups: Int32Array, rows: Int32Array): Int32Array {
@@ -248,8 +249,9 @@ interface Groups {
 
 function startGroups({ node, keysOf, division }: Grouped, context: ExecutionContext): Groups {
   const encoder = new RowEncoder(groupTypes(node));
+  const shared = new SharedWork(context);
   const aggregates = node.aggregates.map((call) =>
-    call.function === GROUPING_SET ? undefined : startAggregate(call, context),
+    call.function === GROUPING_SET ? undefined : startAggregate(call, context, shared),
   );
   // Rows that were put aside have their set's number among their keys.
   const sets = division === 0 ? node.groupingSets : undefined;

@@ -13,15 +13,32 @@ import { divideDecimals, integerToDecimal } from "../../values/decimal.ts";
 import { addIntervals, divideInterval } from "../../values/interval.ts";
 import { bigintToInt64 } from "../../values/number-text.ts";
 import { rowReader } from "../build.ts";
-import { denseNumbers, grownFloats, groupsOrZero, type Accumulator } from "./accumulator.ts";
+import { denseNumbers, grownFloats, groupsOrZero, type Accumulator, type SumAccumulator } from "./accumulator.ts";
 
 /** Sums stay exact doubles below this; a rounded result below it is the true one. */
 const EXACT_LIMIT = 2 ** 52;
+
+/** Where sums would outgrow exact doubles, all of them are looked at only when they are at most so many a row. */
+const MAX_GROUPS_A_ROW = 4;
+
+/** The greatest absolute value. */
+function greatestOf(values: Float64Array | Int32Array | Uint8Array, rowCount: number): number {
+  let least = 0;
+  let greatest = 0;
+  for (let i = 0; i < rowCount; i++) {
+    const value = values[i] as number;
+    if (value < least) least = value;
+    else if (value > greatest) greatest = value;
+  }
+  return Math.max(-least, greatest);
+}
 
 /** Exact integer sums by group. */
 export class IntegerSums {
   sums: Float64Array = new Float64Array(16);
   counts: Float64Array = new Float64Array(16);
+  /** No sum is greater than this. */
+  private bound = 0;
   private readonly spilled = new Map<number, bigint>();
 
   /** Bytes held. */
@@ -39,8 +56,10 @@ export class IntegerSums {
   add(group: number, value: number | bigint): void {
     this.counts[group] = (this.counts[group] as number) + 1;
     const total = (this.sums[group] as number) + Number(value);
-    if (typeof value === "number" && total < EXACT_LIMIT && total > -EXACT_LIMIT) this.sums[group] = total;
-    else this.spill(group, BigInt(value));
+    if (typeof value === "number" && total < EXACT_LIMIT && total > -EXACT_LIMIT) {
+      this.sums[group] = total;
+      if (total > this.bound || -total > this.bound) this.bound = Math.abs(total);
+    } else this.spill(group, BigInt(value));
   }
 
   private spill(group: number, value: bigint): void {
@@ -71,7 +90,34 @@ export class IntegerSums {
     rowCount: number,
   ): void {
     if (groups === undefined && validity === undefined) this.updateSingle(values, rowCount);
-    else this.updateGroups(groupsOrZero(groups, rowCount), values, validity, rowCount);
+    else if (validity === undefined && this.makeRoom(greatestOf(values, rowCount) * rowCount, rowCount)) {
+      this.addGroups(groupsOrZero(groups, rowCount), values, rowCount);
+    } else this.updateGroups(groupsOrZero(groups, rowCount), values, validity, rowCount);
+  }
+
+  /** Whether every sum may grow by so much and stay an exact integer; large sums are put aside for it where that pays. */
+  private makeRoom(growth: number, rowCount: number): boolean {
+    if (this.bound + growth > Number.MAX_SAFE_INTEGER) {
+      if (growth > EXACT_LIMIT || this.sums.length > rowCount * MAX_GROUPS_A_ROW) return false;
+      this.bound = 0;
+      for (let group = 0; group < this.sums.length; group++) {
+        const sum = Math.abs(this.sums[group] as number);
+        if (sum >= EXACT_LIMIT) this.spill(group, 0n);
+        else if (sum > this.bound) this.bound = sum;
+      }
+    }
+    this.bound += growth;
+    return true;
+  }
+
+  /** Adds rows none of which can make a sum too large. */
+  private addGroups(groups: Int32Array, values: Float64Array | Int32Array | Uint8Array, rowCount: number): void {
+    const { sums, counts } = this;
+    for (let i = 0; i < rowCount; i++) {
+      const g = groups[i] as number;
+      sums[g] = (sums[g] as number) + (values[i] as number);
+      counts[g] = (counts[g] as number) + 1;
+    }
   }
 
   private updateSingle(values: Float64Array | Int32Array | Uint8Array, rowCount: number): void {
@@ -86,6 +132,7 @@ export class IntegerSums {
       }
     }
     this.sums[0] = total;
+    this.bound = EXACT_LIMIT;
     this.counts[0] = (this.counts[0] as number) + rowCount;
   }
 
@@ -96,6 +143,7 @@ export class IntegerSums {
     rowCount: number,
   ): void {
     const { sums, counts } = this;
+    this.bound = Number.MAX_SAFE_INTEGER;
     for (let i = 0; i < rowCount; i++) {
       if (validity !== undefined && validity[i] === 0) continue;
       const g = groups[i] as number;
@@ -130,7 +178,7 @@ export class IntegerSums {
 }
 
 /** sum or avg of integers: int8 or numeric. */
-export class IntegerSumAccumulator implements Accumulator {
+export class IntegerSumAccumulator implements SumAccumulator {
   private readonly state = new IntegerSums();
   private readonly type: DataType;
   private readonly average: boolean;
@@ -153,8 +201,12 @@ export class IntegerSumAccumulator implements Accumulator {
   }
 
   finish(groupCount: number): Vector {
-    const { state, type } = this;
-    const sums = this.average ? undefined : state.safeSums(groupCount);
+    return this.finishAs(this.type, this.average, groupCount);
+  }
+
+  finishAs(type: DataType, average: boolean, groupCount: number): Vector {
+    const { state } = this;
+    const sums = average ? undefined : state.safeSums(groupCount);
     if (sums !== undefined) {
       const validity = state.present(groupCount);
       if (type.kind === "decimal") return decimalVector(type, { unscaled: sums, scale: 0 }, validity);
@@ -168,15 +220,15 @@ export class IntegerSumAccumulator implements Accumulator {
         continue;
       }
       const sum = state.sumOf(g);
-      if (this.average) results.push(divideDecimals(integerToDecimal(sum), integerToDecimal(count)));
-      else results.push(this.type.kind === "decimal" ? integerToDecimal(sum) : bigintToInt64(BigInt(sum)));
+      if (average) results.push(divideDecimals(integerToDecimal(sum), integerToDecimal(count)));
+      else results.push(type.kind === "decimal" ? integerToDecimal(sum) : bigintToInt64(BigInt(sum)));
     }
-    return vectorFromScalars(this.type, results);
+    return vectorFromScalars(type, results);
   }
 }
 
 /** sum or avg of floats. */
-export class FloatSumAccumulator implements Accumulator {
+export class FloatSumAccumulator implements SumAccumulator {
   private sums: Float64Array = new Float64Array(16);
   private counts: Float64Array = new Float64Array(16);
   private readonly type: DataType;
@@ -218,16 +270,20 @@ export class FloatSumAccumulator implements Accumulator {
   }
 
   finish(groupCount: number): Vector {
+    return this.finishAs(this.type, this.average, groupCount);
+  }
+
+  finishAs(type: DataType, average: boolean, groupCount: number): Vector {
     const values = new Float64Array(groupCount);
     const validity = new Uint8Array(groupCount).fill(1);
     for (let g = 0; g < groupCount; g++) {
       const count = this.counts[g] as number;
       const sum = this.sums[g] as number;
       if (count === 0) validity[g] = 0;
-      else if (this.average) values[g] = sum / count;
-      else values[g] = this.type.kind === "float32" ? Math.fround(sum) : sum;
+      else if (average) values[g] = sum / count;
+      else values[g] = type.kind === "float32" ? Math.fround(sum) : sum;
     }
-    return { encoding: "flat", type: this.type, length: groupCount, values, validity };
+    return { encoding: "flat", type, length: groupCount, values, validity };
   }
 }
 
@@ -274,11 +330,16 @@ export class ObjectSumAccumulator<T extends Decimal | Interval> implements Accum
   }
 
   finish(groupCount: number): Vector {
+    return this.finishWith(this.divide, groupCount);
+  }
+
+  /** The sum of each group, divided by the number of its values where that is asked for. */
+  finishWith(divide: ((sum: T, count: number) => T) | undefined, groupCount: number): Vector {
     const results: Scalar[] = [];
     for (let g = 0; g < groupCount; g++) {
       const sum = this.sums[g];
       if (sum === undefined) results.push(null);
-      else results.push(this.divide === undefined ? sum : this.divide(sum, this.counts[g] as number));
+      else results.push(divide === undefined ? sum : divide(sum, this.counts[g] as number));
     }
     return vectorFromScalars(this.type, results);
   }
