@@ -41,6 +41,8 @@ export interface OptimizerDeps {
   ) => Promise<JobView>;
   /** Forgets snapshots; resolves to how many went. */
   readonly expireSnapshots: (table: string, proposal: ExpiryProposal) => Promise<number>;
+  /** Deletes what queries left in the bucket, as much as is due; resolves to how many objects went. */
+  readonly deleteLeftovers: (nowMs: number) => Promise<number>;
   /** Undefined when the job is no longer known. */
   readonly getJob: (id: string) => Promise<JobView | undefined>;
   /** Tells the outside of an alert; undefined when no webhook is configured. */
@@ -61,6 +63,7 @@ export interface OptimizerReport {
   readonly actions_started: number;
   readonly actions_closed: number;
   readonly snapshots_expired: number;
+  readonly leftovers_deleted: number;
   readonly proposals_declined: readonly { readonly table: string; readonly reason: string }[];
   /** Steps that failed; the others ran all the same. */
   readonly failed_steps: readonly string[];
@@ -110,6 +113,7 @@ export async function runOptimizer(deps: OptimizerDeps): Promise<OptimizerReport
     resolved: 0,
     active: 0,
   });
+  const leftovers = await step("leftovers", () => deps.deleteLeftovers(startedAtMs), 0);
   await step("prune", () => deps.state.prune(deps.clock.nowMs()), undefined);
 
   const report: OptimizerReport = {
@@ -122,6 +126,7 @@ export async function runOptimizer(deps: OptimizerDeps): Promise<OptimizerReport
     actions_started: layout.started,
     actions_closed: closed,
     snapshots_expired: layout.expired,
+    leftovers_deleted: leftovers,
     proposals_declined: layout.declined,
     failed_steps: failedSteps,
   };

@@ -5,6 +5,7 @@ export { askAhead, createFreshMemory, type FreshMemory } from "./fresh-ahead.ts"
 export { type FreshPage, type FreshShard, type FreshSource } from "./fresh-rows.ts";
 export { answerKnown } from "./known-answer.ts";
 export { createLakeCatalog, type LakeCatalogDeps } from "./lake-catalog.ts";
+export { deleteLeftovers } from "./leftovers.ts";
 export { createDataReader, type DataReader, type DataReaderDeps } from "./data-reader.ts";
 export {
   createIsolateState,

@@ -29,7 +29,8 @@ import {
   type RunSql,
   type TableFiles,
 } from "#optimizer";
-import type { QueryContext, QueryReply, QueryRequest } from "#query";
+import { deleteLeftovers, type QueryContext, type QueryReply, type QueryRequest } from "#query";
+import { createR2Store } from "#storage";
 import { createConsoleSink, errorToLogFields, logEvent, type LogSink } from "#telemetry";
 import { openCatalog, openFiles } from "../lake.ts";
 import { createD1State } from "./d1-state.ts";
@@ -70,6 +71,7 @@ export function createOptimizerDeps(env: OptimizerEnv): OptimizerDeps {
       const report = await expireSnapshots(await catalog.loadTable(table), proposal);
       return report.snapshots;
     },
+    deleteLeftovers: (nowMs) => deleteLeftovers(createR2Store(env.LAKE), nowMs),
     async getJob(id) {
       const result = await compactor.getJob(id);
       if (!result.ok && result.problem.code === "job_not_found") return undefined;

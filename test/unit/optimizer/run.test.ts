@@ -91,6 +91,8 @@ function createWorld() {
       return Promise.resolve(60);
     },
     getJob: (id) => Promise.resolve(jobs.get(id)),
+    deleteLeftovers: () =>
+      world.failing.has("bucket") ? Promise.reject(new LakeError("storage_unavailable", "down")) : Promise.resolve(4),
     notify(alert) {
       notified.push(`${alert.code} ${alert.resolvedAtMs === undefined ? "raised" : "resolved"}`);
       return world.failing.has("webhook") ? Promise.reject(new Error("webhook down")) : Promise.resolve();
@@ -103,6 +105,13 @@ const smallFiles = (count: number): TableFiles => ({
   table: "default.events",
   files: Array.from({ length: count }, () => ({ partitionKey: "p", sizeBytes: 1000 })),
   history: { snapshotTimesMs: [], properties: {} },
+});
+
+test("I404 a run deletes leftovers, and one that cannot does all else", async () => {
+  const world = createWorld();
+  expect(await world.run()).toMatchObject({ leftovers_deleted: 4, failed_steps: [] });
+  world.failing.add("bucket");
+  expect(await world.run()).toMatchObject({ leftovers_deleted: 0, failed_steps: ["leftovers"] });
 });
 
 describe("latency alerts", () => {
