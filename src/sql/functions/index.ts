@@ -29,6 +29,9 @@ import { defineSession } from "./session.ts";
 import { defineSqlJson } from "./sql-json.ts";
 import { defineEncodings } from "./encodings.ts";
 import { defineInputChecks } from "./input-check.ts";
+import { defineLakehouseArrays } from "./lakehouse-arrays.ts";
+import { defineLakehouseNames } from "./lakehouse-names.ts";
+import { defineTextLikeness } from "./text-likeness.ts";
 import { defineQuoting } from "./quoting.ts";
 import { defineUuids } from "./uuids.ts";
 import { defineZonedTime } from "./zoned-time.ts";
@@ -66,6 +69,9 @@ defineTextDetails(catalog);
 defineEncodings(catalog);
 defineQuoting(catalog);
 defineInputChecks(catalog);
+defineLakehouseArrays(catalog);
+defineLakehouseNames(catalog);
+defineTextLikeness(catalog);
 
 /** Every scalar function and operator, with its other names. */
 export function scalarFamilies(): readonly { readonly family: FunctionFamily; readonly aliases: readonly string[] }[] {

@@ -3,7 +3,7 @@
 import type { JsonValue } from "#core";
 import type { Scalar } from "#columnar";
 import { runtimeError } from "../values/errors.ts";
-import { jsonChildText, jsonPathText, jsonTextToPlain } from "../values/json-scan.ts";
+import { jsonChildText, jsonMemberTexts, jsonPathText, jsonTextToPlain } from "../values/json-scan.ts";
 import { jsonMember, textToJson } from "../values/json-text.ts";
 import type { FunctionCatalog } from "./definition.ts";
 
@@ -64,6 +64,15 @@ function hasKey(text: string, key: string): boolean {
 
 function hasKeys(quantifier: "some" | "every"): (text: string, keys: readonly Scalar[]) => boolean {
   return (text, keys) => keys.filter((key) => key !== null)[quantifier]((key) => hasKey(text, key as string));
+}
+
+function isJsonText(text: string): boolean {
+  try {
+    textToJson(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const JSON_PAIRS = [
@@ -127,6 +136,10 @@ export function defineJson({ define, alias }: FunctionCatalog): void {
     define("get_json_object", `${source}, text -> text`, (text: string, path: string) =>
       jsonTextToPlain(jsonPathText(text, parseJsonPath(path))),
     );
+    define("json_extract", `${source}, text -> json`, (text: string, path: string) => {
+      return jsonPathText(text, parseJsonPath(path)) ?? null;
+    });
+    define("json_keys", `${source} -> text[]`, (text: string) => jsonMemberTexts(text)?.map(([key]) => key) ?? []);
     define("json_array_length", `${source} -> int4`, (text: string) => {
       const json = textToJson(text);
       if (!Array.isArray(json)) throw runtimeError("cannot get array length of a non-array");
@@ -134,6 +147,7 @@ export function defineJson({ define, alias }: FunctionCatalog): void {
     });
     define("json_typeof", `${source} -> text`, (text: string) => jsonTypeOf(textToJson(text)));
   }
+  define("json_valid", "text -> bool", isJsonText, { safe: true });
   for (const source of ["jsonb", "json"] as const) {
     // Of JSON as it is written too, so that a long document need not take its normal form first.
     define("?", `${source}, text -> bool`, hasKey);
