@@ -1,7 +1,6 @@
 // Answers a question whose answer is known, and no other: nothing is parsed, planned, queued or read. What it costs is
 // asking whether the tables are what they were, or nothing at all within `maxAge`.
 
-import { isLarge } from "#cache";
 import { entryToAnswer } from "./answer.ts";
 import type { QueryDeps } from "./query-deps.ts";
 import { keepCurrent, mayRepeat } from "./repeat-answer.ts";
@@ -12,8 +11,9 @@ import { answerWithinAge, replyWith, type QueryContext, type QueryReply } from "
 import { startStats, type MutableStats } from "./stats.ts";
 
 /**
- * The reply to a question when it is known and small; undefined for any other, which `executeQuery` answers, or tells
- * what is wrong with it. Never throws. Such a reply takes no longer than asking does, so nobody has to be able to stop it.
+ * The reply to a question when it is known; undefined for any other, which `executeQuery` answers, or tells what is wrong
+ * with it. Never throws. It takes no longer than asking does, so nobody has to be able to stop it; a large result ends
+ * when its stream is cancelled.
  *
  * Cost: within `maxAge` none; else one catalog call and one a shard, at the same time.
  */
@@ -28,8 +28,7 @@ export async function answerKnown(
     const stats = startStats(query.sql);
     const outcome =
       (await answerWithinAge(deps, query, context, stats)) ?? (await answerUnchanged(deps, query, context, stats));
-    if (outcome === undefined || !("payload" in outcome.answer) || isLarge(outcome.answer.payload)) return undefined;
-    return await replyWith(deps, query, context, stats, outcome);
+    return outcome && (await replyWith(deps, query, context, stats, outcome));
   } catch {
     // Whatever it is, the execution meets it again.
     return undefined;

@@ -77,3 +77,19 @@ test("I401 where locations cannot be told nothing is known, and a probe that fai
   expect(await answerKnown(failing as typeof deps, { sql: COUNT }, context)).toBeUndefined();
   expect(await answerKnown({ ...deps, probe: undefined }, { sql: COUNT }, context)).toBeUndefined();
 });
+
+test("I401 a large answer is known too, and counted once", async () => {
+  const lake = await createQueryLake();
+  const sql = "SELECT x, repeat('a', 100) AS text FROM generate_series(1, 30000) s(x), (SELECT 1 FROM events) e";
+  await lake.createTable("events", [["id", "string"]]);
+  await lake.append("events", [{ id: "a" }]);
+  const first = await lake.query(sql);
+  await lake.settle();
+  await lake.query(sql);
+  const hits = (): number => lake.deps().cache.statistics().memory.hits + lake.deps().cache.statistics().r2.hits;
+  const before = hits();
+  const known = await lake.known(sql);
+  expect(known?.body?.rows).toEqual(first.body?.rows);
+  expect(known?.stats.rows_returned).toBe(30_000);
+  expect(hits()).toBe(before + 1);
+});
