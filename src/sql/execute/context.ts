@@ -36,7 +36,8 @@ export interface MemoryBudget {
   readonly limitBytes: number;
   readonly usedBytes: number;
   readonly peakBytes: number;
-  open(operator: string): MemoryAccount;
+  /** An account of an operator; `remedy` says what to do where it needs more than there is. */
+  open(operator: string, remedy?: string): MemoryAccount;
 }
 
 /** A budget of a fixed size; while `maySpill` says no, nothing crowds it. */
@@ -51,7 +52,7 @@ export function createMemoryBudget(limitBytes: number, maySpill: () => boolean =
     get peakBytes() {
       return peak;
     },
-    open(operator) {
+    open(operator, remedy = "filter rows first, or select fewer columns") {
       let held = 0;
       return {
         resize(bytes) {
@@ -59,7 +60,7 @@ export function createMemoryBudget(limitBytes: number, maySpill: () => boolean =
           held = bytes;
           if (used > peak) peak = used;
           if (used <= limitBytes) return;
-          const message = `${operator} needs more than the query's memory budget of ${limitBytes} bytes`;
+          const message = `${operator} needs more than the query's memory budget of ${limitBytes} bytes: ${remedy}`;
           throw new LakeError("memory_limit_exceeded", message, {
             details: { operator, limit_bytes: limitBytes, used_bytes: used },
           });

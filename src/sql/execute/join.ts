@@ -61,8 +61,12 @@ async function* joinRows(
   const heldSide = node.holdsLeft === true ? "left" : "right";
   const streamedSide = heldSide === "left" ? "right" : "left";
   const inputs = { left: leftInput, right: rightInput };
-  const account = context.memory.open(`${joinType} join`);
-  const indexAccount = context.memory.open(`${joinType} join`);
+  const remedy =
+    node.equalKeys.length === 0
+      ? "it has no equal condition to divide its rows by; add one, or filter its smaller input"
+      : "too many of its rows share a key; add to the condition, or aggregate an input first";
+  const account = context.memory.open(`${joinType} join`, remedy);
+  const indexAccount = context.memory.open(`${joinType} join`, remedy);
   const rowBytes = indexBytesOf(node);
   let aside: readonly SpilledRows[] | undefined;
   try {

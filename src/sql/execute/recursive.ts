@@ -27,8 +27,9 @@ export async function* executeRecursive(
   run: Run,
   context: ExecutionContext,
 ): AsyncGenerator<Batch> {
-  const account = context.memory.open(`WITH RECURSIVE ${node.name}`);
-  const heldAccount = context.memory.open(`WITH RECURSIVE ${node.name}`);
+  const remedy = "the rows of two rounds are held, and without ALL every row; end it sooner, or select fewer columns";
+  const account = context.memory.open(`WITH RECURSIVE ${node.name}`, remedy);
+  const heldAccount = context.memory.open(`WITH RECURSIVE ${node.name}`, remedy);
   const newRows = createNewRowFilter(node);
   try {
     let newest: Batch[] = [];

@@ -54,3 +54,38 @@ test.each([
   expect(isSorted ? left : left.toSorted()).toEqual(isSorted ? right : right.toSorted());
   expect(await keysOf(lake)).toEqual([]);
 });
+
+test.each([
+  [
+    "SELECT length(string_agg(name, ',')) FROM t",
+    /^aggregate needs .*: string_agg may hold all values of a group; group by more/,
+  ],
+  ["SELECT id % 2 AS k, array_agg(name) AS names FROM t GROUP BY 1", /^aggregate needs .*array_agg/],
+  ["SELECT length(string_agg(DISTINCT name, ',')) FROM t", /^aggregate needs .*string_agg\(DISTINCT …\)/],
+  ["SELECT count(*) FROM t AS a JOIN t AS b ON a.name || b.name < 'name'", /^inner join needs .*no equal condition/],
+  [
+    "WITH RECURSIVE r AS (SELECT name FROM t UNION SELECT name || '.' FROM r WHERE length(name) < 60) SELECT count(*) FROM r",
+    /^WITH RECURSIVE r needs .*every row/,
+  ],
+])("I355 %s needs more than its memory and says what to do", async (sql, message) => {
+  const lake = await lakeOfRows();
+  const answer = await lake.query(sql, { limits: { memoryBytes: 3_000_000 }, cache: "bypass" });
+  expect(answer.problem).toMatchObject({
+    code: "memory_limit_exceeded",
+    detail: expect.stringMatching(message) as string,
+  });
+  expect(await keysOf(lake)).toEqual([]);
+});
+
+test("I354 one group's percentiles and its distinct values go through the bucket", async () => {
+  const lake = await lakeOfRows();
+  const sql =
+    "SELECT percentile_cont(0.25) WITHIN GROUP (ORDER BY id) AS p, median(id) AS m, count(DISTINCT name) AS n FROM t";
+  const limits = { memoryBytes: 9_000_000 };
+  const explained = await lake.query(`EXPLAIN ANALYZE ${sql}`, { limits, cache: "bypass" });
+  expect(explained.problem).toBeUndefined();
+  expect(JSON.stringify(explained.body?.rows)).toMatch(/Spilled: \d+ bytes/);
+  const answer = await lake.query(sql, { limits, cache: "bypass" });
+  expect(answer.body?.rows).toEqual([{ p: 9999.75, m: 19_999.5, n: 40_000 }]);
+  expect(await keysOf(lake)).toEqual([]);
+});

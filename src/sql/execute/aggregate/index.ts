@@ -296,6 +296,17 @@ function bytesOf({ grouping, running }: Groups): number {
   return bytes;
 }
 
+/** What to do where groups do not fit, which for most calls only means that there are too many to divide. */
+function remedyOf({ aggregates }: AggregateNode): string {
+  const holding = aggregates.filter(({ function: name, distinct }) => distinct || HOLDS_VALUES.test(name));
+  if (holding.length === 0) return "filter rows first, or group by fewer different values";
+  const names = [...new Set(holding.map(({ function: name, distinct }) => (distinct ? `${name}(DISTINCT …)` : name)))];
+  return `${names.join(", ")} may hold all values of a group; group by more, filter rows first, or cut what is collected`;
+}
+
+/** Calls that may keep the values of a group. */
+const HOLDS_VALUES = /_agg|^mode$|^percentile_|^median$/;
+
 /** Fewer whole groups may as well stay. */
 const WORTH_LEAVING = 4096;
 
@@ -310,7 +321,7 @@ async function* groupRows(
   let groups = startGroups(grouped, context);
   const clustered = division > 0 ? undefined : clusterInput(node, context);
   const column = division > 0 ? undefined : onlyColumn(node, aggregateColumns(node), context);
-  const account = context.memory.open("aggregate");
+  const account = context.memory.open("aggregate", remedyOf(node));
   let aside: PartitionSpiller | undefined;
   const setCount = groups.grouping.sets?.length ?? 1;
   const parts = setCount > 1 ? inParts(input, setCount) : input;
