@@ -4,11 +4,13 @@
 const MIN_SLOTS = 1024;
 /** Slots are doubled when more than half are taken. */
 const MAX_LOAD = 0.5;
-/** Places for keys that are small integers: this many for any number of keys, 64 KiB, */
+/** Places for keys that are integers near each other: this many for any number of keys, 64 KiB, */
 const FREE_PLACES = 1 << 14;
 /** and for more keys as many bytes as slots take. */
 const PLACES_A_KEY = 8;
 const MAX_PLACES = 1 << 28;
+/** Distances between greater keys might be rounded. */
+const MAX_PLACED_KEY = 2 ** 52;
 const TWO_POW_MINUS_32 = 2 ** -32;
 
 const doubleBits = new Float64Array(1);
@@ -30,6 +32,10 @@ function hashDouble(key: number): number {
   return mix(wordBits[0] as number, wordBits[1] as number);
 }
 
+function mayHavePlace(key: number): boolean {
+  return Number.isInteger(key) && Math.abs(key) <= MAX_PLACED_KEY;
+}
+
 /**
  * Doubles to dense ids. -0 is 0; NaN has one id. A slot is a key and its id + 1 side by side (0 is free), so that a
  * probe touches one cache line.
@@ -40,10 +46,12 @@ export class NumberTable {
   count = 0;
   private slots: Float64Array = new Float64Array(0);
   private nanId = -1;
-  /** The greatest key while all are integers from 0 on, then infinity. */
-  private greatest = 0;
-  /** Id + 1 of each key, while all keys are places in it; the slots are empty then. */
+  /** The least and the greatest key while all are integers and slots are used; then minus infinity and infinity. */
+  private least = Number.POSITIVE_INFINITY;
+  private greatest = Number.NEGATIVE_INFINITY;
+  /** Id + 1 of each key by its distance from `base`, while all keys have a place there; the slots are empty then. */
   private places: Int32Array | undefined = new Int32Array(MIN_SLOTS);
+  private base = 0;
 
   /** Bytes held. */
   get byteSize(): number {
@@ -62,8 +70,8 @@ export class NumberTable {
   idOf(key: number, insert: boolean): number {
     const { places } = this;
     if (places !== undefined) {
-      const place = key | 0;
-      if (place === key && place >= 0 && place < places.length) {
+      const place = (key - this.base) | 0;
+      if (place + this.base === key && place >= 0 && place < places.length) {
         const stored = places[place] as number;
         return stored > 0 || !insert ? stored - 1 : this.appendPlace(key, place, places);
       }
@@ -120,15 +128,19 @@ export class NumberTable {
 
   /** Makes a place for the key, or goes over to slots when places would be too many. */
   private makeRoom(key: number): void {
-    if (Number.isInteger(key) && key >= 0 && key < this.mostPlaces()) {
-      this.givePlaces(key);
+    let least = key;
+    let greatest = key;
+    for (let id = 0; id < this.count; id++) {
+      const own = this.keys[id] as number;
+      if (own < least) least = own;
+      if (own > greatest) greatest = own;
+    }
+    if (mayHavePlace(key) && greatest - least < this.mostPlaces()) {
+      this.givePlaces(least, greatest, key === least && key < greatest);
       return;
     }
     this.places = undefined;
-    for (let id = 0; id < this.count; id++) {
-      const own = this.keys[id] as number;
-      if (own > this.greatest) this.greatest = own;
-    }
+    for (let id = 0; id < this.count; id++) this.bound(this.keys[id] as number);
     let slots = MIN_SLOTS;
     while (this.count + 1 > slots * MAX_LOAD) slots *= 2;
     this.fillSlots(slots);
@@ -138,25 +150,38 @@ export class NumberTable {
     return Math.min(MAX_PLACES, Math.max(FREE_PLACES, (this.count + 1) * PLACES_A_KEY));
   }
 
-  /** Gives all keys, integers from 0 to `greatest`, their places. */
-  private givePlaces(greatest: number): void {
+  /** Gives all keys, integers from `least` to `greatest`, their places; room for more is below or above them. */
+  private givePlaces(least: number, greatest: number, isRoomBelow: boolean): void {
     let length = MIN_SLOTS;
-    while (length <= greatest) length *= 2;
+    while (length <= greatest - least) length *= 2;
+    const base = isRoomBelow ? greatest - length + 1 : least;
     const places = new Int32Array(length);
     for (let id = 0; id < this.count; id++) {
       const key = this.keys[id] as number;
-      if (key === key) places[key] = id + 1;
+      if (key === key) places[key - base] = id + 1;
     }
     this.places = places;
+    this.base = base;
     this.slots = new Float64Array(0);
+  }
+
+  /** Takes a key into the bounds of keys in slots. */
+  private bound(key: number): void {
+    if (key !== key) return;
+    if (!mayHavePlace(key)) {
+      this.least = Number.NEGATIVE_INFINITY;
+      this.greatest = Number.POSITIVE_INFINITY;
+      return;
+    }
+    if (key < this.least) this.least = key;
+    if (key > this.greatest) this.greatest = key;
   }
 
   private append(key: number, slot: number): number {
     const id = this.count++;
     if (id >= this.keys.length) this.grow();
     this.keys[id] = key;
-    if (key > this.greatest) this.greatest = key;
-    if (key < 0 || !Number.isInteger(key)) this.greatest = Number.POSITIVE_INFINITY;
+    this.bound(key);
     if (this.count > (this.slots.length >> 1) * MAX_LOAD) {
       this.rehash();
     } else {
@@ -173,7 +198,7 @@ export class NumberTable {
   }
 
   private rehash(): void {
-    if (this.greatest < this.mostPlaces()) this.givePlaces(this.greatest);
+    if (this.greatest - this.least < this.mostPlaces()) this.givePlaces(this.least, this.greatest, false);
     else this.fillSlots(this.slots.length);
   }
 
