@@ -14,7 +14,7 @@ import {
 } from "../values/civil.ts";
 import { float64ToDecimal, integerToDecimal } from "../values/decimal.ts";
 import { fieldOutOfRange, runtimeError } from "../values/errors.ts";
-import { addIntervals, justifyDays, justifyHours, justifyInterval } from "../values/interval.ts";
+import { justifyDays, justifyHours, justifyInterval } from "../values/interval.ts";
 import { localToUtc, requireTimeZone, utcToLocal } from "../values/time-zone.ts";
 import { addIntervalToTimestamp } from "./arithmetic.ts";
 import {
@@ -41,6 +41,7 @@ import { datePartKernel, extractKernel } from "./extract-kernel.ts";
 import { textToNumber } from "./number-from-text.ts";
 import { numberToChar } from "./number-to-char.ts";
 import { parseByPattern } from "./parse-by-pattern.ts";
+import { intervalToChar } from "./interval-to-char.ts";
 import { timestampToChar } from "./to-char.ts";
 
 /** Calendar difference in years, months, days and time, as PostgreSQL's age(). */
@@ -356,10 +357,7 @@ function defineFormats({ define }: FunctionCatalog): void {
   define("to_char", "timestamptz, text -> text", (micros: number, pattern: string) =>
     timestampToChar(micros, pattern, true),
   );
-  define("to_char", "interval, text -> text", (value: Interval, pattern: string) => {
-    const whole = addIntervals(value, { months: 0, days: 0, micros: 0 });
-    return timestampToChar(whole.days * MICROS_PER_DAY + whole.micros, pattern, false);
-  });
+  define("to_char", "interval, text -> text", intervalToChar);
   define("to_number", "text, text -> numeric", textToNumber);
   define("to_char", "numeric, text -> text", numberToChar);
   define("to_char", "int4, text -> text", (value: number, pattern: string) =>

@@ -1,6 +1,7 @@
 // Random aggregate and window calls.
 
 import type { Choices } from "./choices.ts";
+import { randomFrame } from "./frames.ts";
 import {
   anyType,
   condition,
@@ -105,10 +106,20 @@ export function windowCall(
     " GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
     " ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW",
     " ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING EXCLUDE TIES",
+    randomFrame(choices, choices.pick(["ROWS", "GROUPS"])),
+    randomFrame(choices, "ROWS"),
   ]);
   // Peers share these values, so any order will do.
   const loose = `(${partition}ORDER BY ${int} ${choices.pick(["ASC NULLS LAST", "DESC NULLS LAST"])})`;
-  const ranged = `(${partition}ORDER BY ${int} ${choices.pick(["ASC NULLS LAST", "DESC NULLS LAST"])} RANGE BETWEEN ${choices.pick(["2 PRECEDING AND CURRENT ROW", "1 PRECEDING AND 3 FOLLOWING", "UNBOUNDED PRECEDING AND 1 FOLLOWING", "CURRENT ROW AND 5 FOLLOWING"])})`;
+  const range = choices.pick([
+    " RANGE BETWEEN 2 PRECEDING AND CURRENT ROW",
+    " RANGE BETWEEN CURRENT ROW AND 5 FOLLOWING",
+    randomFrame(choices, "RANGE"),
+  ]);
+  const direction = choices.pick(["ASC NULLS LAST", "DESC NULLS LAST", "ASC NULLS FIRST", "DESC NULLS FIRST"]);
+  const key = choices.pick([int, int, expression(scope, "date", 1)]);
+  const spans = common ? range : range.replaceAll(/(\d) (PRECEDING|FOLLOWING)/g, "interval '$1 mons' $2");
+  const ranged = `(${partition}ORDER BY ${key} ${direction}${key === int ? range : spans})`;
   const total = `(${partition}${order})`;
   const framed = isFirst ? `(${partition}${order}${frame})` : loose;
   const forms: [() => { sql: string; type: ValueType }, ...(() => { sql: string; type: ValueType })[]] = [

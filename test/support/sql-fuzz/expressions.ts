@@ -5,6 +5,7 @@
 // 0 and -0) never become keys of groups.
 
 import type { Choices } from "./choices.ts";
+import { rarerConditions, rarerForms } from "./rarer-forms.ts";
 
 /** The types that expressions are made for. */
 export type ValueType = "int" | "big" | "num" | "flt" | "txt" | "bool" | "date" | "ts" | "tz" | "iv" | "ints" | "json";
@@ -108,7 +109,8 @@ export function expression(scope: ExpressionScope, type: ValueType, depth: numbe
     general.push(() => `${scope.choices.pick(["GREATEST", "LEAST"])}(${of(type)}, ${of(type)})`);
   }
   const [first, ...others] = formsOf(scope, type, of, depth);
-  return scope.choices.pick([first, ...others, ...general])();
+  const rarer = scope.common ? [] : rarerForms(scope, type, of);
+  return scope.choices.pick([first, ...others, ...general, ...rarer])();
 }
 
 function formsOf(
@@ -368,6 +370,7 @@ export function condition(scope: ExpressionScope, depth: number): string {
       () => `extract(year from ${leaf(scope, "ts")}) ${choices.pick(COMPARISONS)} 2024`,
       () => `to_char(${leaf(scope, "ts")}, 'YYYY-MM') = '2024-03'`,
       () => `lower(${leaf(scope, "txt")}) = 'apple'`,
+      ...rarerConditions(scope, of),
     );
   }
   return choices.pick(forms)();

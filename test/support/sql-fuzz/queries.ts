@@ -112,12 +112,20 @@ function subquery(builder: Builder, outer: ExpressionScope, wanted: SubqueryKind
   switch (wanted) {
     case "rows":
       return `SELECT ${choices.pick(["1", "*"])} FROM ${relation.sql}${where}`;
-    case "ints":
-      return `SELECT ${expression({ ...inner, subquery: undefined }, "int", 1)} FROM ${relation.sql}${where}`;
+    case "ints": {
+      const value = expression({ ...inner, subquery: undefined }, "int", 1);
+      const kept = choices.pick(["", "", "DISTINCT "]);
+      const groups = choices.chance(5) ? ` GROUP BY 1 HAVING count(*) < 9` : "";
+      return `SELECT ${kept}COALESCE(${value}, ${value}) FROM ${relation.sql}${where}${groups}`;
+    }
     case "count":
       return `SELECT ${choices.pick(["count(*)", `count(${innerFirst?.sql ?? "*"})`])} FROM ${relation.sql}${where}`;
-    case "value":
-      return `SELECT ${choices.pick(["max", "min"])}(${innerFirst?.sql ?? "1"}) FROM ${relation.sql}${where}`;
+    case "value": {
+      const value = innerFirst?.sql ?? "1";
+      if (choices.chance(4)) return `SELECT ${value} FROM ${relation.sql}${where} ORDER BY 1 DESC NULLS LAST LIMIT 1`;
+      const having = choices.chance(4) ? " HAVING count(*) > 1" : "";
+      return `SELECT ${choices.pick(["max", "min"])}(${value}) FROM ${relation.sql}${where}${having}`;
+    }
   }
 }
 
@@ -139,7 +147,7 @@ function relationOf(builder: Builder, depth: number): Relation {
     const inner = derivedQuery(builder, depth - 1);
     return { sql: `(${inner.sql}) ${alias}`, columns: qualified(alias, inner.columns, builder.common) };
   };
-  switch (depth <= 0 ? choices.next(2) : choices.next(8)) {
+  switch (depth <= 0 ? choices.next(2) : choices.next(9)) {
     case 0:
     case 2:
       return baseTable(builder, "e");
@@ -164,6 +172,10 @@ function relationOf(builder: Builder, depth: number): Relation {
         ],
       };
     }
+    case 7: {
+      if (builder.common) return baseTable(builder, "dim");
+      return tableFunction(builder);
+    }
     default: {
       const alias = builder.alias();
       return {
@@ -173,6 +185,46 @@ function relationOf(builder: Builder, depth: number): Relation {
           : [{ sql: `${alias}.x`, type: "int" }],
       };
     }
+  }
+}
+
+/** Rows of JSON, of arrays and of steps through time. */
+function tableFunction(builder: Builder): Relation {
+  const { choices } = builder;
+  const alias = builder.alias();
+  const typedColumns = (...types: readonly ValueType[]): ScopeColumn[] =>
+    types.map((type, i) => ({ sql: `${alias}.c${i + 1}`, type }));
+  switch (choices.next(6)) {
+    case 0:
+      return {
+        sql: `unnest(ARRAY[3, NULL, 1, 7]) WITH ORDINALITY ${alias}(c1, c2)`,
+        columns: typedColumns("int", "big"),
+      };
+    case 1:
+      return {
+        sql: `jsonb_array_elements('[1, {"a": 1}, [2, 1.0], null, "x"]') WITH ORDINALITY ${alias}(c1, c2)`,
+        columns: typedColumns("json", "big"),
+      };
+    case 2:
+      return {
+        sql: `jsonb_each('{"a": 1, "b": [1, 2], "c": null}') ${alias}(c1, c2)`,
+        columns: typedColumns("txt", "json"),
+      };
+    case 3:
+      return {
+        sql: `generate_series(timestamp '2024-01-31', '2024-06-30', '1 month') ${alias}(c1)`,
+        columns: typedColumns("ts"),
+      };
+    case 4:
+      return {
+        sql: `jsonb_to_recordset('[{"c1": 1, "c2": "a"}, {"c1": null, "c2": "dd", "c3": [1]}]') ${alias}(c1 int, c2 text, c3 jsonb)`,
+        columns: typedColumns("int", "txt", "json"),
+      };
+    default:
+      return {
+        sql: `ROWS FROM (generate_series(1, 4), unnest(ARRAY['a', 'b'])) ${alias}(c1, c2)`,
+        columns: typedColumns("int", "txt"),
+      };
   }
 }
 
@@ -193,7 +245,9 @@ function fromClause(builder: Builder, depth: number): Relation {
     }
     const keys = joinKeys(builder, left, right);
     const extra =
-      type !== "FULL JOIN" && choices.chance(3) ? ` AND ${condition(scopeOf(builder, columns, false), 1)}` : "";
+      type !== "FULL JOIN" && choices.chance(3)
+        ? ` AND ${condition(scopeOf(builder, columns, !builder.common && choices.chance(3)), 1)}`
+        : "";
     const on = lateral ? "true" : keys;
     result = { sql: `${left.sql} ${type} ${right.sql} ON ${on}${extra}`, columns };
   }
@@ -299,12 +353,19 @@ function distinctKeys<T extends { readonly sql: string }>(keys: readonly T[]): r
 }
 
 function aggregation(builder: Builder, depth: number, keysOnly: boolean): BuiltQuery {
-  const { choices } = builder;
+  const { choices, common } = builder;
   const from = fromClause(builder, depth);
   const scope = scopeOf(builder, from.columns, false);
   const keys = distinctKeys(Array.from({ length: choices.next(4) }, () => keyExpression(scope)));
   const calls = Array.from({ length: 1 + choices.next(3) }, () => aggregateCall(scope, keysOnly));
-  const form = choices.pick(["plain", "plain", "ROLLUP", "CUBE", "SETS"]);
+  const form = choices.pick([
+    "plain",
+    "plain",
+    "ROLLUP",
+    "CUBE",
+    "SETS",
+    ...(keys.length > 0 ? ["MIXED", "NESTED"] : []),
+  ]);
   // A literal as a key would be the number of a column; a key in parentheses is not one.
   const keyTexts = keys.map(({ sql }) => `(${sql})`);
   const plain = keyTexts.join(", ");
@@ -316,12 +377,22 @@ function aggregation(builder: Builder, depth: number, keysOnly: boolean): BuiltQ
         ? ` GROUP BY ${plain}`
         : form === "SETS"
           ? ` GROUP BY GROUPING SETS ((${plain}), (${firstKey}), ())`
-          : ` GROUP BY ${form} (${plain})`;
+          : form === "MIXED"
+            ? ` GROUP BY ${firstKey}, ROLLUP (${plain})`
+            : form === "NESTED"
+              ? ` GROUP BY GROUPING SETS (ROLLUP (${plain}), (${firstKey}), CUBE (${firstKey}))`
+              : ` GROUP BY ${form} (${plain})`;
   const grouping =
     keys.length > 0 && form !== "plain" && choices.chance(2)
       ? [{ sql: `CAST(GROUPING(${plain}) AS int)`, type: "int" as const }]
       : [];
-  const having = choices.chance(4) ? ` HAVING count(*) ${choices.pick(["> 1", "< 5", "<> 2"])}` : "";
+  const bounds = [
+    "> 1",
+    "< 5",
+    "<> 2",
+    ...(common ? [] : ["> (SELECT min(dim.id) FROM dim)", "IN (SELECT dim.k FROM dim)"]),
+  ];
+  const having = choices.chance(4) ? ` HAVING count(*) ${choices.pick(["> 1", ...bounds])}` : "";
   const first = { sql: "CAST(count(*) AS int)", type: "int" as const };
   const shown = keys.map(({ sql, type }) => ({ sql: `(${sql})`, type }));
   const list = selectList([first, ...shown, ...grouping, ...calls]);
@@ -355,6 +426,7 @@ function setOperation(builder: Builder, depth: number): BuiltQuery {
     choices.pick(["UNION ALL", "UNION", "INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL"] as const);
   const parts = [branch(), operation(), branch()];
   if (choices.chance(3)) parts.push(operation(), branch());
+  if (choices.chance(4)) parts.push(operation(), `(${branch()} ${operation()} ${branch()})`);
   return {
     sql: parts.join(" "),
     columns: types.map((type, index) => ({ name: `c${index + 1}`, type })),
@@ -371,6 +443,10 @@ function recursive(builder: Builder): BuiltQuery {
     `SELECT r.x * 2, r.lvl + 1 FROM r WHERE r.lvl < ${bound}`,
     `SELECT d.k, r.lvl + 1 FROM r JOIN dim d ON d.id = r.x WHERE r.lvl < ${bound}`,
     `SELECT d.id, r.lvl + 1 FROM r, dim d WHERE d.k = r.x AND r.lvl < ${bound}`,
+    `SELECT d.id, r.lvl + 1 FROM r LEFT JOIN dim d ON d.k = r.x WHERE r.lvl < ${bound}`,
+    `SELECT u.x, r.lvl + 1 FROM r, LATERAL (VALUES (r.x + 1), (r.x - 1)) u(x) WHERE r.lvl < ${bound} AND u.x <> 2`,
+    `SELECT r.x + 1, r.lvl + 1 FROM r WHERE r.lvl < ${bound} AND EXISTS (SELECT 1 FROM dim d WHERE d.id > r.x)`,
+    `(SELECT DISTINCT d.k, r.lvl + 1 FROM r JOIN dim d ON d.id >= r.x WHERE r.lvl < ${bound})`,
   ]);
   const columns: OutputColumn[] = [
     { name: "c1", type: "int" },

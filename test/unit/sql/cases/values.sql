@@ -35,3 +35,5 @@ SELECT 5::smallint & 3::smallint, 5::smallint | 2::smallint, 5::smallint # 1::sm
 SELECT '\x616263'::bytea LIKE '\x6125'::bytea, '\x616263'::bytea NOT LIKE '\x6225'::bytea, like('abc', 'a%'), notlike('abc', 'b%'), array_to_json(ARRAY[[1,2],[3,4]], true), array_to_json(ARRAY['a','b'], false);
 
 SELECT jsonb_path_query_tz('[1,2]', '$[*]'), timestamptz('2024-01-02'::date, '03:04'::time);
+
+SELECT to_char(i, 'YYYY YY Y MM DD DDD HH24 HH HH12 MI SS MS US FF3 SSSS AM W WW CC Q FMHH24 FMMM') FROM (VALUES (interval '1 day'), ('-1 day'), ('14 mons 3 days 27:04:05.678901'), ('-2 years -3:04:05.5'), ('0'), ('3 mons'), ('100 years 13:00')) t(i);
