@@ -56,8 +56,6 @@ function numberOf(token: string, f: IntervalFields): readonly [value: number, wi
       return [f.year % 10, 1];
     case "MM":
       return [f.month, 2];
-    case "DD":
-      return [f.day, 2];
     case "WW":
       return [Math.trunc((f.allDays - 1) / 7) + 1, 2];
     case "W":
@@ -77,11 +75,16 @@ function signedDigits(value: number, width: number): string {
   return value < 0 ? `-${(-value).toString().padStart(width - 1, "0")}` : digits(value, width);
 }
 
-function wordOf(token: string, { hour, month, micro, allDays }: IntervalFields): string | undefined {
+function wordOf(
+  token: string,
+  { hour, month, day, micro, allDays }: IntervalFields,
+  isFilled: boolean,
+): string | undefined {
   const upper = token.toUpperCase();
   const fraction = FRACTIONS[upper];
   if (fraction !== undefined) return signedDigits(Math.trunc(micro / 10 ** (6 - fraction)), fraction);
-  if (upper === "DDD") return signedDigits(allDays, 3);
+  if (upper === "DDD") return signedDigits(allDays, isFilled ? 3 : 1);
+  if (upper === "DD") return signedDigits(day, isFilled ? 2 : 1);
   if (upper === "Q") return month === 0 ? "" : (Math.trunc((month - 1) / 3) + 1).toString();
   if (!/^[AP]\.?M\.?$/.test(upper)) return undefined;
   const half = hour % 24 >= 12 ? "P" : "A";
@@ -98,7 +101,7 @@ export function intervalToChar(value: Interval, pattern: string): string {
     if (token === '"') return token;
     const number = numberOf(token, fields);
     if (number !== undefined) return digits(number[0], prefix === undefined ? number[1] : 1);
-    const word = wordOf(token, fields);
+    const word = wordOf(token, fields, prefix === undefined);
     if (word === undefined) throw runtimeError("invalid format specification for an interval value");
     return word;
   });
