@@ -213,13 +213,33 @@ async function* aggregateRows(
   // A generator of its own, so that its groups are free before those of the parts are made.
   const aside = yield* groupRows(grouped, input, context);
   if (aside === undefined) return;
-  const width = node.input.columns.length;
+  const { places } = storedKeys(node);
+  const stored = ({ columns }: Batch): Vector[] => places.map((place) => columns[place] as Vector);
   for (const rows of await aside.finish()) {
     if (rows.rowCount === 0) continue;
     noteSpilled(context, node, rows.bytes);
-    const stored = (batch: Batch): Vector[] => batch.columns.slice(width);
     yield* aggregateRows({ node, keysOf: stored, division: division + 1 }, rows.read(), context);
   }
+}
+
+/** Where the keys are among what is put aside of a row: its columns, and after them the keys that are none of these. */
+interface StoredKeys {
+  readonly places: readonly number[];
+  /** Numbers of the keys that stand after the columns. */
+  readonly made: readonly number[];
+}
+
+function storedKeys(node: AggregateNode): StoredKeys {
+  const { keys, input, groupingSets } = node;
+  const made: number[] = [];
+  const places = groupTypes(node).map((_, k) => {
+    const key = keys[k];
+    // A grouping set has NULL where its columns need not.
+    if (groupingSets === undefined && key?.kind === "column") return key.index;
+    made.push(k);
+    return input.columns.length + made.length - 1;
+  });
+  return { places, made };
 }
 
 /** Types of what groups are told apart by: the keys and, of several sets, the set's number. */
@@ -343,7 +363,7 @@ async function* groupRows(
           const groupCount = isKeyed ? grouping.encoder.count : 1;
           for (const aggregate of running) updateAggregate(aggregate, rows, ids, groupCount, counted?.counts);
         }
-      } else await updateKnown(grouping, running, batch, node.input.columns.length, aside);
+      } else await updateKnown(groups, batch, node, aside);
       let bytes = bytesOf(groups);
       if (await groups.rowStates.relieve(bytes, account)) bytes = bytesOf(groups);
       if (aside === undefined && account.crowds(bytes)) aside = divideRest(grouped, context);
@@ -361,19 +381,22 @@ async function* groupRows(
 function divideRest({ node, division }: Grouped, context: ExecutionContext): PartitionSpiller | undefined {
   const { spill } = context;
   if (spill === undefined || node.keys.length === 0 || division >= MAX_DIVISIONS) return undefined;
-  const types = [...node.input.columns.map(({ type }) => type), ...groupTypes(node)];
+  const keyTypes = groupTypes(node);
+  const made = storedKeys(node).made.flatMap((k) => keyTypes[k] ?? []);
+  const types = [...node.input.columns.map(({ type }) => type), ...made];
   return new PartitionSpiller(spill, types, division, "aggregate", context);
 }
 
 /** Adds rows of the groups that are there and puts the others aside, with their keys. */
 async function updateKnown(
-  { keysOf, sets, encoder }: Grouping,
-  running: readonly RunningAggregate[],
+  { grouping: { keysOf, sets, encoder }, running }: Groups,
   batch: Batch,
-  width: number,
+  node: AggregateNode,
   aside: PartitionSpiller,
 ): Promise<void> {
   const { rowCount } = batch;
+  const { made } = storedKeys(node);
+  const own = batch.columns.slice(0, node.input.columns.length);
   const columns = keysOf(batch);
   const used = new Set<number>();
   for (const aggregate of running) for (const index of aggregate.used) used.add(index);
@@ -386,6 +409,6 @@ async function updateKnown(
       for (const aggregate of running) updateAggregate(aggregate, rows, known.ids, encoder.count);
     }
     if (unknown.length === 0) continue;
-    await aside.add({ rowCount, columns: [...batch.columns.slice(0, width), ...keys] }, keys, unknown);
+    await aside.add({ rowCount, columns: [...own, ...made.map((k) => keys[k] as Vector)] }, keys, unknown);
   }
 }

@@ -1,6 +1,17 @@
 // Rows by the hash of their keys: equal keys meet in one partition, whatever batches and encodings they came in.
 
-import { gatherBatch, scalarAt, type Batch, type DataType, type FlatVector, type Scalar, type Vector } from "#columnar";
+import { stringToUtf8 } from "#core";
+import {
+  gatherBatch,
+  looseTextOf,
+  scalarAt,
+  type Batch,
+  type DataType,
+  type FlatVector,
+  type LooseText,
+  type Scalar,
+  type Vector,
+} from "#columnar";
 import { scalarKey } from "../../values/index.ts";
 import type { ExecutionContext } from "../context.ts";
 import { RowSpiller, type SpilledRows } from "./rows.ts";
@@ -13,6 +24,7 @@ export const MAX_DIVISIONS = 6;
 
 const GOLDEN = 0x9e37_79b1;
 const NULL_HASH = 0x5bd1_e995;
+const TEXT_FACTOR = 0x85eb_ca6b;
 
 /** Hashes rows of some key types. Ids of one hasher and `division` are comparable with those of another one. */
 export class RowHasher {
@@ -40,6 +52,14 @@ export class RowHasher {
       const { values, validity } = vector;
       for (let i = 0; i < length; i++) {
         const hash = validity?.[i] === 0 ? NULL_HASH : hashNumber(values[i] as number);
+        hashes[i] = step(hashes[i] as number, hash);
+      }
+    } else if (vector.encoding === "flat" && vector.type.kind === "string" && looseTextOf(vector) !== undefined) {
+      const { bytes, starts, gap } = looseTextOf(vector) as LooseText;
+      const { validity } = vector;
+      for (let i = 0; i < length; i++) {
+        const end = (starts[i + 1] as number) - gap;
+        const hash = validity?.[i] === 0 ? NULL_HASH : hashUtf8(bytes, starts[i] as number, end);
         hashes[i] = step(hashes[i] as number, hash);
       }
     } else if (vector.encoding === "flat") {
@@ -95,9 +115,23 @@ function isInteger({ type, values }: FlatVector): boolean {
   return INTEGER_KINDS.has(type.kind) && (values instanceof Float64Array || values instanceof Int32Array);
 }
 
+/** As {@link hashUtf8} of the text's UTF-8. */
 function hashText(text: string): number {
   let hash = text.length;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x85eb_ca6b) ^ (hash >>> 13);
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) {
+      const bytes = stringToUtf8(text);
+      return hashUtf8(bytes, 0, bytes.length);
+    }
+    hash = Math.imul(hash ^ unit, TEXT_FACTOR) ^ (hash >>> 13);
+  }
+  return hash;
+}
+
+function hashUtf8(bytes: Uint8Array, start: number, end: number): number {
+  let hash = end - start;
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), TEXT_FACTOR) ^ (hash >>> 13);
   return hash;
 }
 
