@@ -32,7 +32,7 @@ export function openFiles(env: Pick<LakeBindings, "LAKE" | "LAKE_BUCKET">, cache
 export function openCatalog(
   env: LakeBindings,
   io: FileIO = openFiles(env),
-  options: Pick<CatalogClientOptions, "tables" | "snapshots"> = {},
+  options: Pick<CatalogClientOptions, "tables" | "snapshots" | "locate"> = {},
 ): CatalogClient {
   return createCatalogClient({
     ...options,

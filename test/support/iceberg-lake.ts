@@ -1,6 +1,6 @@
 // A catalog and a bucket in memory, with clients that share nothing but those: what tests of commits need.
 
-import { systemClock, type Clock, type RandomSource } from "#core";
+import { systemClock, type Clock, type RandomSource, type TableIdentifier } from "#core";
 import type { Scalar } from "#columnar";
 import {
   createCatalogClient,
@@ -55,6 +55,7 @@ export interface IcebergLake {
     readonly store?: ObjectStore;
     readonly seed?: number;
     readonly tables?: TableMemory;
+    readonly locate?: (table: TableIdentifier) => Promise<string | undefined>;
     readonly snapshots?: "all" | "refs";
     readonly sleep?: (ms: number) => Promise<void>;
   }): CatalogClient;
@@ -92,7 +93,15 @@ export async function createIcebergLake(options: LakeOptions = {}): Promise<Iceb
   });
   const io = createFileIO(store, LAKE_BUCKET);
   let clients = 0;
-  const newClient: IcebergLake["newClient"] = ({ wrap, store: clientStore, seed, tables, snapshots, sleep } = {}) => {
+  const newClient: IcebergLake["newClient"] = ({
+    wrap,
+    store: clientStore,
+    seed,
+    tables,
+    locate,
+    snapshots,
+    sleep,
+  } = {}) => {
     clients += 1;
     const send = wrap === undefined ? handler : wrap(handler);
     return createCatalogClient({
@@ -103,6 +112,7 @@ export async function createIcebergLake(options: LakeOptions = {}): Promise<Iceb
       random: seededRandom(seed ?? (options.seed ?? 1) * 104_729 + clients),
       sleep: sleep ?? noSleep,
       ...(tables === undefined ? {} : { tables }),
+      ...(locate === undefined ? {} : { locate }),
       ...(snapshots === undefined ? {} : { snapshots }),
     });
   };

@@ -3,7 +3,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import pgQueryWasm from "libpg-query/wasm/libpg-query.wasm";
 import parquetWasm from "parquet-wasm/esm/parquet_wasm_bg.wasm";
-import { sleep, systemClock, systemRandom, toRpcResult, type RpcResult } from "#core";
+import { sleep, systemClock, systemRandom, toRpcResult, type RpcResult, type TableIdentifier } from "#core";
 import { createKvStore, type InvalidationTarget } from "#cache";
 import { createTableMemory } from "#iceberg";
 import {
@@ -59,6 +59,9 @@ export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
 
   #deps(gone: AbortSignal | undefined): QueryDeps {
     const { env } = this;
+    const probe = createInputProbe(env);
+    const locate = async (table: TableIdentifier): Promise<string | undefined> =>
+      (await probe.tableLocations([table]).catch(() => undefined))?.[0];
     return {
       ...isolateState(env),
       clock: systemClock,
@@ -67,9 +70,9 @@ export default class QueryWorker extends WorkerEntrypoint<QueryEnv> {
       store: createR2Store(env.LAKE),
       bucket: env.LAKE_BUCKET,
       createCatalog: (io, snapshots) =>
-        openCatalog(env, io, snapshots === "refs" ? { tables, snapshots } : { snapshots }),
+        openCatalog(env, io, snapshots === "refs" ? { tables, snapshots, locate } : { snapshots }),
       fresh: createFreshSource(env),
-      probe: createInputProbe(env),
+      probe,
       initParser: () => initSqlParser(pgQueryWasm),
       initParquetWriter: () => initParquetWasm(parquetWasm),
       log: createConsoleSink(),

@@ -370,3 +370,32 @@ test("a client with a memory is sent an unchanged table once, and every change a
   expect(reloaded.metadataLocation).toBe(appended.metadataLocation);
   expect(statuses).toEqual([200, 304, 200]);
 });
+
+test("I405 a client that is told where tables are loads one only when it is elsewhere, or that cannot be told", async () => {
+  const lake = await createIcebergLake();
+  const created = await lake.client.createTable(EVENTS);
+  let requests = 0;
+  let canTell = true;
+  const reader = lake.newClient({
+    tables: createTableMemory(1),
+    locate: async (table) => (canTell ? (await lake.pointers.findEntry(table))?.metadataLocation : undefined),
+    wrap: (send) => (request) => {
+      requests += 1;
+      return send(request);
+    },
+  });
+  const load = async (): Promise<Table> => reader.loadTable("events");
+  expect((await load()).metadata).toEqual(created.metadata);
+  expect((await load()).metadata).toEqual(created.metadata);
+  expect(requests).toBe(1);
+  const appended = await append(created, "1.parquet");
+  expect((await load()).metadataLocation).toBe(appended.metadataLocation);
+  expect((await load()).metadata).toEqual(appended.metadata);
+  expect(requests).toBe(2);
+  canTell = false;
+  await load();
+  expect(requests).toBe(3);
+  canTell = true;
+  await lake.client.dropTable("events");
+  await expect(load()).rejects.toMatchObject({ code: "table_not_found" });
+});
