@@ -217,9 +217,13 @@ function compileComparison(expr: Expr, env: EvaluationEnvironment): CompiledSele
   if (expr.kind !== "call") return undefined;
   const [left, right] = expr.args;
   if (left === undefined || right === undefined || expr.args.length !== 2) return undefined;
-  if (expr.function === "~~" && left.kind === "column" && right.kind === "literal" && left.type.kind === "string") {
-    const prefix = typeof right.value === "string" ? likePrefix(right.value) : undefined;
-    return prefix === undefined ? undefined : compileTextComparison(expr, left.index, "^@", prefix, env);
+  const isLike = expr.function === "~~" || expr.function === "!~~";
+  if (isLike && left.kind === "column" && right.kind === "literal" && left.type.kind === "string") {
+    if (typeof right.value !== "string") return undefined;
+    const prefix = expr.function === "~~" ? likePrefix(right.value) : undefined;
+    return prefix === undefined
+      ? compileTextComparison(expr, left.index, expr.function, right.value, env)
+      : compileTextComparison(expr, left.index, "^@", prefix, env);
   }
   const mirrored = MIRRORED[expr.function];
   if (mirrored === undefined) return undefined;

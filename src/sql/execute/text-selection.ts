@@ -1,6 +1,7 @@
 // Comparisons of text with a constant on UTF-8 bytes, whose order is the order of code points: no strings are made.
 
 import { looseTextOf, type FlatVector, type LooseText, type Vector } from "#columnar";
+import { compileLike, type MarkTexts } from "./text-like.ts";
 
 const encoder = new TextEncoder();
 
@@ -20,14 +21,13 @@ export function likePrefix(pattern: string): string | undefined {
 }
 
 /**
- * `text operator constant`, where `^@` is "starts with"; undefined for other operators and for constants that UTF-8
- * cannot hold.
+ * `text operator constant`, where `^@` is "starts with", `~~` LIKE and `!~~` NOT LIKE; undefined for other operators, for
+ * constants that UTF-8 cannot hold and patterns that bytes do not decide.
  */
 export function compileTextSelection(operator: string, constant: string): TextSelection | undefined {
-  const orders = operator === "^@" ? PREFIX : ACCEPTED[operator];
-  if (orders === undefined || !constant.isWellFormed()) return undefined;
-  const accepted: number = orders;
-  const wanted = encoder.encode(constant);
+  const compiled = compileMarks(operator, constant);
+  if (compiled === undefined) return undefined;
+  const mark: MarkTexts = compiled;
   const verdictsOf = new WeakMap<FlatVector, Uint8Array>();
 
   /** Verdicts on the entries of a dictionary of text; undefined when it does not hold bytes. */
@@ -37,7 +37,7 @@ export function compileTextSelection(operator: string, constant: string): TextSe
     const text = looseTextOf(dictionary);
     if (text === undefined || dictionary.validity !== undefined) return undefined;
     const verdicts = new Uint8Array(dictionary.length);
-    compareTexts(verdicts, text, wanted, accepted);
+    mark(verdicts, text);
     verdictsOf.set(dictionary, verdicts);
     return verdicts;
   }
@@ -56,7 +56,7 @@ export function compileTextSelection(operator: string, constant: string): TextSe
     const text = looseTextOf(vector);
     if (text === undefined) return undefined;
     const verdicts = new Uint8Array(vector.length);
-    const matches = compareTexts(verdicts, text, wanted, accepted);
+    const matches = mark(verdicts, text);
     return rows === undefined && matches * SPARSE_ROWS < rowCount
       ? markedSparsely(verdicts, matches)
       : marked(verdicts, rows, rowCount);
@@ -67,6 +67,14 @@ export function compileTextSelection(operator: string, constant: string): TextSe
     const validity = vector.encoding === "constant" ? undefined : vector.validity;
     return selected === undefined || validity === undefined ? selected : marked(validity, selected, selected.length);
   };
+}
+
+function compileMarks(operator: string, constant: string): MarkTexts | undefined {
+  if (operator === "~~" || operator === "!~~") return compileLike(constant, operator === "!~~");
+  const accepted = operator === "^@" ? PREFIX : ACCEPTED[operator];
+  if (accepted === undefined || !constant.isWellFormed()) return undefined;
+  const wanted = encoder.encode(constant);
+  return (out, text) => compareTexts(out, text, wanted, accepted);
 }
 
 /** Where less than one row of so many matches, searching for the next is faster than looking at each. */
