@@ -16,6 +16,7 @@ import { typeOfFunctionName } from "./type-names.ts";
 import { bindHypotheticalCounts, isHypothetical } from "./hypothetical.ts";
 import { bindWindowCall } from "./window.ts";
 import { bindAggregateCall, plainAggregate } from "./aggregate-call.ts";
+import { bindRowPercentile } from "./percentile.ts";
 import { GROUPING, GROUPING_SET } from "./grouping.ts";
 
 /** Functions whose value is the statement's time. */
@@ -171,6 +172,16 @@ function bindAggregate(name: string, node: FuncCall, env: ExprEnvironment, span:
     correlated: env.correlated?.below,
     clause: "an aggregate's arguments",
   };
+  if (aggregates !== undefined) {
+    const add = (call: AggregateCall): Expr => ({
+      kind: "column",
+      index: AGGREGATE_BASE + addAggregate(aggregates, call),
+      name,
+      type: call.type,
+    });
+    const percentile = bindRowPercentile(name, node, env, inner, add, span);
+    if (percentile !== undefined) return percentile;
+  }
   const rollBack = captureMark(env.scope);
   const call = bindAggregateCall(name, node, inner, span);
   if (env.around !== undefined && readsOuterAlone(call)) {

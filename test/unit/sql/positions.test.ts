@@ -4,10 +4,10 @@
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { initSqlParser } from "#sql";
-import { askOracle, loadOracle } from "../../support/sql-oracle.ts";
+import { loadOracle } from "../../support/sql-oracle.ts";
 import { correlatedPositions } from "../../support/sql-positions.ts";
-import { runSql, type TextRow } from "../../support/sql-run.ts";
 import { caseCatalog, ORACLE_TABLES } from "../../support/sql-tables.ts";
+import { verdictOn } from "../../support/sql-verdict.ts";
 
 let db: PGlite;
 
@@ -21,19 +21,13 @@ afterAll(async () => {
   await db.close();
 });
 
-function sorted(rows: readonly TextRow[]): readonly TextRow[] {
-  return rows.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
-}
-
 const positions = correlatedPositions();
 const chosen =
   process.env["FIRN_ALL_POSITIONS"] === "1" ? positions : positions.slice(0, Math.ceil(positions.length / 5));
 
 test.each(chosen)("I380 $name", async ({ sql }) => {
-  const expected = await askOracle(db, sql);
-  const ours = await runSql(caseCatalog({ appliesPredicates: true }), sql);
-  const plain = await runSql(caseCatalog(), sql, { optimize: false });
+  const { expected, ours, plain } = await verdictOn(db, sql, caseCatalog);
   expect(ours.columns).toEqual(expected.columns);
-  expect(sorted(ours.rows)).toEqual(sorted(expected.rows));
-  expect(sorted(plain.rows)).toEqual(sorted(expected.rows));
+  expect(ours.rows).toEqual(expected.rows);
+  expect(plain.rows).toEqual(expected.rows);
 });

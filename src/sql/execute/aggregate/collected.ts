@@ -2,19 +2,11 @@
 // kept by batch and sorted once at the end, by group and then by the call's own order.
 
 import { LakeError, concatBytes } from "#core";
-import {
-  concatVectors,
-  vectorFromScalars,
-  vectorByteSize,
-  type DataType,
-  type Interval,
-  type Scalar,
-  type Vector,
-} from "#columnar";
+import { concatVectors, vectorFromScalars, vectorByteSize, type DataType, type Scalar, type Vector } from "#columnar";
 import { canonicalJson } from "../../values/jsonb.ts";
 import { scalarToJson } from "../../functions/miscellany.ts";
 import { scalarToText } from "../../values/index.ts";
-import { addIntervals, multiplyInterval, subtractIntervals } from "../../values/interval.ts";
+import { continuousPercentile, discretePercentile, eachFraction } from "../../functions/percentile.ts";
 import { rowReader } from "../build.ts";
 import { sortRows } from "../sort-rows.ts";
 import type { Accumulator } from "./accumulator.ts";
@@ -114,52 +106,17 @@ export class CollectedAccumulator implements Accumulator {
   }
 }
 
-/** Checks a percentile's fraction. Errors: numeric_out_of_range. */
-function checkFraction(fraction: Scalar): number | null {
-  if (fraction === null) return null;
-  const value = Number(fraction);
-  if (!(value >= 0 && value <= 1)) {
-    throw new LakeError("numeric_out_of_range", `percentile value ${value} is not between 0 and 1`);
-  }
-  return value;
-}
-
-/** Applies a function to a fraction or to each of a list of them. Errors: numeric_out_of_range outside 0 to 1. */
-export function eachFraction(fraction: Scalar, one: (fraction: number) => Scalar): Scalar {
-  if (Array.isArray(fraction)) {
-    return (fraction as readonly Scalar[]).map((item) => {
-      const checked = checkFraction(item);
-      return checked === null ? null : one(checked);
-    });
-  }
-  const checked = checkFraction(fraction);
-  return checked === null ? null : one(checked);
-}
-
-function interpolate(low: Scalar, high: Scalar, part: number): Scalar {
-  if (typeof low === "number" && typeof high === "number") return part === 0 ? low : low + (high - low) * part;
-  const from = low as Interval;
-  return addIntervals(from, multiplyInterval(subtractIntervals(high as Interval, from), part));
-}
-
 /** percentile_cont: interpolates between neighbours. */
 export function percentileCont(fraction: Scalar): CollectedResult {
   eachFraction(fraction, () => null);
   return (rows, [read]) =>
-    eachFraction(fraction, (value) => {
-      const position = value * (rows.length - 1);
-      const below = Math.floor(position);
-      const low = read?.(rows[below] as number) ?? null;
-      if (position === below) return low;
-      return interpolate(low, read?.(rows[below + 1] as number) ?? null, position - below);
-    });
+    continuousPercentile(rows.length, (place) => read?.(rows[place] as number) ?? null, fraction);
 }
 
 /** percentile_disc: the first value whose place reaches the fraction. */
 export function percentileDisc(fraction: Scalar): CollectedResult {
   eachFraction(fraction, () => null);
-  return (rows, [read]) =>
-    eachFraction(fraction, (value) => read?.(rows[Math.max(Math.ceil(value * rows.length), 1) - 1] as number) ?? null);
+  return (rows, [read]) => discretePercentile(rows.length, (place) => read?.(rows[place] as number) ?? null, fraction);
 }
 
 /** mode: the most frequent value, the first in order of equals. */

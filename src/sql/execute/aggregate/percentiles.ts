@@ -3,7 +3,7 @@
 
 import { vectorFromScalars, type DataType, type Scalar, type Vector } from "#columnar";
 import { denseNumbers, type Accumulator } from "./accumulator.ts";
-import { eachFraction } from "./collected.ts";
+import { eachFraction } from "../../functions/percentile.ts";
 import type { RowState } from "./row-state.ts";
 import { sortedPercentiles, type KeptNumbers } from "./sorted-percentiles.ts";
 

@@ -4,7 +4,7 @@
 import { vectorFromScalars, type Batch, type Vector } from "#columnar";
 import { rowReader } from "../build.ts";
 import { grownFloats } from "./accumulator.ts";
-import { eachFraction } from "./collected.ts";
+import { eachFraction } from "../../functions/percentile.ts";
 import type { PercentileOptions } from "./percentiles.ts";
 import { groupVector, type RowState } from "./row-state.ts";
 
