@@ -2,7 +2,10 @@
 
 import * as fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
+import { decimalVector, flattenVector, scalarAt, type Vector } from "#columnar";
 import { initSqlParser } from "#sql";
+import { DECIMAL_KERNELS } from "../../src/sql/functions/decimal-kernels.ts";
+import { DecimalSumAccumulator } from "../../src/sql/execute/aggregate/decimal-sums.ts";
 import { IntegerSums } from "../../src/sql/execute/aggregate/sums.ts";
 import { column, memoryCatalog, memoryTable } from "../support/memory-table.ts";
 import { runSql } from "../support/sql-run.ts";
@@ -47,6 +50,54 @@ test("I374 sums of integers by group are those of bigints", () => {
       expect([...(safe ?? [])].every((sum) => Number.isSafeInteger(sum))).toBe(true);
     }),
     { numRuns: 400 },
+  );
+});
+
+test("I374 decimals by dictionary codes are summed and multiplied as they are one by one", () => {
+  const numbers = fc.array(fc.integer({ min: -99_999, max: 99_999 }), { minLength: 1, maxLength: 8 });
+  const row = fc.record({
+    code: fc.nat(7),
+    group: fc.nat(3),
+    factor: fc.integer({ min: -999, max: 999 }),
+    isNull: fc.boolean(),
+  });
+  const rows = fc.array(row, { minLength: 8, maxLength: 40 });
+  const decimal = { kind: "decimal" } as const;
+  fc.assert(
+    fc.property(fc.array(fc.tuple(numbers, rows, fc.boolean()), { maxLength: 5 }), (batches) => {
+      const coded = new DecimalSumAccumulator(decimal, false);
+      const plain = new DecimalSumAccumulator(decimal, false);
+      for (const [entries, list, hasNulls] of batches) {
+        const length = list.length;
+        const validity = hasNulls ? Uint8Array.from(list, ({ isNull }) => (isNull ? 0 : 1)) : undefined;
+        const dictionary = decimalVector(decimal, { unscaled: Float64Array.from(entries), scale: 2 }, undefined);
+        const codes = Int32Array.from(list, ({ code }) => code % entries.length);
+        const vector: Vector = { encoding: "dictionary", type: decimal, length, codes, dictionary, validity };
+        const groups = Int32Array.from(list, ({ group }) => group);
+        for (const [accumulator, argument] of [
+          [coded, vector],
+          [plain, flattenVector(vector)],
+        ] as const) {
+          accumulator.reserve(4);
+          accumulator.update(groups, [argument], length);
+        }
+        const factors = { unscaled: Float64Array.from(list, ({ factor }) => factor), scale: 1 };
+        const others = decimalVector(decimal, factors, undefined);
+        const products = [
+          [others, vector],
+          [vector, others],
+          [others, flattenVector(vector)],
+        ].map((args) => DECIMAL_KERNELS["*"]?.(args, length));
+        const values = products.map((product) => list.map((_, i) => product && scalarAt(product, i)));
+        expect(values[0]).toEqual(values[2]);
+        expect(values[1]).toEqual(values[2]);
+      }
+      coded.reserve(4);
+      plain.reserve(4);
+      const [a, b] = [coded.finish(4), plain.finish(4)];
+      expect([0, 1, 2, 3].map((group) => scalarAt(a, group))).toEqual([0, 1, 2, 3].map((group) => scalarAt(b, group)));
+    }),
+    { numRuns: 200 },
   );
 });
 

@@ -1,7 +1,7 @@
 // Expressions compiled to closures from batches to vectors, once for each operator.
 
 import { LakeError } from "#core";
-import { constantVector, gather, type Batch, type DataType, type Scalar, type Vector } from "#columnar";
+import { constantVector, gather, type Batch, type DataType, type Decimal, type Scalar, type Vector } from "#columnar";
 import { implementFunction, type EvaluationEnvironment, type FunctionImplementation } from "../functions/index.ts";
 import { expressionToText } from "../explain/expression-text.ts";
 import { someExpr } from "../expressions.ts";
@@ -47,7 +47,8 @@ export function isSafe(expr: Expr, env: EvaluationEnvironment): boolean {
     case "literal":
       return true;
     case "call":
-      return implementationOf(expr, env).safe && expr.args.every((arg) => isSafe(arg, env));
+      if (!expr.args.every((arg) => isSafe(arg, env))) return false;
+      return implementationOf(expr, env).safe || digitsOf(expr) <= MAX_SAFE_DIGITS;
     case "cast":
       return (expr.lenient === true || isSafeCast(expr.arg.type, expr.type)) && isSafe(expr.arg, env);
     case "and":
@@ -65,6 +66,27 @@ export function isSafe(expr: Expr, env: EvaluationEnvironment): boolean {
         expr.branches.every((branch) => isSafe(branch.when, env) && isSafe(branch.then, env))
       );
   }
+}
+
+/** Decimals of so many digits are far from the most that one may have. */
+const MAX_SAFE_DIGITS = 1000;
+const DIGITS_OF_INTEGER = 20;
+const INTEGER_KINDS = new Set(["int16", "int32", "int64"]);
+
+/** The digits that a decimal has at most, where its type and those of its operands tell; else infinity. */
+function digitsOf(expr: Expr): number {
+  if (expr.type.kind !== "decimal") return Number.POSITIVE_INFINITY;
+  if (expr.kind === "cast") {
+    return INTEGER_KINDS.has(expr.arg.type.kind) ? DIGITS_OF_INTEGER : digitsOf(expr.arg);
+  }
+  if (expr.kind === "column") return expr.type.precision ?? Number.POSITIVE_INFINITY;
+  if (expr.kind === "literal" && expr.value !== null) {
+    const { unscaled, scale } = expr.value as Decimal;
+    return String(unscaled).length + scale;
+  }
+  if (expr.kind !== "call" || !["+", "-", "*"].includes(expr.function)) return Number.POSITIVE_INFINITY;
+  // A sum needs one digit more than its operands side by side at most.
+  return expr.args.reduce((digits, arg) => digits + digitsOf(arg), 1);
 }
 
 function implementationOf(expr: Extract<Expr, { kind: "call" }>, env: EvaluationEnvironment): FunctionImplementation {

@@ -7,6 +7,7 @@ import {
   flattenVector,
   type DataType,
   type Decimal,
+  type DictionaryVector,
   type Scalar,
   type Vector,
 } from "#columnar";
@@ -111,9 +112,34 @@ function sumKernel(sign: 1 | -1): VectorKernel {
   };
 }
 
+/** A column times a dictionary-coded one, whose entries are looked up where they are needed. */
+function multiplyByEntries(column: Vector, coded: DictionaryVector, rowCount: number): Vector | undefined {
+  if (column.encoding !== "flat") return undefined;
+  const entries = decimalBlockOf(coded.dictionary);
+  const block = decimalBlockOf(column);
+  if (entries === undefined || block === undefined || coded.dictionary.validity !== undefined) return undefined;
+  const scale = block.scale + entries.scale;
+  if (scale > MAX_EXPONENT) return undefined;
+  const { codes } = coded;
+  const x = block.unscaled;
+  const y = entries.unscaled;
+  const unscaled = new Float64Array(rowCount);
+  for (let i = 0; i < rowCount; i++) unscaled[i] = (x[i] as number) * (y[codes[i] as number] as number) + 0;
+  if (!allSafe(unscaled)) return undefined;
+  return decimalVector(
+    { kind: "decimal" },
+    { unscaled, scale },
+    mergeValidity(column.validity, coded.validity, rowCount),
+  );
+}
+
 function multiplyKernel(args: readonly Vector[], rowCount: number): Vector | undefined {
   const [left, right] = args;
   if (left === undefined || right === undefined) return undefined;
+  const coded = left.encoding === "dictionary" ? left : right;
+  const column = left.encoding === "dictionary" ? right : left;
+  const product = coded.encoding === "dictionary" ? multiplyByEntries(column, coded, rowCount) : undefined;
+  if (product !== undefined) return product;
   const a = decimalOperand(left);
   const b = decimalOperand(right);
   if (a === undefined || b === undefined || a.scale + b.scale > MAX_EXPONENT) return undefined;

@@ -61,6 +61,7 @@ export class DecimalSumAccumulator implements SumAccumulator {
 
   update(groups: Int32Array | undefined, [vector]: readonly Vector[], rowCount: number): void {
     if (vector === undefined || (vector.encoding === "constant" && vector.value === null)) return;
+    if (this.addEntries(groups, vector, rowCount)) return;
     const rows = this.objects === undefined ? scaledRows(vector) : undefined;
     if (rows === undefined || (this.scale >= 0 && rows.scale !== this.scale)) {
       this.objects ??= this.toObjects();
@@ -69,6 +70,18 @@ export class DecimalSumAccumulator implements SumAccumulator {
     }
     this.scale = rows.scale;
     this.numbers.addRows(groups, rows.unscaled, rows.validity, rowCount);
+  }
+
+  /** Adds the entries of a small dictionary by their codes; false where these are no numbers of the scale. */
+  private addEntries(groups: Int32Array | undefined, vector: Vector, rowCount: number): boolean {
+    if (vector.encoding !== "dictionary" || vector.validity !== undefined || this.objects !== undefined) return false;
+    const { dictionary } = vector;
+    const block = decimalBlockOf(dictionary);
+    if (block === undefined || dictionary.validity !== undefined || dictionary.length > rowCount) return false;
+    if (this.scale >= 0 && block.scale !== this.scale) return false;
+    if (!this.numbers.addCoded(groups, block.unscaled, vector.codes, rowCount)) return false;
+    this.scale = block.scale;
+    return true;
   }
 
   private sumOf(group: number): Decimal {

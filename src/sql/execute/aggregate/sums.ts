@@ -95,6 +95,19 @@ export class IntegerSums {
     } else this.updateGroups(groupsOrZero(groups, rowCount), values, validity, rowCount);
   }
 
+  /** Adds rows that are entries of a list, by their numbers; false, with nothing added, where a sum could grow too large. */
+  addCoded(groups: Int32Array | undefined, entries: Float64Array, codes: Int32Array, rowCount: number): boolean {
+    if (!this.makeRoom(greatestOf(entries, entries.length) * rowCount, rowCount)) return false;
+    const of = groupsOrZero(groups, rowCount);
+    const { sums, counts } = this;
+    for (let i = 0; i < rowCount; i++) {
+      const g = of[i] as number;
+      sums[g] = (sums[g] as number) + (entries[codes[i] as number] as number);
+      counts[g] = (counts[g] as number) + 1;
+    }
+    return true;
+  }
+
   /** Whether every sum may grow by so much and stay an exact integer; large sums are put aside for it where that pays. */
   private makeRoom(growth: number, rowCount: number): boolean {
     if (this.bound + growth > Number.MAX_SAFE_INTEGER) {
