@@ -13,6 +13,7 @@ import {
 } from "../expressions.ts";
 import { isWindowFunction, resolveWindowFunction } from "../functions/window.ts";
 import type { AggregateCall, Expr, FrameBound, PlanNode, SortKey, SourceSpan, WindowFrame } from "../plan.ts";
+import { dataTypeToName } from "../values/index.ts";
 import { bindAggregateCall } from "./aggregate-call.ts";
 import { locationOf } from "./ast.ts";
 import { bindCall, coerce, resolveUnknown, undefinedFunction } from "./coerce.ts";
@@ -178,6 +179,10 @@ function bindFrame(definition: WindowDef, orderBy: readonly SortKey[], env: Expr
       key.expr.type.kind === "date" || key.expr.type.kind === "time" || key.expr.type.kind === "timestamp";
     const offset =
       isDateTime && raw.type.kind === "null" ? coerce(context, raw, { kind: "interval" }, "implicit", span) : raw;
+    if (isDateTime && offset.type.kind !== "interval") {
+      const types = `column type ${dataTypeToName(key.expr.type)} and offset type ${dataTypeToName(offset.type)}`;
+      throw sqlError("windowing_error", `RANGE with offset PRECEDING/FOLLOWING is not supported for ${types}.`, span);
+    }
     const subtracts = preceding !== key.descending;
     const value = bindCall(context, subtracts ? "-" : "+", [roomy(key.expr), offset], span);
     return { kind: "value", value, offset: value.kind === "call" ? (value.args[1] ?? offset) : offset };

@@ -151,9 +151,13 @@ define("regexp_split_to_table", "text, text, text -> text", ([text, pattern, fla
 for (const rest of ["", ", jsonb", ", jsonb, bool"]) {
   for (const name of ["jsonb_path_query", "jsonb_path_query_tz"]) {
     define(name, `jsonb, text${rest} -> jsonb`, ([text, path, variables, silent]) =>
-      queryJsonPath(text as string, path as string, (variables ?? "{}") as string, silent === true).map((item) => [
-        item,
-      ]),
+      queryJsonPath(
+        text as string,
+        path as string,
+        (variables ?? "{}") as string,
+        silent === true,
+        name.endsWith("_tz"),
+      ).map((item) => [item]),
     );
   }
 }

@@ -29,7 +29,7 @@ export type PathStep =
   | { readonly kind: "descendants"; readonly from: number; readonly to: number }
   | { readonly kind: "subscripts"; readonly ranges: readonly (readonly [from: PathExpr, to: PathExpr | undefined])[] }
   | { readonly kind: "filter"; readonly condition: PathExpr }
-  | { readonly kind: "method"; readonly name: string };
+  | { readonly kind: "method"; readonly name: string; readonly args: readonly Jsonb[] };
 
 /** A parsed path. */
 export interface JsonPath {
@@ -201,11 +201,20 @@ export function parsePath(text: string): JsonPath {
     const token = take();
     if (token.kind === "string") return { kind: "member", name: unquoted(token) };
     if (token.kind !== "word") throw wrongPath(text);
-    if (accept("(")) {
-      expectNext(")");
-      return { kind: "method", name: token.text };
-    }
+    if (accept("(")) return { kind: "method", name: token.text, args: methodArguments() };
     return { kind: "member", name: token.text };
+  }
+  function methodArguments(): readonly Jsonb[] {
+    const args: Jsonb[] = [];
+    while (!accept(")")) {
+      if (args.length > 0) expectNext(",");
+      const sign = accept("-") ? "-" : "";
+      const token = take();
+      if (token.kind === "string") args.push(unquoted(token));
+      else if (token.kind === "number") args.push(new JsonNumber(textToDecimal(sign + token.text)));
+      else throw wrongPath(text);
+    }
+    return args;
   }
   function inBrackets(): PathStep {
     if (accept("*")) {

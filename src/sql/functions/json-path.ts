@@ -5,9 +5,7 @@
 import { LakeError } from "#core";
 import {
   addDecimals,
-  ceilDecimal,
   divideDecimals,
-  floorDecimal,
   moduloDecimals,
   multiplyDecimals,
   negateDecimal,
@@ -15,12 +13,15 @@ import {
   textToDecimal,
 } from "../values/decimal.ts";
 import { runtimeError } from "../values/errors.ts";
+import { compareDateTimes } from "./json-datetime.ts";
+import { applyMethod, jsonTypeName } from "./json-path-methods.ts";
 import { parsePath, type PathExpr, type PathStep } from "./json-path-parser.ts";
 import {
   compareJsonb,
   isJsonArray,
   isJsonObject,
   jsonMembers,
+  JsonDateTime,
   JsonNumber,
   jsonbText,
   parseJsonb,
@@ -36,6 +37,8 @@ interface Scope {
   readonly current: Jsonb;
   readonly isLax: boolean;
   readonly variables: Jsonb;
+  /** Whether the session's time zone, UTC, may decide: in functions whose names end in _tz. */
+  readonly usesZone: boolean;
   /** The last index of the array whose subscript is evaluated. */
   readonly last?: number;
 }
@@ -53,9 +56,14 @@ function pathOf(text: string): ReturnType<typeof parsePath> {
 }
 
 /** What a path finds in a document. Errors: `sql_runtime_error` for a wrong path, and in strict mode for a missing part. */
-export function findByPath(document: Jsonb, pathText: string, variables: Jsonb = {}): readonly Jsonb[] {
+export function findByPath(
+  document: Jsonb,
+  pathText: string,
+  variables: Jsonb = {},
+  usesZone = false,
+): readonly Jsonb[] {
   const { isLax, expr } = pathOf(pathText);
-  return evaluate(expr, { root: document, current: document, isLax, variables });
+  return evaluate(expr, { root: document, current: document, isLax, variables, usesZone });
 }
 
 /** Whether an error is one that `silent` keeps quiet: not what Firn cannot do. */
@@ -64,11 +72,33 @@ export function isOfPath(error: unknown): boolean {
 }
 
 /** The parts of a JSON text that a path finds, as jsonb texts. */
-export function queryJsonPath(text: string, path: string, variables = "{}", silent = false): string[] {
+export function queryJsonPath(
+  text: string,
+  path: string,
+  variables = "{}",
+  silent = false,
+  usesZone = false,
+): string[] {
   try {
-    return findByPath(parseJsonb(text), path, parseJsonb(variables)).map((item) => jsonbText(item));
+    return findByPath(parseJsonb(text), path, parseJsonb(variables), usesZone).map((item) => jsonbText(item));
   } catch (error) {
     if (silent && isOfPath(error)) return [];
+    throw error;
+  }
+}
+
+/** Whether a path finds anything; null where an error is kept quiet. */
+export function existsByPath(
+  text: string,
+  path: string,
+  variables = "{}",
+  silent = false,
+  usesZone = false,
+): boolean | null {
+  try {
+    return findByPath(parseJsonb(text), path, parseJsonb(variables), usesZone).length > 0;
+  } catch (error) {
+    if (silent && isOfPath(error)) return null;
     throw error;
   }
 }
@@ -169,7 +199,7 @@ function applyStep(item: Jsonb, step: PathStep, scope: Scope): readonly Jsonb[] 
       return items.filter((candidate) => test(step.condition, { ...scope, current: candidate }) === true);
     }
     case "method":
-      return applyMethod(item, step.name, scope);
+      return applyMethod(item, step, isLax, scope.usesZone);
   }
 }
 
@@ -215,64 +245,6 @@ function elementsAt(item: Jsonb, from: PathExpr, to: PathExpr | undefined, scope
   return items.slice(Math.max(0, start), Math.max(0, end + 1));
 }
 
-function typeName(item: Jsonb): string {
-  if (item === null) return "null";
-  if (isJsonArray(item)) return "array";
-  if (item instanceof JsonNumber) return "number";
-  return typeof item === "object" ? "object" : typeof item;
-}
-
-function applyMethod(item: Jsonb, name: string, scope: Scope): readonly Jsonb[] {
-  if (name === "type") return [typeName(item)];
-  if (name === "size") {
-    if (!isJsonArray(item) && !scope.isLax)
-      throw runtimeError("jsonpath item method .size() can only be applied to an array");
-    return [number(isJsonArray(item) ? item.length : 1)];
-  }
-  if (scope.isLax && isJsonArray(item)) return item.flatMap((part) => applyMethod(part, name, scope));
-  if (name === "keyvalue") {
-    if (!isJsonObject(item)) throw runtimeError("jsonpath item method .keyvalue() can only be applied to an object");
-    return jsonMembers(item).map(([key, value]) => ({ id: number(0), key, value }));
-  }
-  if (name === "string") {
-    if (typeof item === "object") {
-      if (item instanceof JsonNumber) return [jsonbText(item)];
-      throw runtimeError(
-        "jsonpath item method .string() can only be applied to a boolean, string, numeric, or datetime value",
-      );
-    }
-    return [String(item)];
-  }
-  if (name === "boolean") {
-    if (typeof item === "boolean") return [item];
-    const text = typeof item === "string" ? item.toLowerCase() : item instanceof JsonNumber ? jsonbText(item) : "";
-    if (["true", "t", "yes", "y", "on", "1"].includes(text)) return [true];
-    if (["false", "f", "no", "n", "off", "0"].includes(text)) return [false];
-    throw runtimeError("argument of jsonpath item method .boolean() is invalid for type boolean");
-  }
-  const isConversion =
-    name === "double" || name === "number" || name === "decimal" || name === "integer" || name === "bigint";
-  if (isConversion && typeof item === "string") {
-    try {
-      return [new JsonNumber(textToDecimal(item))];
-    } catch {
-      throw runtimeError(`argument "${item}" of jsonpath item method .${name}() is invalid for type numeric`);
-    }
-  }
-  if (name === "datetime" || /^(date|time(stamp)?(_tz)?)$/.test(name)) {
-    throw new LakeError("sql_unsupported", `The jsonpath method .${name}() is not supported.`);
-  }
-  if (!(item instanceof JsonNumber)) {
-    throw runtimeError(`jsonpath item method .${name}() can only be applied to a numeric value`);
-  }
-  const { decimal } = item;
-  if (isConversion) return [item];
-  if (name === "abs") return [new JsonNumber(decimal.unscaled < 0n ? negateDecimal(decimal) : decimal)];
-  if (name === "floor") return [new JsonNumber(floorDecimal(decimal))];
-  if (name === "ceiling") return [new JsonNumber(ceilDecimal(decimal))];
-  throw runtimeError(`jsonpath item method .${name}() is not supported`);
-}
-
 /** A condition; what fails inside it is unknown. */
 function test(expr: PathExpr, scope: Scope): Truth {
   switch (expr.kind) {
@@ -299,7 +271,7 @@ function test(expr: PathExpr, scope: Scope): Truth {
       return found === undefined ? undefined : found.length > 0;
     }
     case "compare":
-      return anyOf(scope, expr.left, expr.right, (a, b) => compareItems(a, b, expr.operator));
+      return anyOf(scope, expr.left, expr.right, (a, b) => compareItems(a, b, expr.operator, scope));
     case "starts_with":
       return anyOf(scope, expr.left, expr.right, (a, b) =>
         typeof a === "string" && typeof b === "string" ? a.startsWith(b) : undefined,
@@ -355,13 +327,20 @@ function anyOf(scope: Scope, left: PathExpr, right: PathExpr, holds: (a: Jsonb, 
   return isUnknown ? undefined : false;
 }
 
-function compareItems(a: Jsonb, b: Jsonb, operator: string): Truth {
-  if (typeName(a) !== typeName(b)) {
+function compareItems(a: Jsonb, b: Jsonb, operator: string, scope: Scope): Truth {
+  if (a instanceof JsonDateTime && b instanceof JsonDateTime) {
+    const difference = compareDateTimes(a, b, scope.usesZone);
+    return difference === undefined ? undefined : holds(difference, operator);
+  }
+  if (jsonTypeName(a) !== jsonTypeName(b)) {
     // null equals nothing but null, and is comparable with everything.
     return a === null || b === null ? operator === "<>" || operator === "!=" : undefined;
   }
   if (isJsonArray(a) || isJsonObject(a)) return undefined;
-  const order = compareJsonb(a, b);
+  return holds(compareJsonb(a, b), operator);
+}
+
+function holds(order: number, operator: string): boolean {
   switch (operator) {
     case "==":
       return order === 0;

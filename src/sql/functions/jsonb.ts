@@ -6,7 +6,7 @@ import { jsonTextToPlain } from "../values/json-scan.ts";
 import { checkTextLength } from "../values/limits.ts";
 import { scalarToText } from "../values/index.ts";
 import type { FunctionCatalog, PolymorphicFunction } from "./definition.ts";
-import { findByPath, isOfPath, queryJsonPath } from "./json-path.ts";
+import { existsByPath, findByPath, isOfPath, queryJsonPath } from "./json-path.ts";
 import {
   canonicalJson,
   isJsonArray,
@@ -247,9 +247,9 @@ function objectOfPairs(keys: Path, values: Path, finish: Finish): string {
 }
 
 /** The one condition a path gives. Errors: `sql_runtime_error` unless silent. */
-function matches(text: string, path: string, variables = "{}", silent = false): boolean | null {
+function matches(text: string, path: string, variables = "{}", silent = false, usesZone = false): boolean | null {
   try {
-    const [value, ...others] = findByPath(parseJsonb(text), path, parseJsonb(variables));
+    const [value, ...others] = findByPath(parseJsonb(text), path, parseJsonb(variables), usesZone);
     if (others.length === 0 && (typeof value === "boolean" || value === null)) return value;
   } catch (error) {
     if (!silent || !isOfPath(error)) throw error;
@@ -259,12 +259,8 @@ function matches(text: string, path: string, variables = "{}", silent = false): 
   throw runtimeError("single boolean result is expected");
 }
 
-function firstOf(text: string, path: string, variables?: string, silent?: boolean): string | null {
-  return queryJsonPath(text, path, variables, silent)[0] ?? null;
-}
-
 /** Adds what builds, changes and searches JSON. */
-export function defineJsonb({ define, definePolymorphic, alias }: FunctionCatalog): void {
+export function defineJsonb({ define, definePolymorphic }: FunctionCatalog): void {
   define("jsonb_plain", "json -> text", (text: string) => jsonTextToPlain(canonicalJson(text)));
   for (const form of [AS_JSON, AS_JSONB]) {
     const { name, finish } = form;
@@ -305,27 +301,39 @@ export function defineJsonb({ define, definePolymorphic, alias }: FunctionCatalo
     return pretty;
   });
   definePathSearches(define);
-  for (const name of ["exists", "match", "query_first", "query_array"])
-    alias(`jsonb_path_${name}`, `jsonb_path_${name}_tz`);
 }
 
 function definePathSearches(define: FunctionCatalog["define"]): void {
-  define("@?", "jsonb, text -> bool", (text: string, path: string) => queryJsonPath(text, path, "{}", true).length > 0);
+  define("@?", "jsonb, text -> bool", (text: string, path: string) => existsByPath(text, path, "{}", true));
   define("@@", "jsonb, text -> bool", (text: string, path: string) => matches(text, path, "{}", true));
-  for (const rest of ["", ", jsonb", ", jsonb, bool"]) {
-    define(
-      "jsonb_path_exists",
-      `jsonb, text${rest} -> bool`,
-      (text: string, path: string, variables?: string, silent?: boolean) =>
-        queryJsonPath(text, path, variables, silent).length > 0,
-    );
-    define("jsonb_path_match", `jsonb, text${rest} -> bool`, matches);
-    define("jsonb_path_query_first", `jsonb, text${rest} -> jsonb`, firstOf);
-    define(
-      "jsonb_path_query_array",
-      `jsonb, text${rest} -> jsonb`,
-      (text: string, path: string, variables?: string, silent?: boolean) =>
-        `[${queryJsonPath(text, path, variables, silent).join(", ")}]`,
-    );
+  for (const suffix of ["", "_tz"] as const) {
+    const usesZone = suffix === "_tz";
+    const found = (text: string, path: string, variables?: string, silent?: boolean): string[] =>
+      queryJsonPath(text, path, variables, silent, usesZone);
+    for (const rest of ["", ", jsonb", ", jsonb, bool"]) {
+      const args = `jsonb, text${rest}`;
+      define(
+        `jsonb_path_exists${suffix}`,
+        `${args} -> bool`,
+        (text: string, path: string, variables?: string, silent?: boolean) =>
+          existsByPath(text, path, variables, silent, usesZone),
+      );
+      define(
+        `jsonb_path_match${suffix}`,
+        `${args} -> bool`,
+        (text: string, path: string, variables?: string, silent?: boolean) =>
+          matches(text, path, variables, silent, usesZone),
+      );
+      define(
+        `jsonb_path_query_first${suffix}`,
+        `${args} -> jsonb`,
+        (...call: Parameters<typeof found>) => found(...call)[0] ?? null,
+      );
+      define(
+        `jsonb_path_query_array${suffix}`,
+        `${args} -> jsonb`,
+        (...call: Parameters<typeof found>) => `[${found(...call).join(", ")}]`,
+      );
+    }
   }
 }

@@ -191,15 +191,14 @@ export function defineNumericDetails({ define, defineWith, definePolymorphic, al
     strict: false,
     volatility: "volatile",
   });
-  for (const type of ["timestamp", "timestamptz", "time"]) {
-    define("round_fraction", `${type}, int4 -> ${type}`, (micros: number, digits: number) => {
-      const unit = 10 ** (6 - digits);
-      return Number.isFinite(micros) ? Math.round(micros / unit) * unit : micros;
-    });
+  define("round_fraction", "time, int4 -> time", roundFraction);
+  for (const type of ["timestamp", "timestamptz"]) {
+    define("round_fraction", `${type}, int4 -> ${type}`, (micros: number, digits: number) =>
+      Number.isFinite(micros) ? YEAR_2000_MICROS + roundFraction(micros - YEAR_2000_MICROS, digits) : micros,
+    );
   }
   define("round_fraction", "interval, int4 -> interval", ({ months, days, micros }: Interval, digits: number) => {
-    const unit = 10 ** (6 - digits);
-    return { months, days, micros: Math.sign(micros) * Math.round(Math.abs(micros) / unit) * unit };
+    return { months, days, micros: roundFraction(micros, digits) };
   });
   define("isfinite", "interval -> bool", () => true);
   define("cut_interval", "interval, text -> interval", cutInterval);
@@ -234,6 +233,14 @@ export function defineNumericDetails({ define, defineWith, definePolymorphic, al
     define("overlaps", `${type}, ${type}, ${type}, ${type} -> bool`, overlaps, { strict: false });
   }
   alias("ceil", "ceiling");
+}
+
+/** 2000-01-01: PostgreSQL rounds away from it, halves too. */
+const YEAR_2000_MICROS = 946_684_800_000_000;
+
+function roundFraction(micros: number, digits: number): number {
+  const unit = 10 ** (6 - digits);
+  return Math.sign(micros) * Math.round(Math.abs(micros) / unit) * unit + 0;
 }
 
 const CLOCK_UNITS: Readonly<Record<string, number>> = { hour: 3_600_000_000, minute: 60_000_000, second: 1 };

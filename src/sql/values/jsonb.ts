@@ -14,12 +14,40 @@ export class JsonNumber {
   }
 }
 
+/** What a text in a path may be read as. */
+export type DateTimeKind = "date" | "time" | "timetz" | "timestamp" | "timestamptz";
+
+/** A date or time that a path made of a text; outside of the path it is its text. */
+export class JsonDateTime {
+  readonly kind: DateTimeKind;
+  /** Since the epoch in UTC, or since midnight. */
+  readonly micros: number;
+  /** East of UTC, microseconds; 0 for kinds without a zone. */
+  readonly offset: number;
+  readonly text: string;
+
+  constructor(kind: DateTimeKind, micros: number, offset: number, text: string) {
+    this.kind = kind;
+    this.micros = micros;
+    this.offset = offset;
+    this.text = text;
+  }
+}
+
 /** A JSON value. */
-export type Jsonb = null | boolean | string | JsonNumber | readonly Jsonb[] | { readonly [key: string]: Jsonb };
+export type Jsonb =
+  | null
+  | boolean
+  | string
+  | JsonNumber
+  | JsonDateTime
+  | readonly Jsonb[]
+  | { readonly [key: string]: Jsonb };
 
 /** Whether a value is an object: no array, no number. */
 export function isJsonObject(value: Jsonb): value is { readonly [key: string]: Jsonb } {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return !(value instanceof JsonNumber || value instanceof JsonDateTime);
 }
 
 /** Whether a value is an array. */
@@ -65,6 +93,7 @@ export function jsonbText(value: Jsonb): string {
   if (value === null || typeof value === "boolean") return String(value);
   if (typeof value === "string") return JSON.stringify(value);
   if (value instanceof JsonNumber) return decimalToString(value.decimal);
+  if (value instanceof JsonDateTime) return JSON.stringify(value.text);
   if (isJsonArray(value)) return `[${value.map((item) => jsonbText(item)).join(", ")}]`;
   return `{${jsonMembers(value)
     .map(([key, member]) => `${JSON.stringify(key)}: ${jsonbText(member)}`)
@@ -74,7 +103,7 @@ export function jsonbText(value: Jsonb): string {
 /** jsonb_pretty's text. */
 export function jsonbPretty(value: Jsonb, indent = ""): string {
   const inner = `${indent}    `;
-  if (typeof value !== "object" || value === null || value instanceof JsonNumber) return jsonbText(value);
+  if (!isJsonArray(value) && !isJsonObject(value)) return jsonbText(value);
   const parts = isJsonArray(value)
     ? value.map((item) => jsonbPretty(item, inner))
     : jsonMembers(value).map(([key, member]) => `${JSON.stringify(key)}: ${jsonbPretty(member, inner)}`);

@@ -117,7 +117,7 @@ export function windowCall(
     randomFrame(choices, "RANGE"),
   ]);
   const direction = choices.pick(["ASC NULLS LAST", "DESC NULLS LAST", "ASC NULLS FIRST", "DESC NULLS FIRST"]);
-  const key = choices.pick([int, int, expression(scope, "date", 1)]);
+  const key = choices.pick([int, int, common ? int : expression(scope, "date", 1)]);
   const spans = common ? range : range.replaceAll(/(\d) (PRECEDING|FOLLOWING)/g, "interval '$1 mons' $2");
   const ranged = `(${partition}ORDER BY ${key} ${direction}${key === int ? range : spans})`;
   const total = `(${partition}${order})`;
