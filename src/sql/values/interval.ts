@@ -107,6 +107,8 @@ export function parseInterval(text: string): Interval | undefined {
   let negated = false;
   let seen = false;
   for (const match of source
+    // A sign may stand apart from its number.
+    .replace(/([+-])\s+(?=[\d.])/g, " $1")
     .replace(/\s+/g, " ")
     .split(/ /)
     .flatMap((word) => [...word.matchAll(new RegExp(TOKEN.source, "g"))])) {
@@ -257,7 +259,6 @@ export function justifyHours(value: Interval): Interval {
   return { months: value.months, days: days + 0, micros: micros + 0 };
 }
 
-/** Moves each 30 days into a month (justify_days). */
 /** Days from hours and months from days, all of one sign. */
 export function justifyInterval(value: Interval): Interval {
   let { months, days, micros } = value;
@@ -288,6 +289,7 @@ export function justifyInterval(value: Interval): Interval {
   return { months: months + 0, days: days + 0, micros: micros + 0 };
 }
 
+/** Moves each 30 days into a month (justify_days). */
 export function justifyDays(value: Interval): Interval {
   const whole = Math.trunc(value.days / DAYS_PER_MONTH);
   let months = value.months + whole;
