@@ -108,7 +108,7 @@ export function parseInterval(text: string): Interval | undefined {
   let seen = false;
   for (const match of source
     // A sign may stand apart from its number.
-    .replace(/([+-])\s+(?=[\d.])/g, " $1")
+    .replace(/(?<!\S)([+-])\s+(?=[\d.])/g, "$1")
     .replace(/\s+/g, " ")
     .split(/ /)
     .flatMap((word) => [...word.matchAll(new RegExp(TOKEN.source, "g"))])) {
