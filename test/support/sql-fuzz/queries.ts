@@ -123,6 +123,8 @@ function subquery(builder: Builder, outer: ExpressionScope, wanted: SubqueryKind
     case "value": {
       const value = innerFirst?.sql ?? "1";
       if (choices.chance(4)) return `SELECT ${value} FROM ${relation.sql}${where} ORDER BY 1 DESC NULLS LAST LIMIT 1`;
+      // An aggregate of outer columns only is the outer query's where that groups: here it is the subquery's rows that count.
+      if (choices.chance(6)) return `SELECT count(s.x) FROM (VALUES (1), (${outerFirst?.sql ?? "2"}), (NULL)) s(x)`;
       const having = choices.chance(4) ? " HAVING count(*) > 1" : "";
       return `SELECT ${choices.pick(["max", "min"])}(${value}) FROM ${relation.sql}${where}${having}`;
     }

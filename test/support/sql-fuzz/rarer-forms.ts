@@ -173,6 +173,11 @@ export function rarerConditions(scope: ExpressionScope, of: Of): readonly Form[]
   ];
   if (subquery !== undefined) {
     forms.push(
+      () => `(${subquery(scope, "value")}) IN (SELECT dim.k FROM dim WHERE dim.k > ${of("int")})`,
+      () =>
+        `(${subquery(scope, "value")}) ${comparison()} ${choices.pick(["ANY", "ALL"])} (${subquery(scope, "ints")})`,
+    );
+    forms.push(
       () => `ROW(${of("int")}, 1) IN (SELECT s.x, 1 FROM (${subquery(scope, "ints")}) s(x))`,
       () => `(${of("bool")}) = ((${subquery(scope, "count")}) > 2)`,
       () => `EXISTS (SELECT 1 FROM (${subquery(scope, "ints")}) s(x) WHERE s.x ${comparison()} ${of("int")})`,
