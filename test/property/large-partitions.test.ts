@@ -88,6 +88,10 @@ const windowCall = fc.oneof(
     .tuple(fc.constantFrom("count", "max"), anyFrame, fc.option(fc.constant(evenRows), { nil: undefined }))
     .map(([name, over, filter]) => call(name, [column(2)], INT64, true, over, filter)),
   anyFrame.map((over) => call("min", [column(3)], TEXT, true, over)),
+  fc
+    .tuple(anyFrame, fc.option(fc.constant(evenRows), { nil: undefined }))
+    .map(([over, filter]) => call("sum", [column(2)], { kind: "decimal" }, true, over, filter)),
+  growing.map((over) => call("count", [], INT64, true, over)),
 );
 
 const example = fc.record({
@@ -131,7 +135,8 @@ function rowsOf(count: number, partitions: number, peers: number): Scalar[][] {
     return [
       (mixed >>> 3) % partitions,
       mixed % 97 === 0 ? null : rank,
-      mixed % 11 === 0 ? null : mixed % 1000,
+      // Now and then a sum of these is more than a double holds exactly.
+      mixed % 11 === 0 ? null : mixed % 1009 === 7 ? 9_007_199_254_740_000 : mixed % 1000,
       mixed % 13 === 0 ? null : `text-${mixed % 5000}-and-more-of-it`,
       row,
     ];
@@ -169,7 +174,7 @@ test("I352 a window over partitions that do not fit is the window in memory, row
       expect([store.pieces.size, memory.usedBytes]).toEqual([0, 0]);
       puts += store.puts;
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
-  expect(puts).toBeGreaterThan(500);
+  expect(puts).toBeGreaterThan(400);
 });

@@ -259,18 +259,14 @@ function bucketOf(row: number, rowCount: number, buckets: number): number {
 
 /** The peer groups of a partition: their rows, the rows before them, and what calls give for all of a group's rows. */
 class PeerGroups {
-  readonly #calls: readonly PlacedCall[];
-  readonly #running: readonly (RunningAggregate | undefined)[];
+  readonly #running: readonly RunningAggregate[];
   #sizes: number[] = [];
   #firsts: number[] = [];
-  #values: Scalar[][];
   #size = 0;
   #before = 0;
 
   constructor(calls: readonly PlacedCall[], running: ReadonlyMap<PlacedCall, RunningAggregate>) {
-    this.#calls = calls;
-    this.#running = calls.map((of) => running.get(of));
-    this.#values = calls.map(() => []);
+    this.#running = calls.flatMap((of) => running.get(of) ?? []);
   }
 
   /** Groups that are complete and were not taken. */
@@ -279,9 +275,9 @@ class PeerGroups {
   }
 
   add(batch: Batch, { starts }: Position): void {
-    const adders = this.#running.map((running) => running?.over(batch));
+    const adders = this.#running.map((running) => running.over(batch));
     const span = (from: number, to: number): void => {
-      for (const add of adders) add?.(from, to);
+      for (const add of adders) add(from, to);
       this.#size += to - from;
     };
     let from = 0;
@@ -298,7 +294,7 @@ class PeerGroups {
     if (this.#size === 0) return;
     this.#sizes.push(this.#size);
     this.#firsts.push(this.#before);
-    for (const [i, running] of this.#running.entries()) this.#values[i]?.push(running?.value() ?? null);
+    for (const running of this.#running) running.keep();
     this.#before += this.#size;
     this.#size = 0;
   }
@@ -307,12 +303,10 @@ class PeerGroups {
   *take(): Generator<Batch> {
     const rowCount = this.#sizes.length;
     if (rowCount === 0) return;
-    const columns = [vectorFromScalars(COUNT, this.#sizes), vectorFromScalars(COUNT, this.#firsts)];
-    for (const [i, { call }] of this.#calls.entries())
-      columns.push(vectorFromScalars(call.type, this.#values[i] ?? []));
+    const columns: Vector[] = [vectorFromScalars(COUNT, this.#sizes), vectorFromScalars(COUNT, this.#firsts)];
+    for (const running of this.#running) columns.push(running.take());
     this.#sizes = [];
     this.#firsts = [];
-    this.#values = this.#calls.map(() => []);
     for (let start = 0; start < rowCount; start += BATCH_ROWS) {
       yield sliceBatch({ rowCount, columns }, start, Math.min(rowCount, start + BATCH_ROWS));
     }

@@ -1,7 +1,15 @@
 // Window calls over one partition that need not be held: a state of the rows so far, told at each row or at the last of
 // its peers, or of all rows.
 
-import { concatBatches, sliceBatch, vectorFromScalars, type Batch, type Scalar, type Vector } from "#columnar";
+import {
+  concatBatches,
+  scalarAt,
+  sliceBatch,
+  vectorFromScalars,
+  type Batch,
+  type Scalar,
+  type Vector,
+} from "#columnar";
 import type { AggregateCall, PlanNode } from "../../plan.ts";
 import type { Accumulator } from "../aggregate/accumulator.ts";
 import { createAccumulator } from "../aggregate/create.ts";
@@ -10,6 +18,7 @@ import type { ExecutionContext } from "../context.ts";
 import { compileKeys } from "../sort.ts";
 import { addSpan, frameInputOf } from "./aggregates.ts";
 import { createLayout } from "./layout.ts";
+import { startTotal, type RunningTotal } from "./running-total.ts";
 
 type WindowNode = Extract<PlanNode, { kind: "window" }>;
 
@@ -83,17 +92,21 @@ export function numberRows(call: AggregateCall, batch: Batch, position: Position
   return { encoding: "flat", type: call.type, length: batch.rowCount, values, validity: undefined };
 }
 
-/** An aggregate over all rows of the partition so far. */
+/** An aggregate over all rows of the partition so far, and its values where it was told to keep them. */
 export class RunningAggregate {
   readonly #call: AggregateCall;
   readonly #context: ExecutionContext;
   readonly #accumulator: Accumulator;
+  /** Takes the rows as long as it can; the accumulator takes what it has then. */
+  #total: RunningTotal | undefined;
+  #kept: Scalar[] = [];
 
   constructor(call: AggregateCall, context: ExecutionContext) {
     this.#call = call;
     this.#context = context;
     this.#accumulator = createAccumulator(call, context);
     this.#accumulator.reserve(1);
+    this.#total = startTotal(call);
   }
 
   get byteSize(): number {
@@ -103,24 +116,55 @@ export class RunningAggregate {
   /** Takes rows: `add(from, to)` takes a span of them, and what is added in order is part of the aggregate. */
   over(batch: Batch): (from: number, to: number) => void {
     const input = frameInputOf(this.#call, batch, this.#context);
-    return (from, to) => {
+    const accumulate = (from: number, to: number): void => {
       if (to > from) addSpan(input, this.#accumulator, from, to);
     };
+    const numbers = this.#total?.numbersOf(input);
+    if (numbers === undefined) this.#leaveTotal();
+    return (from, to) => {
+      if (numbers !== undefined && this.#total?.add(numbers, from, to) === true) return;
+      this.#leaveTotal();
+      accumulate(from, to);
+    };
+  }
+
+  #leaveTotal(): void {
+    const total = this.#total;
+    if (total === undefined) return;
+    this.#total = undefined;
+    const kept = total.take(this.#call.type);
+    this.#kept = Array.from({ length: kept.length }, (_, row) => scalarAt(kept, row));
+    const sum = total.asArgument(this.#call);
+    if (sum !== undefined) this.#accumulator.update(undefined, [sum], 1);
   }
 
   /** The value for the rows taken so far. */
   value(): Scalar {
-    return rowReader(this.#accumulator.finish(1))(0);
+    if (this.#total === undefined) return rowReader(this.#accumulator.finish(1))(0);
+    return scalarAt(this.#total.value(this.#call.type), 0);
+  }
+
+  /** Keeps the value for the rows taken so far. */
+  keep(): void {
+    if (this.#total === undefined) this.#kept.push(this.value());
+    else this.#total.keep();
+  }
+
+  /** The values kept, which are forgotten. */
+  take(): Vector {
+    if (this.#total !== undefined) return this.#total.take(this.#call.type);
+    const values = vectorFromScalars(this.#call.type, this.#kept);
+    this.#kept = [];
+    return values;
   }
 
   /** Takes a batch and tells the value at each of its rows. */
   atEachRow(batch: Batch): Vector {
     const add = this.over(batch);
-    const values: Scalar[] = [];
     for (let row = 0; row < batch.rowCount; row++) {
       add(row, row + 1);
-      values.push(this.value());
+      this.keep();
     }
-    return vectorFromScalars(this.#call.type, values);
+    return this.take();
   }
 }
