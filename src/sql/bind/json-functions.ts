@@ -6,6 +6,7 @@ import type {
   JsonBehavior as BehaviorNode,
   JsonFuncExpr,
   JsonOutput,
+  JsonTableColumn,
   JsonValueExpr,
   Node,
 } from "libpg-query";
@@ -49,11 +50,10 @@ export interface JsonSearch {
   readonly path: Expr;
   readonly variables: Expr;
   readonly type: DataType;
-  readonly wrapper: string | undefined;
-  readonly quotes: string | undefined;
-  readonly onEmpty: BehaviorNode | undefined;
-  readonly onError: BehaviorNode | undefined;
 }
+
+/** The clauses that JSON_VALUE and its kin share with the columns of JSON_TABLE, as both have them in the tree. */
+type JsonClauses = Pick<JsonFuncExpr & JsonTableColumn, "wrapper" | "quotes" | "on_empty" | "on_error">;
 
 /** The type of RETURNING, or another without it. */
 function returningType(output: JsonOutput | undefined, otherwise: DataType, env: ExprEnvironment): DataType {
@@ -78,9 +78,10 @@ function bindJsonValue(value: JsonValueExpr | undefined, env: ExprEnvironment, s
 }
 
 /** JSON_VALUE, JSON_QUERY or JSON_EXISTS over parts that are bound. */
-export function bindSearch(search: JsonSearch, env: ExprEnvironment, span: SourceSpan): Expr {
+export function bindSearch(search: JsonSearch, clauses: JsonClauses, env: ExprEnvironment, span: SourceSpan): Expr {
   const { context } = env;
-  const { kind, document, path, variables, type, wrapper, quotes, onEmpty, onError } = search;
+  const { kind, document, path, variables, type } = search;
+  const { wrapper, quotes, on_empty: onEmpty, on_error: onError } = clauses;
   const options: JsonOptions = {
     kind,
     wrapper: wrapper === "JSW_CONDITIONAL" ? "conditional" : wrapper === "JSW_UNCONDITIONAL" ? "always" : "none",
@@ -123,11 +124,8 @@ export function bindJsonFunction(node: JsonFuncExpr, env: ExprEnvironment, span:
       path: coerce(context, env.bind(node.pathspec, env), TEXT, "explicit", span),
       variables: bindPassing(node.passing, env, span),
       type: returningType(node.output, byDefault, env),
-      wrapper: node.wrapper,
-      quotes: node.quotes,
-      onEmpty: node.on_empty,
-      onError: node.on_error,
     },
+    node,
     env,
     span,
   );

@@ -71,11 +71,8 @@ function bindColumn(
       ),
       variables,
       type,
-      wrapper: node.wrapper,
-      quotes: node.quotes,
-      onEmpty: node.on_empty,
-      onError: node.on_error,
     },
+    node,
     env,
     span,
   );
