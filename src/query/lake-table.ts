@@ -24,7 +24,7 @@ import { plannedRowGroups, scanFiles, type ScannedBatch } from "./file-scan.ts";
 import { selectFresh } from "./fresh-rows.ts";
 import type { LakeCatalogDeps } from "./lake-catalog.ts";
 import type { VersionedTable } from "./table-version.ts";
-import { scanFacts } from "./scan-facts.ts";
+import { scanFacts, scanFileFacts, type FactsRequest } from "./scan-facts.ts";
 import { createFileNarrowing } from "./scan-narrowing.ts";
 import { loadTableView, type TableView } from "./table-view.ts";
 
@@ -139,6 +139,17 @@ async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCat
     statistics.rowsScanned += fresh.rowCount;
     yield* await Promise.resolve(fresh.batches);
   }
+  const factsRequest: FactsRequest = {
+    ...parts,
+    metadata,
+    files: plan.files,
+    reader,
+    statistics,
+    async *openRest(rest, signal) {
+      yield* openFresh();
+      yield* scanFiles({ ...scan, files: rest, signal });
+    },
+  };
   let files = plan.files;
   return {
     identity,
@@ -161,22 +172,8 @@ async function plannedScan(parts: ScanParts, request: ScanRequest, deps: LakeCat
         signal,
       });
     },
-    facts: (facts, signal) =>
-      scanFacts(
-        {
-          ...parts,
-          metadata,
-          files: plan.files,
-          reader,
-          statistics,
-          async *openRest(files, inner) {
-            yield* openFresh();
-            yield* scanFiles({ ...scan, files, signal: inner });
-          },
-        },
-        facts,
-        signal,
-      ),
+    facts: (facts, signal) => scanFacts(factsRequest, facts, signal),
+    fileFacts: (asked, counts) => scanFileFacts(factsRequest, asked, counts),
     pieces: () => scanPieces(parts, shape, openFresh, (files, signal) => scanFiles({ ...scan, files, signal })),
   };
 }

@@ -9,6 +9,7 @@ import {
   allFieldsById,
   isDeletionVector,
   singleValueToScalar,
+  specById,
   tableNameMapping,
   type IcebergColumn,
   type IcebergSchema,
@@ -16,7 +17,7 @@ import {
   type TableMetadata,
 } from "#iceberg";
 import { withFieldIds } from "#parquet";
-import type { ScanFact, ScanFacts, ScanStatistics } from "#sql";
+import type { FileFacts, ScanFact, ScanFacts, ScanStatistics } from "#sql";
 import type { DataReader } from "./data-reader.ts";
 import { compareValues, isComparable, type FieldPredicate } from "./field-predicate.ts";
 import { createFileProof, isNanoseconds } from "./file-proof.ts";
@@ -75,6 +76,62 @@ export async function scanFacts(
       ),
   };
 }
+
+/** Bounds and counts of files all of whose rows are wanted; undefined when there is none. Reads nothing. */
+export function scanFileFacts(
+  request: FactsRequest,
+  columns: readonly number[],
+  facts: readonly ScanFact[],
+): FileFacts | undefined {
+  const proves = createFileProof(request.metadata, request.schema, request.predicates);
+  const told = request.files.flatMap((file) => {
+    if (file.deletes.length > 0 || file.dataFile.recordCount === 0) return [];
+    const bounds = columns.map((column) => keyBounds(request, file, column));
+    const isTold =
+      bounds.every((bound) => bound !== undefined) && facts.every((fact) => hasCounts(request, file, fact));
+    return isTold && proves(file) ? [{ file, bounds, counts: facts.map((fact) => countIn(request, file, fact)) }] : [];
+  });
+  if (told.length === 0) return undefined;
+  return {
+    files: told,
+    open(but, signal) {
+      const known = new Set([...but].map((place) => told[place]?.file));
+      return request.openRest(
+        request.files.filter((file) => !known.has(file)),
+        signal,
+      );
+    },
+  };
+}
+
+/**
+ * What a column's values in a file lie between when none is null: its partition value, or the manifest's bounds. Those of
+ * text may be cut, so that equal bounds do not prove equal values.
+ */
+function keyBounds(
+  request: FactsRequest,
+  file: ScanFile,
+  column: number,
+): { readonly low: Scalar; readonly high: Scalar } | undefined {
+  const fieldId = request.columns[column]?.fieldId;
+  if (fieldId === undefined || nullsIn(request, file, column) !== 0) return undefined;
+  const { specId, partition } = file.dataFile;
+  const place = specById(request.metadata, specId).fields.findIndex(
+    (field) => field["source-id"] === fieldId && field.transform === "identity",
+  );
+  const kind = request.columns[column]?.type.kind;
+  if (kind === "string") {
+    const value = partition[place];
+    return typeof value === "string" ? { low: value, high: value } : undefined;
+  }
+  if (kind === undefined || !ORDERED_KEYS.has(kind)) return undefined;
+  const low = manifestBound(request, file, { kind: "min", column });
+  const high = manifestBound(request, file, { kind: "max", column });
+  return low === undefined || high === undefined ? undefined : { low, high };
+}
+
+/** Kinds whose manifest bounds are values as the engine has them. */
+const ORDERED_KEYS = new Set(["boolean", "int16", "int32", "int64", "date", "timestamp"]);
 
 /** Whether the manifest tells how many rows of a file are deleted. */
 function hasCountableDeletes({ deletes }: ScanFile): boolean {

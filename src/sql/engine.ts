@@ -32,6 +32,7 @@ import {
 import { functionRegistry } from "./functions/index.ts";
 import { foldPlan, optimizePlans, type RewriteLog } from "./optimize/index.ts";
 import { parseStatement, type ParsedStatement } from "./parser/parse.ts";
+import { answerGroups } from "./partial/grouped-facts.ts";
 import { runPieces, type PartialCache } from "./partial/run-pieces.ts";
 import type { PlanNode } from "./plan.ts";
 import { boundSubqueryRows, readSubquery, substituteSubqueries, type SubqueryValue } from "./subquery-values.ts";
@@ -385,11 +386,13 @@ function createPreparedQuery(preparation: Preparation): PreparedQuery {
       values.push(await readSubquery(subquery, executePlan(ready, context)));
     }
     execution.plan = values.length === 0 ? plan : foldPlan(substituteSubqueries(plan, values), context);
+    const told = await answerGroups(execution.plan, context);
+    execution.plan = told.plan;
     if (partials === undefined) {
-      yield* executePlan(execution.plan, context);
+      yield* executePlan(told.plan, told.context);
       return;
     }
-    const piecewise = await runPieces(execution.plan, context, partials);
+    const piecewise = await runPieces(told.plan, told.context, partials);
     execution.plan = piecewise.plan;
     yield* executePlan(piecewise.plan, piecewise.context);
   }

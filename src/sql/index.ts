@@ -33,6 +33,7 @@ export type {
   RuntimePredicate,
   ScanFact,
   ScanCut,
+  FileFacts,
   ScanFacts,
   ScanNarrowing,
   ScanOrder,

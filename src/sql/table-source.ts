@@ -113,6 +113,18 @@ export interface ScanFacts {
   open(signal: AbortSignal): AsyncIterable<Batch>;
 }
 
+/** What metadata tells of single files all of whose rows are wanted. */
+export interface FileFacts {
+  readonly files: readonly {
+    /** Values that those of each column asked for lie between, inclusive; none is null. */
+    readonly bounds: readonly { readonly low: Scalar; readonly high: Scalar }[];
+    /** One for each fact asked for. */
+    readonly counts: readonly number[];
+  }[];
+  /** Streams the scan's rows but those of some of these files, by their places; instead of `open` of the scan. */
+  open(but: ReadonlySet<number>, signal: AbortSignal): AsyncIterable<Batch>;
+}
+
 /**
  * A place where a scan's rows are parted by a column of integers: from the first row on whose value is above `after`,
  * no row has one below `below`.
@@ -141,6 +153,11 @@ export interface PlannedScan {
    * these predicates say exactly which rows are wanted.
    */
   facts?(facts: readonly ScanFact[], signal: AbortSignal): Promise<ScanFacts | undefined>;
+  /**
+   * What manifests prove of single files: bounds of columns, and counts. Undefined when nothing; reads nothing. To be
+   * called only where the request's predicates say exactly which rows are wanted.
+   */
+  fileFacts?(columns: readonly number[], counts: readonly ScanFact[]): FileFacts | undefined;
   /** The same rows in pieces; absent when the source has no immutable ones. Instead of `open`. */
   pieces?(): Promise<ScanPieces>;
 }

@@ -36,7 +36,8 @@ function factsOf({ keys, groupingSets, aggregates, input }: Aggregate): readonly
   return facts.every((fact) => fact !== undefined) && filtersExactly(input) ? facts : undefined;
 }
 
-function factOf(call: AggregateCall, input: PlanNode): ScanFact | undefined {
+/** What a call asks of the rows of the scan below its input; undefined when it is more than metadata can tell. */
+export function factOf(call: AggregateCall, input: PlanNode): ScanFact | undefined {
   const { args, distinct, filter, orderBy, directArgs } = call;
   if (distinct || filter !== undefined || orderBy.length > 0 || directArgs.length > 0) return undefined;
   const [argument] = args;
@@ -59,7 +60,7 @@ function sourceColumn(expr: Expr, input: PlanNode): number | undefined {
 }
 
 /** Whether the scan's predicates say which of its rows reach the aggregation, no more and no less. */
-function filtersExactly(input: PlanNode): boolean {
+export function filtersExactly(input: PlanNode): boolean {
   if (input.kind === "scan") return input.limit === undefined && input.predicates.length === 0;
   if (input.kind === "project") return filtersExactly(input.input);
   if (input.kind !== "filter" || input.input.kind !== "scan" || input.input.limit !== undefined) return false;

@@ -90,3 +90,36 @@ test("I322 bounds that a writer widened or cut are not taken for values", async 
   expect(answer.rows).toEqual([["2024-01-10 00:00:00.999999+00", "-5", "500", "82"]]);
   expect(answeredFiles(answer)).toBe(5);
 });
+
+const day = (number: number): number => (Date.UTC(2024, 0, number) + 3_600_000) * 1000;
+
+test("I406 counts by day and by an identity column read no file that lies whole in one group", async () => {
+  const lake = await createQueryLake();
+  await lake.createTable(
+    "t",
+    [
+      ["kind", "string"],
+      ["at", "timestamptz"],
+    ],
+    { fields: [{ "source-id": 1, transform: "identity", name: "kind" }] },
+  );
+  for (const number of [1, 2, 3]) {
+    await lake.append("t", [
+      { kind: "a", at: day(number) },
+      { kind: "b", at: day(number) + 5 },
+      { kind: "b", at: day(number) + 6 },
+    ]);
+  }
+  lake.dataReads.length = 0;
+  const byDay = await lake.query(
+    "SELECT date_trunc('day', at) AS d, kind, count(*) AS n FROM t WHERE at >= '2024-01-02' GROUP BY 1, 2 ORDER BY 1, 2",
+    { cache: "bypass" },
+  );
+  expect(byDay.body?.rows).toEqual([
+    { d: "2024-01-02T00:00:00.000000Z", kind: "a", n: 1 },
+    { d: "2024-01-02T00:00:00.000000Z", kind: "b", n: 2 },
+    { d: "2024-01-03T00:00:00.000000Z", kind: "a", n: 1 },
+    { d: "2024-01-03T00:00:00.000000Z", kind: "b", n: 2 },
+  ]);
+  expect(lake.dataReads).toEqual([]);
+});
