@@ -1,6 +1,6 @@
 // Probing: rows of a join's streamed input meet the rows it holds. Only columns that somebody reads are gathered.
 
-import { BATCH_ROWS, constantVector, gather, nullVector, type Batch, type Vector } from "#columnar";
+import { BATCH_ROWS, constantVector, gather, nullVector, type Batch, type FlatVector, type Vector } from "#columnar";
 import type { PlanNode } from "../plan.ts";
 import { columnsUsed } from "./columns-used.ts";
 import type { ExecutionContext } from "./context.ts";
@@ -81,43 +81,55 @@ function uniquePairs(first: Int32Array, ids: Int32Array): Pairs {
   return { count, left: left.subarray(0, count), right: right.subarray(0, count) };
 }
 
+/** Collects pairs until they make a batch. */
+class PairBlock {
+  private left = new Int32Array(0);
+  private right = new Int32Array(0);
+  count = 0;
+
+  get isFull(): boolean {
+    return this.count === BATCH_ROWS;
+  }
+
+  add(left: number, right: number): void {
+    if (this.count === 0) {
+      this.left = new Int32Array(BATCH_ROWS);
+      this.right = new Int32Array(BATCH_ROWS);
+    }
+    this.left[this.count] = left;
+    this.right[this.count++] = right;
+  }
+
+  /** Hands the pairs over and begins anew. */
+  take(): Pairs {
+    const { count } = this;
+    this.count = 0;
+    return { count, left: this.left.subarray(0, count), right: this.right.subarray(0, count) };
+  }
+}
+
+/** Pairs where a key may have several held rows. */
 function* chainedPairs(first: Int32Array, next: Int32Array, ids: Int32Array): Generator<Pairs> {
-  let left = new Int32Array(BATCH_ROWS);
-  let right = new Int32Array(BATCH_ROWS);
-  let count = 0;
+  const block = new PairBlock();
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
     for (let row = id < 0 ? -1 : (first[id] as number); row >= 0; row = next[row] as number) {
-      if (count === BATCH_ROWS) {
-        yield { count, left, right };
-        left = new Int32Array(BATCH_ROWS);
-        right = new Int32Array(BATCH_ROWS);
-        count = 0;
-      }
-      left[count] = i;
-      right[count++] = row;
+      if (block.isFull) yield block.take();
+      block.add(i, row);
     }
   }
-  if (count > 0) yield { count, left: left.subarray(0, count), right: right.subarray(0, count) };
+  if (block.count > 0) yield block.take();
 }
 
 function* allPairs(leftRows: number, rightRows: number): Generator<Pairs> {
-  let left = new Int32Array(BATCH_ROWS);
-  let right = new Int32Array(BATCH_ROWS);
-  let count = 0;
+  const block = new PairBlock();
   for (let i = 0; i < leftRows; i++) {
     for (let row = 0; row < rightRows; row++) {
-      if (count === BATCH_ROWS) {
-        yield { count, left, right };
-        left = new Int32Array(BATCH_ROWS);
-        right = new Int32Array(BATCH_ROWS);
-        count = 0;
-      }
-      left[count] = i;
-      right[count++] = row;
+      if (block.isFull) yield block.take();
+      block.add(i, row);
     }
   }
-  if (count > 0) yield { count, left: left.subarray(0, count), right: right.subarray(0, count) };
+  if (block.count > 0) yield block.take();
 }
 
 function pairsOf(
@@ -135,7 +147,27 @@ function pairsOf(
 /** Rows of a column, or nothing where nobody reads them. */
 function taken(column: Vector, rows: Int32Array | undefined, count: number, isWanted: boolean): Vector {
   if (!isWanted) return constantVector(column.type, null, count);
-  return rows === undefined ? column : gather(column, rows);
+  if (rows === undefined) return column;
+  if (!isRepeated(column, count)) return gather(column, rows);
+  return {
+    encoding: "dictionary",
+    type: column.type,
+    length: count,
+    codes: rows,
+    dictionary: column,
+    validity: undefined,
+  };
+}
+
+/** Whether texts occur so often that they are better told by their row than copied: who groups by them reads each once. */
+function isRepeated(column: Vector, count: number): column is FlatVector {
+  return (
+    column.encoding === "flat" &&
+    column.type.kind === "string" &&
+    column.validity === undefined &&
+    column.length > 0 &&
+    column.length <= count
+  );
 }
 
 function isIn(wanted: Wanted, index: number): boolean {
