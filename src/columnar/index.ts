@@ -29,7 +29,7 @@ export { gather, gatherBatch, pick } from "./gather.ts";
 export { concatBatches, concatVectors, sliceBatch, sliceVector } from "./concat.ts";
 export { decimalBlockOf, decimalOfBlock, decimalsToBlock, decimalVector, type DecimalBlock } from "./decimal-vector.ts";
 export { countCodes, packedVector, passCodes, withDictionary, type PackedCodes } from "./packed-codes.ts";
-export { isPending, passPending, pendingVector, type PendingValues } from "./pending-vector.ts";
+export { passPending, pendingVector, type PendingValues } from "./pending-vector.ts";
 export { batchByteSize, vectorByteSize } from "./size.ts";
 export { decimalToString, stringToDecimal } from "./decimal.ts";
 export { FIELD_ID_KEY } from "./arrow-type.ts";

@@ -31,6 +31,7 @@ export function packedVector(
   validity: Uint8Array | undefined,
 ): DictionaryVector {
   let codes: Int32Array | undefined;
+  let stored: PackedCodes | undefined = packed;
   const vector: DictionaryVector = {
     encoding: "dictionary",
     type,
@@ -38,7 +39,8 @@ export function packedVector(
     get codes() {
       if (codes === undefined) {
         codes = new Int32Array(length);
-        packed.decode(codes);
+        stored?.decode(codes);
+        stored = undefined;
         packedCodes.delete(vector);
       }
       return codes;

@@ -15,8 +15,9 @@ export interface PendingValues {
   readonly pickNumbers?: ((rows: Int32Array) => Float64Array | undefined) | undefined;
 }
 
+/** Either as stored or decoded: what is stored goes when it is decoded. */
 interface Pending {
-  readonly values: PendingValues;
+  stored: PendingValues | undefined;
   decoded: FlatVector | undefined;
 }
 
@@ -27,13 +28,13 @@ const scratch = createScratch((length) => new Float64Array(length));
 
 /** A flat vector whose values are decoded when first asked for, all at once. Ownership: keeps `values` until then. */
 export function pendingVector(type: DataType, length: number, values: PendingValues): FlatVector {
-  const pending: { values: PendingValues; decoded: FlatVector | undefined } = { values, decoded: undefined };
+  const pending: Pending = { stored: values, decoded: undefined };
   const vector: FlatVector = {
     encoding: "flat",
     type,
     length,
     get values() {
-      return decode(pending).values;
+      return decode(pending)?.values ?? [];
     },
     validity: undefined,
   };
@@ -41,8 +42,11 @@ export function pendingVector(type: DataType, length: number, values: PendingVal
   return vector;
 }
 
-function decode(pending: Pending): FlatVector {
-  pending.decoded ??= pending.values.decode();
+function decode(pending: Pending): FlatVector | undefined {
+  if (pending.stored !== undefined) {
+    pending.decoded = pending.stored.decode();
+    pending.stored = undefined;
+  }
   return pending.decoded;
 }
 
@@ -52,19 +56,12 @@ export function decodedOf(vector: FlatVector): FlatVector | undefined {
   return pending === undefined ? undefined : decode(pending);
 }
 
-/** Whether nobody has asked for the values yet. */
-export function isPending(vector: FlatVector): boolean {
-  const pending = pendings.get(vector);
-  return pending !== undefined && pending.decoded === undefined;
-}
-
 /**
  * The numbers behind a vector whose values nobody has asked for yet, for one pass over them; undefined for any other.
  * Shapes: at least as long as the vector. Ownership: as of {@link createScratch}. Errors: `data_invalid`.
  */
 export function passPending(vector: FlatVector): Float64Array | undefined {
-  const pending = pendings.get(vector);
-  const decodeNumbers = pending?.decoded === undefined ? pending?.values.decodeNumbers : undefined;
+  const decodeNumbers = pendings.get(vector)?.stored?.decodeNumbers;
   return decodeNumbers === undefined ? undefined : scratch.of(vector, vector.length, decodeNumbers);
 }
 
@@ -73,9 +70,7 @@ export function passPending(vector: FlatVector): Float64Array | undefined {
  * Errors: `data_invalid`.
  */
 export function pickPending(vector: FlatVector, rows: Int32Array): Float64Array | undefined {
-  const pending = pendings.get(vector);
-  if (pending === undefined || pending.decoded !== undefined) return undefined;
-  const picked = pending.values.pickNumbers?.(rows);
+  const picked = pendings.get(vector)?.stored?.pickNumbers?.(rows);
   if (picked !== undefined) return picked;
   const numbers = passPending(vector);
   if (numbers === undefined) return undefined;
