@@ -34,51 +34,87 @@ function scaledRows(vector: Vector): ScaledRows | undefined {
 
 const divide = (sum: Decimal, count: number): Decimal => divideDecimals(sum, integerToDecimal(count));
 
-/** sum or avg of numeric. */
-export class DecimalSumAccumulator implements SumAccumulator {
-  private readonly numbers = new IntegerSums();
-  private readonly type: DataType;
-  private readonly average: boolean;
+/** What aggregates numbers while all values share a scale, and objects from the first value on that does not. */
+abstract class ScaledAccumulator<Objects extends Accumulator> {
+  protected readonly type: DataType;
   /** Of the values so far; -1 before the first. */
-  private scale = -1;
-  private groupCount = 0;
-  private objects: ObjectSumAccumulator<Decimal> | undefined;
+  protected scale = -1;
+  protected groupCount = 0;
+  protected objects: Objects | undefined;
 
-  constructor(type: DataType, average: boolean) {
+  constructor(type: DataType) {
     this.type = type;
-    this.average = average;
   }
 
+  protected abstract readonly numberBytes: number;
+  protected abstract reserveNumbers(groupCount: number): void;
+  protected abstract addNumbers(groups: Int32Array | undefined, rows: ScaledRows, rowCount: number): void;
+  /** The same for values of any scale, with what was aggregated so far. */
+  protected abstract toObjects(): Objects;
+
   get byteSize(): number {
-    return this.numbers.byteSize + (this.objects?.byteSize ?? 0);
+    return this.numberBytes + (this.objects?.byteSize ?? 0);
   }
 
   reserve(groupCount: number): void {
     this.groupCount = groupCount;
-    if (this.objects === undefined) this.numbers.reserve(groupCount);
+    if (this.objects === undefined) this.reserveNumbers(groupCount);
     else this.objects.reserve(groupCount);
   }
 
   update(groups: Int32Array | undefined, [vector]: readonly Vector[], rowCount: number): void {
     if (vector === undefined || (vector.encoding === "constant" && vector.value === null)) return;
-    if (this.addEntries(groups, vector, rowCount)) return;
+    if (this.objects === undefined && this.addEntries(groups, vector, rowCount)) return;
     const rows = this.objects === undefined ? scaledRows(vector) : undefined;
-    if (rows === undefined || (this.scale >= 0 && rows.scale !== this.scale)) {
+    if (rows === undefined || !this.hasScale(rows.scale)) {
       this.objects ??= this.toObjects();
       this.objects.update(groups, [vector], rowCount);
       return;
     }
     this.scale = rows.scale;
-    this.numbers.addRows(groups, rows.unscaled, rows.validity, rowCount);
+    this.addNumbers(groups, rows, rowCount);
   }
 
-  /** Adds the entries of a small dictionary by their codes; false where these are no numbers of the scale. */
-  private addEntries(groups: Int32Array | undefined, vector: Vector, rowCount: number): boolean {
-    if (vector.encoding !== "dictionary" || vector.validity !== undefined || this.objects !== undefined) return false;
+  /** Adds rows by their dictionary codes; false, with nothing added, where that does not serve. */
+  protected addEntries(_groups: Int32Array | undefined, _vector: Vector, _rowCount: number): boolean {
+    return false;
+  }
+
+  /** Whether values of a scale can stand beside those so far. */
+  protected hasScale(scale: number): boolean {
+    return this.scale < 0 || this.scale === scale;
+  }
+}
+
+/** sum or avg of numeric. */
+export class DecimalSumAccumulator extends ScaledAccumulator<ObjectSumAccumulator<Decimal>> implements SumAccumulator {
+  private readonly numbers = new IntegerSums();
+  private readonly average: boolean;
+
+  constructor(type: DataType, average: boolean) {
+    super(type);
+    this.average = average;
+  }
+
+  protected get numberBytes(): number {
+    return this.numbers.byteSize;
+  }
+
+  protected reserveNumbers(groupCount: number): void {
+    this.numbers.reserve(groupCount);
+  }
+
+  protected addNumbers(groups: Int32Array | undefined, { unscaled, validity }: ScaledRows, rowCount: number): void {
+    this.numbers.addRows(groups, unscaled, validity, rowCount);
+  }
+
+  /** Serves small dictionaries whose entries are numbers of the scale. */
+  protected override addEntries(groups: Int32Array | undefined, vector: Vector, rowCount: number): boolean {
+    if (vector.encoding !== "dictionary" || vector.validity !== undefined) return false;
     const { dictionary } = vector;
     const block = decimalBlockOf(dictionary);
     if (block === undefined || dictionary.validity !== undefined || dictionary.length > rowCount) return false;
-    if (this.scale >= 0 && block.scale !== this.scale) return false;
+    if (!this.hasScale(block.scale)) return false;
     if (!this.numbers.addCoded(groups, block.unscaled, vector.codes, rowCount)) return false;
     this.scale = block.scale;
     return true;
@@ -88,7 +124,7 @@ export class DecimalSumAccumulator implements SumAccumulator {
     return { unscaled: BigInt(this.numbers.sumOf(group)), scale: Math.max(this.scale, 0) };
   }
 
-  private toObjects(): ObjectSumAccumulator<Decimal> {
+  protected toObjects(): ObjectSumAccumulator<Decimal> {
     const objects = new ObjectSumAccumulator<Decimal>(this.type, addDecimals, undefined);
     objects.reserve(this.groupCount);
     for (let group = 0; group < this.groupCount; group++) {
@@ -120,48 +156,28 @@ export class DecimalSumAccumulator implements SumAccumulator {
 }
 
 /** min or max of numeric. Of equal values the first stays, with its scale. */
-export class DecimalExtremeAccumulator implements Accumulator {
+export class DecimalExtremeAccumulator extends ScaledAccumulator<ChosenAccumulator> implements Accumulator {
   private best: Float64Array = new Float64Array(16);
   private seen: Uint8Array = new Uint8Array(16);
-  private readonly type: DataType;
   private readonly wantsMax: boolean;
-  private scale = -1;
-  private groupCount = 0;
-  private objects: ChosenAccumulator | undefined;
 
   constructor(type: DataType, wantsMax: boolean) {
-    this.type = type;
+    super(type);
     this.wantsMax = wantsMax;
   }
 
-  get byteSize(): number {
-    return this.best.byteLength + this.seen.byteLength + (this.objects?.byteSize ?? 0);
+  protected get numberBytes(): number {
+    return this.best.byteLength + this.seen.byteLength;
   }
 
-  reserve(groupCount: number): void {
-    this.groupCount = groupCount;
-    if (this.objects !== undefined) {
-      this.objects.reserve(groupCount);
-      return;
-    }
+  protected reserveNumbers(groupCount: number): void {
     this.best = grownFloats(this.best, groupCount);
     this.seen = grownBytes(this.seen, groupCount);
   }
 
-  update(groups: Int32Array | undefined, [vector]: readonly Vector[], rowCount: number): void {
-    if (vector === undefined || (vector.encoding === "constant" && vector.value === null)) return;
-    const rows = this.objects === undefined ? scaledRows(vector) : undefined;
-    if (rows === undefined || (this.scale >= 0 && rows.scale !== this.scale)) {
-      this.objects ??= this.toObjects();
-      this.objects.update(groups, [vector], rowCount);
-      return;
-    }
-    this.scale = rows.scale;
-    this.updateNumbers(groupsOrZero(groups, rowCount), rows, rowCount);
-  }
-
-  private updateNumbers(groups: Int32Array, { unscaled, validity }: ScaledRows, rowCount: number): void {
+  protected addNumbers(of: Int32Array | undefined, { unscaled, validity }: ScaledRows, rowCount: number): void {
     const { best, seen, wantsMax } = this;
+    const groups = groupsOrZero(of, rowCount);
     for (let i = 0; i < rowCount; i++) {
       if (validity !== undefined && validity[i] === 0) continue;
       const group = groups[i] as number;
@@ -183,7 +199,7 @@ export class DecimalExtremeAccumulator implements Accumulator {
     return vectorFromScalars(this.type, results);
   }
 
-  private toObjects(): ChosenAccumulator {
+  protected toObjects(): ChosenAccumulator {
     const objects = new ChosenAccumulator(this.type, preferBy(scalarComparator(this.type), this.wantsMax), true);
     objects.reserve(this.groupCount);
     const groups = Int32Array.from({ length: this.groupCount }, (_, group) => group);
