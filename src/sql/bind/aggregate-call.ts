@@ -1,6 +1,7 @@
 // Aggregate calls: arguments, FILTER, ORDER BY and WITHIN GROUP, whether they aggregate groups or window frames.
 
 import type { FuncCall, Node } from "libpg-query";
+import { exprIdentity } from "../expressions.ts";
 import type { AggregateCall, Expr, SortKey, SourceSpan } from "../plan.ts";
 import { locationOf } from "./ast.ts";
 import { coerce, coerceCondition, resolveUnknown, undefinedFunction } from "./coerce.ts";
@@ -49,6 +50,11 @@ export function bindAggregateCall(name: string, node: FuncCall, env: ExprEnviron
           spanAt(context, locationOf(node.agg_filter)),
         );
   if (isWithinGroup) requireConstants(typed, name, span);
+  const given = new Set([...bound, ...typed].map((expr) => exprIdentity(expr)));
+  if (node.agg_distinct === true && orderBy.some(({ expr }) => !given.has(exprIdentity(expr)))) {
+    const message = "In an aggregate with DISTINCT, ORDER BY expressions must appear in the argument list.";
+    throw sqlError("grouping_error", message, span);
+  }
   const call: AggregateCall = {
     function: resolved.id,
     args: isWithinGroup ? [] : typed,

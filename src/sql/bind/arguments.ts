@@ -78,12 +78,19 @@ export function bindArguments(name: string, node: FuncCall, env: ExprEnvironment
   });
 }
 
+/** Functions that take any number of arguments. */
+const TAKES_MANY =
+  /^(concat|concat_ws|format|jsonb?_build_(array|object)|jsonb?_extract_path(_text)?|num_(non)?nulls|greatest|least)$/;
+
 /** f(…, VARIADIC array): the elements as arguments where they are written out, else what gives the same of an array. */
 export function bindVariadic(name: string, node: FuncCall, env: ExprEnvironment, span: SourceSpan): Expr {
   const { context } = env;
   const args = node.args ?? [];
   const first = args.slice(0, -1).map((arg) => env.bind(arg, env));
   const last: Node | undefined = args.at(-1);
+  if (!TAKES_MANY.test(name)) {
+    throw sqlError("undefined_function", `Function ${name} takes no VARIADIC argument.`, span);
+  }
   const elements = arrayElements(last, env);
   if (elements !== undefined) return bindCall(context, name, [...first, ...elements], span);
   const list = env.bind(last, env);

@@ -12,6 +12,15 @@ export function stringsOf(nodes: readonly Node[] | undefined): string[] {
   return (nodes ?? []).flatMap((node) => stringOf(node) ?? []);
 }
 
+/**
+ * What a name of something built in means: PostgreSQL's schema is left out, any other stays before it, so that nothing
+ * has that name.
+ */
+export function builtInName(nodes: readonly Node[] | undefined): string {
+  const parts = stringsOf(nodes);
+  return (parts[0] === "pg_catalog" ? parts.slice(1) : parts).join(".");
+}
+
 /** The items of a List node. */
 export function itemsOf(node: Node | undefined): readonly Node[] {
   return node !== undefined && "List" in node ? (node.List.items ?? []) : [];

@@ -8,7 +8,7 @@ import type { Expr, SourceSpan } from "../plan.ts";
 import { listDepth } from "../values/list-text.ts";
 import { castScalar, typesEqual } from "../values/index.ts";
 import { bindArray } from "./arrays.ts";
-import { itemsOf, nodeKind, locationOf, stringOf, stringsOf } from "./ast.ts";
+import { builtInName, itemsOf, nodeKind, locationOf, stringOf } from "./ast.ts";
 import { bindFunction, bindGrouping } from "./calls.ts";
 import { bindCall, bindParameter, coerce, coerceCondition, resolveUnknown, unify } from "./coerce.ts";
 import { spanAt, unsupported, type BindContext } from "./context.ts";
@@ -16,7 +16,7 @@ import type { ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { bindJsonFunction, bindJsonSyntax } from "./json-functions.ts";
 import { bindOperator } from "./operators.ts";
-import { lookupColumn, missingColumn } from "./scope.ts";
+import { isOfTable, lookupColumn, missingColumn } from "./scope.ts";
 import { bindRowItems, bindRowTest, bindRowValue, bindWholeRow } from "./row-values.ts";
 import { bindSubLink } from "./subquery.ts";
 import { bindFields, bindIndirection } from "./subscripts.ts";
@@ -92,7 +92,7 @@ function bindNode(node: Node, env: ExprEnvironment, span: SourceSpan): Expr {
   if ("A_ArrayExpr" in node) return bindArray(node, env, span);
   if ("RowExpr" in node) return bindRowValue(node.RowExpr.args ?? [], env, span);
   if ("A_Indirection" in node) return bindIndirection(node.A_Indirection, env, span);
-  if ("CollateClause" in node && stringsOf(node.CollateClause.collname).at(-1) === "C") {
+  if ("CollateClause" in node && builtInName(node.CollateClause.collname) === "C") {
     return env.bind(node.CollateClause.arg, env);
   }
   const json = bindJsonSyntax(node, env, span);
@@ -111,7 +111,9 @@ function bindColumn(fields: readonly Node[], env: ExprEnvironment, span: SourceS
   const parts = fields.map((field) => stringOf(field) ?? "");
   const name = parts.at(-1) ?? "";
   const relation = parts.at(-2);
-  const found = lookupColumn(scope, relation, name);
+  const place = lookupColumn(scope, relation, name);
+  const isElsewhere = place.kind === "found" && !isOfTable(place.column, parts.slice(0, -1));
+  const found: typeof place = isElsewhere ? { kind: "missing" } : place;
   const output = relation === undefined ? env.outputs?.find((target) => target.name === name) : undefined;
   if (found.kind === "missing" && output !== undefined) return { ...output.expr };
   if (found.kind === "missing") {
@@ -121,6 +123,9 @@ function bindColumn(fields: readonly Node[], env: ExprEnvironment, span: SourceS
   if (found.kind === "missing" && relation === undefined) {
     const row = bindWholeRow(name, env, span);
     if (row !== undefined) return row;
+  }
+  if (isElsewhere) {
+    throw sqlError("undefined_table", `Invalid reference to FROM-clause entry for table "${relation ?? ""}".`, span);
   }
   if (found.kind === "missing") throw missingColumn(scope, relation, name, span);
   if (found.kind === "ambiguous") {

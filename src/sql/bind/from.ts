@@ -17,7 +17,7 @@ import { tableFunctionNames, type ResolvedTableFunction } from "../execute/table
 import { createJoin, type JoinType } from "../joins.ts";
 import type { Expr, PlanNode } from "../plan.ts";
 import { typesEqual } from "../values/index.ts";
-import { itemsOf, locationOf, nodeKind, stringsOf } from "./ast.ts";
+import { builtInName, itemsOf, locationOf, nodeKind, stringsOf } from "./ast.ts";
 import { resolveSetCall } from "./calls.ts";
 import { bindCall, coerce, coerceCondition, resolveUnknown, unify } from "./coerce.ts";
 import { deriveColumnName } from "./column-name.ts";
@@ -132,7 +132,7 @@ function bindItem(node: Node, env: ExprEnvironment, before: BoundFrom | undefine
 /** TABLESAMPLE: each row is taken by itself, by SYSTEM too. With REPEATABLE the same rows of the same data are. */
 function bindSample(node: RangeTableSample, env: ExprEnvironment, before: BoundFrom | undefined): BoundFrom {
   const { context } = env;
-  const method = stringsOf(node.method).at(-1) ?? "";
+  const method = builtInName(node.method);
   const span = spanAt(context, node.location);
   if (method !== "bernoulli" && method !== "system") {
     throw unsupported(context, `The sampling method ${method} is`, node.location);
@@ -164,7 +164,13 @@ function siblingScope(env: ExprEnvironment): Scope {
   return env.scope.parent ?? emptyScope(undefined);
 }
 
-function aliased(plan: PlanNode, alias: Alias | undefined, defaultName: string, env: ExprEnvironment): BoundFrom {
+function aliased(
+  plan: PlanNode,
+  alias: Alias | undefined,
+  defaultName: string,
+  env: ExprEnvironment,
+  table?: string,
+): BoundFrom {
   const names = stringsOf(alias?.colnames);
   if (names.length > plan.columns.length) {
     throw sqlError(
@@ -173,7 +179,11 @@ function aliased(plan: PlanNode, alias: Alias | undefined, defaultName: string, 
     );
   }
   const renamed = names.length === 0 ? plan : renameColumns(plan, names);
-  const scope = relationScope(alias?.aliasname ?? defaultName, renamed.columns);
+  const scope = relationScope(
+    alias?.aliasname ?? defaultName,
+    renamed.columns,
+    alias?.aliasname === undefined ? table : undefined,
+  );
   return { plan: renamed, scope: { ...scope, parent: env.scope.parent } };
 }
 
@@ -205,7 +215,7 @@ function bindTable(node: RangeVar, env: ExprEnvironment): BoundFrom {
     limit: undefined,
     columns: source.columns,
   };
-  return aliased(plan, node.alias, name, env);
+  return aliased(plan, node.alias, name, env, source.name);
 }
 
 /** A call in FROM: a set-returning function, or any other as one row. */
@@ -214,7 +224,7 @@ function bindPart(
   env: ExprEnvironment,
 ): { readonly name: string; readonly resolved: ResolvedTableFunction; readonly args: readonly Expr[] }[] {
   const { context } = env;
-  const name = call !== undefined && "FuncCall" in call ? (stringsOf(call.FuncCall.funcname).at(-1) ?? "") : "";
+  const name = call !== undefined && "FuncCall" in call ? builtInName(call.FuncCall.funcname) : "";
   const span = spanAt(context, locationOf(call));
   if (call !== undefined && "FuncCall" in call && name === "generate_subscripts") {
     const bound = (call.FuncCall.args ?? []).map((arg) => env.bind(arg, env));

@@ -60,7 +60,7 @@ function setsOf(context: BindContext, item: Node): readonly (readonly Node[])[] 
   }
 }
 
-/** The keys of one element: a row stands for all of its items. */
+/** The keys of one element: a row in parentheses stands for all of its items, ROW(…) is one value. */
 function keysOf(item: Node): readonly Node[] {
-  return "RowExpr" in item ? (item.RowExpr.args ?? []) : [item];
+  return "RowExpr" in item && item.RowExpr.row_format !== "COERCE_EXPLICIT_CALL" ? (item.RowExpr.args ?? []) : [item];
 }

@@ -18,7 +18,7 @@ import { bindCall, coerce, resolveUnknown } from "./coerce.ts";
 import { unsupported } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
-import { resolveTypeName } from "./type-names.ts";
+import { resolvePlainType } from "./type-names.ts";
 
 const JSON_TYPE: DataType = { kind: "json" };
 const JSONB: DataType = { kind: "json", canonical: true };
@@ -57,7 +57,7 @@ type JsonClauses = Pick<JsonFuncExpr & JsonTableColumn, "wrapper" | "quotes" | "
 
 /** The type of RETURNING, or another without it. */
 function returningType(output: JsonOutput | undefined, otherwise: DataType, env: ExprEnvironment): DataType {
-  return output?.typeName === undefined ? otherwise : resolveTypeName(env.context, output.typeName).type;
+  return output?.typeName === undefined ? otherwise : resolvePlainType(env.context, output.typeName);
 }
 
 /** PASSING: one object of the variables. */
@@ -73,7 +73,10 @@ export function bindPassing(passing: readonly Node[] | undefined, env: ExprEnvir
 /** A value of a constructor or an argument: with FORMAT JSON its text is JSON. */
 function bindJsonValue(value: JsonValueExpr | undefined, env: ExprEnvironment, span: SourceSpan): Expr {
   const bound = resolveUnknown(env.context, env.bind(value?.raw_expr, env));
-  if (value?.format?.format_type !== "JS_FORMAT_JSON") return bound;
+  const { format_type: format, encoding } = value?.format ?? {};
+  if (encoding !== undefined && encoding !== "JS_ENC_DEFAULT")
+    throw unsupported(env.context, "ENCODING is", value?.format?.location);
+  if (format !== "JS_FORMAT_JSON") return bound;
   return coerce(env.context, bound, JSON_TYPE, "explicit", span);
 }
 
@@ -135,7 +138,7 @@ export function bindJsonFunction(node: JsonFuncExpr, env: ExprEnvironment, span:
 function returned(made: Expr, output: JsonOutput | undefined, env: ExprEnvironment, span: SourceSpan): Expr {
   const { context } = env;
   if (output?.typeName === undefined) return made;
-  const { type } = resolveTypeName(context, output.typeName);
+  const type = resolvePlainType(context, output.typeName);
   if (type.kind === "json") return coerce(context, made, type, "explicit", span);
   const text = coerce(context, made, TEXT, "explicit", span);
   if (type.kind === "binary") return bindCall(context, "convert_to", [text, literal("UTF8", UNKNOWN)], span);
@@ -146,7 +149,7 @@ const flag = (value: boolean | undefined): Expr => literal(value === true, BOOLE
 
 function isJsonb(output: JsonOutput | undefined, env: ExprEnvironment): boolean {
   if (output?.typeName === undefined) return false;
-  return isJsonbType(resolveTypeName(env.context, output.typeName).type);
+  return isJsonbType(resolvePlainType(env.context, output.typeName));
 }
 
 /** Names of the aggregates by what they leave out and refuse. */
@@ -254,6 +257,7 @@ function bindQueryArray(node: JsonArrayQueryConstructor, env: ExprEnvironment, s
   const { context } = env;
   const { query, output, location } = node;
   if (query === undefined) throw unsupported(context, "This JSON_ARRAY is", location);
+  if (node.format?.format_type === "JS_FORMAT_JSON") throw unsupported(context, "FORMAT JSON of a query is", location);
   const list = env.bind({ SubLink: { subLinkType: "ARRAY_SUBLINK", subselect: query } }, env);
   if (list.type.kind !== "list") throw unsupported(context, "This JSON_ARRAY is", location);
   const { element } = list.type;

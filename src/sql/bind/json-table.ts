@@ -11,7 +11,7 @@ import { spanAt, unsupported } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
 import { bindPassing, bindSearch } from "./json-functions.ts";
 import { project } from "./output.ts";
-import { resolveTypeName } from "./type-names.ts";
+import { resolvePlainType } from "./type-names.ts";
 
 const JSON_TYPE: DataType = { kind: "json" };
 const JSONB: DataType = { kind: "json", canonical: true };
@@ -58,7 +58,7 @@ function bindColumn(
   const { context } = env;
   if (node.coltype === "JTC_FOR_ORDINALITY") return number;
   if (node.typeName === undefined) throw unsupported(context, "A column without a type is", node.location);
-  const { type } = resolveTypeName(context, node.typeName);
+  const type = resolvePlainType(context, node.typeName);
   const plain = [node.wrapper, node.quotes].every((word) => word === undefined || word.endsWith("_UNSPEC"));
   const isScalar = node.coltype === "JTC_REGULAR" && plain && type.kind !== "json" && type.kind !== "list";
   return bindSearch(
@@ -142,7 +142,7 @@ export function bindRecords(call: Node | undefined, definitions: readonly Node[]
   const columns = definitions.flatMap((item) => {
     if (!("ColumnDef" in item) || item.ColumnDef.typeName === undefined) return [];
     const { colname = "", typeName } = item.ColumnDef;
-    const { type } = resolveTypeName(context, typeName);
+    const type = resolvePlainType(context, typeName);
     const member = bindCall(context, "->", [value, literal(colname, TEXT)], span);
     return [{ name: colname, expr: bindCall(context, "json as", [member, literal(null, type)], span) }];
   });

@@ -5,7 +5,7 @@ import type { DataType } from "#columnar";
 import { BOOLEAN, FALSE, TRUE, caseBranch, literal } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
 import { arrayElements } from "./arrays.ts";
-import { itemsOf, stringsOf } from "./ast.ts";
+import { builtInName, itemsOf } from "./ast.ts";
 import { bindCall, coerceCondition, resolveUnknown, unify } from "./coerce.ts";
 import { unsupported } from "./context.ts";
 import { lookUpFirst } from "./json-functions.ts";
@@ -17,7 +17,7 @@ import { alignRows } from "./row-values.ts";
 /** Binds an A_Expr: any operator form. */
 export function bindOperator(node: A_Expr, env: ExprEnvironment, span: SourceSpan): Expr {
   const { context } = env;
-  const operator = stringsOf(node.name).at(-1) ?? "";
+  const operator = builtInName(node.name);
   const bind = (operand: Node | undefined): Expr => env.bind(operand, env);
   if (node.kind?.endsWith("DISTINCT") === true && (isRow(node.lexpr) || isRow(node.rexpr))) {
     return distinctRows(node, env, span);
@@ -156,7 +156,7 @@ function isDistinct(left: Expr, right: Expr, negated: boolean, env: ExprEnvironm
 }
 
 function bindIn(node: A_Expr, env: ExprEnvironment, span: SourceSpan): Expr {
-  const negated = stringsOf(node.name).at(-1) === "<>";
+  const negated = builtInName(node.name) === "<>";
   const items = itemsOf(node.rexpr);
   if (isRow(node.lexpr)) {
     const left = rowItems(node.lexpr, env);

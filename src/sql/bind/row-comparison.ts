@@ -3,7 +3,7 @@
 import type { Node, SubLink } from "libpg-query";
 import { BOOLEAN, FALSE, columnRef } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
-import { locationOf, stringsOf } from "./ast.ts";
+import { builtInName, locationOf } from "./ast.ts";
 import { bindCall, resolveUnknown } from "./coerce.ts";
 import { spanAt, unsupported } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
@@ -103,5 +103,5 @@ export function compareWithRows(
 
 /** The operator of a quantified comparison; `=` of IN. */
 export function operatorOf(link: SubLink): string {
-  return stringsOf(link.operName).at(-1) ?? "=";
+  return builtInName(link.operName) || "=";
 }

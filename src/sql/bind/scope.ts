@@ -15,6 +15,8 @@ export interface ScopeColumn {
   readonly nullable: boolean;
   /** True for the two sides of a USING column: reached by qualification only, left out of `*`. */
   readonly isMerged: boolean;
+  /** The full name of the table it is of, where that goes by its own name. */
+  readonly table?: string | undefined;
   /** Whether an outer join may leave its whole relation out. */
   readonly isOptional?: boolean;
 }
@@ -41,9 +43,10 @@ export function subqueryScope(parent: Scope | undefined): Scope & { readonly cap
 }
 
 /** A scope over the columns of one relation that starts at an offset of the row. */
-export function relationScope(relation: string, columns: readonly ColumnSchema[]): Scope {
+export function relationScope(relation: string, columns: readonly ColumnSchema[], table?: string): Scope {
   return {
     columns: columns.map((column, index) => ({
+      table,
       relation,
       name: column.name,
       expr: columnRef(index, column),
@@ -78,6 +81,13 @@ export type Lookup =
   | { readonly kind: "found"; readonly column: ScopeColumn }
   | { readonly kind: "ambiguous" }
   | { readonly kind: "missing" };
+
+/** Whether a column is of the table that the parts before its name spell: t, or namespace.t. */
+export function isOfTable({ table }: ScopeColumn, qualifiers: readonly string[]): boolean {
+  if (qualifiers.length < 2) return true;
+  const name = qualifiers.join(".");
+  return table !== undefined && (table === name || table.endsWith(`.${name}`));
+}
 
 /** Looks a name up in a scope, then outwards. */
 export function lookupColumn(scope: Scope, relation: string | undefined, name: string): Lookup {

@@ -1,6 +1,6 @@
 // One SELECT: FROM, WHERE, GROUP BY, HAVING, the select list, DISTINCT, ORDER BY and LIMIT, in the order they apply.
 
-import type { A_Indirection, Node, ResTarget, SelectStmt } from "libpg-query";
+import type { A_Indirection, Node, ResTarget, SelectStmt, WindowDef } from "libpg-query";
 import { QUALIFY_MARK } from "../parser/qualify.ts";
 import { columnRef, exprIdentity, mapAggregate, transformExpr } from "../expressions.ts";
 import type { Expr, PlanNode, SortKey } from "../plan.ts";
@@ -36,7 +36,7 @@ import { bindLimit } from "./limit.ts";
 import { project } from "./output.ts";
 import { keepRanked } from "./ranking.ts";
 import { fieldsOf } from "./row-values.ts";
-import { emptyScope, missingColumn, type Scope } from "./scope.ts";
+import { emptyScope, isOfTable, missingColumn, type Scope } from "./scope.ts";
 import { sortOrder } from "./sort-order.ts";
 import { bindWhere } from "./where.ts";
 import { createWindows, mapPending, windowSink } from "./window.ts";
@@ -101,6 +101,7 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
         );
   let qualify = bindQualify(clauses.qualify, targets, rowEnv);
   let order = bindOrder(statement.sortClause ?? [], targets, { ...listEnv, clause: "ORDER BY" });
+  checkWindows(windows.named.values(), { ...rowEnv, aggregates: { ...sink, windows: undefined }, clause: "WINDOW" });
   let sets = setSink.calls;
   let first = distinctOn.map((item) => bindSortValue(item, targets, { ...listEnv, clause: "DISTINCT ON" }));
   let pending: readonly PendingWindow[] = windows.calls;
@@ -167,6 +168,14 @@ export function bindSelect(statement: SelectStmt, env: ExprEnvironment): PlanNod
   }
   const isDistinct = distinct !== undefined && first.length === 0;
   return finishSelect(statement, plan, { targets, order, isDistinct, first }, env);
+}
+
+/** Binds what windows are made of, for the errors of those that nothing uses. */
+function checkWindows(definitions: Iterable<WindowDef>, env: ExprEnvironment): void {
+  for (const { partitionClause = [], orderClause = [] } of definitions) {
+    for (const item of partitionClause) env.bind(item, env);
+    for (const item of orderClause) if ("SortBy" in item) env.bind(item.SortBy.node, env);
+  }
 }
 
 /** The condition inside the mark of QUALIFY. */
@@ -325,6 +334,10 @@ function expandStar(node: ResTarget, env: ExprEnvironment): readonly Target[] | 
   const columns = scope.columns.filter((column) =>
     relation === undefined ? !column.isMerged : column.relation === relation,
   );
+  const qualifiers = fields.slice(0, -1).map((field) => stringOf(field) ?? "");
+  if (columns.some((column) => !isOfTable(column, qualifiers))) {
+    throw sqlError("undefined_table", `Invalid reference to FROM-clause entry for table "${relation ?? ""}".`, span);
+  }
   if (columns.length === 0) {
     if (relation !== undefined && !scope.relations.includes(relation)) throw missingColumn(scope, relation, "*", span);
     if (scope.relations.length === 0) {

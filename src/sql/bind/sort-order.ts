@@ -1,7 +1,7 @@
 // ASC, DESC and where NULLs go.
 
 import type { SortBy } from "libpg-query";
-import { stringsOf } from "./ast.ts";
+import { builtInName } from "./ast.ts";
 import { unsupported, type BindContext } from "./context.ts";
 
 /** The order a sort item asks for; NULLs are last ascending and first descending unless told. */
@@ -9,7 +9,7 @@ export function sortOrder(
   context: BindContext,
   item: SortBy,
 ): { readonly descending: boolean; readonly nullsFirst: boolean } {
-  const using = item.sortby_dir === "SORTBY_USING" ? (stringsOf(item.useOp).at(-1) ?? "") : undefined;
+  const using = item.sortby_dir === "SORTBY_USING" ? builtInName(item.useOp) : undefined;
   if (using !== undefined && using !== "<" && using !== ">") {
     throw unsupported(context, `ORDER BY … USING ${using} is`, item.location);
   }

@@ -5,7 +5,6 @@ import type { SubLink } from "libpg-query";
 import type { DataType } from "#columnar";
 import { BOOLEAN, INT64, columnRef, literal } from "../expressions.ts";
 import type { Expr, PlanNode, SourceSpan } from "../plan.ts";
-import { stringsOf } from "./ast.ts";
 import { bindCall, resolveUnknown, unify } from "./coerce.ts";
 import { unsupported, type PreparedSubquery } from "./context.ts";
 import type { ExprEnvironment } from "./environment.ts";
@@ -56,7 +55,7 @@ export function bindSubLink(node: SubLink, env: ExprEnvironment, span: SourceSpa
     case "ANY_SUBLINK":
     case "ALL_SUBLINK": {
       const isAny = node.subLinkType === "ANY_SUBLINK";
-      const operator = stringsOf(node.operName).at(-1) ?? "=";
+      const operator = operatorOf(node);
       const arg = env.bind(node.testexpr, env);
       const list = placeholder(env, "list", plan, column.type, span);
       if ((operator === "=" && isAny) || (operator === "<>" && !isAny)) {
@@ -96,7 +95,7 @@ function bindCorrelated(node: SubLink, bound: BoundSubquery, env: ExprEnvironmen
       const column = singleColumn(plan, span);
       const arg = resolveUnknown(context, env.bind(node.testexpr, env));
       const outer: Expr = { kind: "column", index: OUTER_BASE + captures.length, name: "compared", type: arg.type };
-      const operator = stringsOf(node.operName).at(-1) ?? "=";
+      const operator = operatorOf(node);
       const isAny = node.subLinkType === "ANY_SUBLINK";
       const compared = bindCall(context, operator, [outer, columnRef(0, column)], span);
       const quantified = quantifiedValue(plan, compared, isAny);

@@ -4,7 +4,7 @@ import { nearestName } from "#core";
 import type { Node, TypeName } from "libpg-query";
 import type { DataType } from "#columnar";
 import { spanAt, unsupported, type BindContext } from "./context.ts";
-import { stringsOf } from "./ast.ts";
+import { builtInName, stringsOf } from "./ast.ts";
 import { sqlError } from "./errors.ts";
 
 const TYPES: Readonly<Record<string, DataType>> = {
@@ -91,7 +91,7 @@ function integerOf(node: Node): number | undefined {
  * exist in PostgreSQL but not here.
  */
 export function resolveTypeName(context: BindContext, node: TypeName): NamedType {
-  const name = stringsOf(node.names).at(-1) ?? "";
+  const name = builtInName(node.names);
   const base = TYPES[name];
   if (base === undefined) {
     if (REFUSED.has(name)) throw unsupported(context, `Type ${name} is`, node.location);
@@ -101,7 +101,25 @@ export function resolveTypeName(context: BindContext, node: TypeName): NamedType
   const modifiers = (node.typmods ?? []).map((modifier) => integerOf(modifier));
   const named = applyModifiers(context, node, name, base, modifiers);
   if ((node.arrayBounds ?? []).length === 0) return named;
+  refuseModifiers(context, named, node);
   return { type: { kind: "list", element: named.type }, maxLength: undefined };
+}
+
+/** Refuses modifiers that only a cast of a single value applies. */
+function refuseModifiers(context: BindContext, named: NamedType, node: TypeName): void {
+  if (named.maxLength === undefined && named.fractionDigits === undefined && named.intervalUnits === undefined) return;
+  throw unsupported(
+    context,
+    `A length or precision of ${stringsOf(node.names).at(-1) ?? "a type"} here is`,
+    node.location,
+  );
+}
+
+/** The type a name means where values are not cast by themselves. Errors: `sql_unsupported` for varchar(n) and its kin. */
+export function resolvePlainType(context: BindContext, node: TypeName): DataType {
+  const named = resolveTypeName(context, node);
+  refuseModifiers(context, named, node);
+  return named.type;
 }
 
 function applyModifiers(

@@ -4,13 +4,14 @@ import type { Node, SubLink } from "libpg-query";
 import { BOOLEAN, INT64, columnRef, conjunction, literal } from "../expressions.ts";
 import { createJoin } from "../joins.ts";
 import type { AggregateCall, Expr, PlanNode, SourceSpan } from "../plan.ts";
-import { locationOf, stringsOf } from "./ast.ts";
+import { locationOf } from "./ast.ts";
 import { bindCall, coerceCondition } from "./coerce.ts";
 import { spanAt } from "./context.ts";
 import { applySubqueries, createDependentJoin } from "./correlated.ts";
 import { subquerySink, type ExprEnvironment } from "./environment.ts";
 import { sqlError } from "./errors.ts";
 import { bindRow } from "./expression.ts";
+import { operatorOf } from "./row-comparison.ts";
 import { createAggregate, usesSubquery } from "./grouping.ts";
 import { placeholder } from "./subquery.ts";
 import { bindSubselect } from "./subselect.ts";
@@ -81,7 +82,7 @@ function membershipOf(node: Node): { readonly link: SubLink; readonly negated: b
     return inner === undefined ? undefined : { link: inner.link, negated: !inner.negated };
   }
   if (!("SubLink" in node) || node.SubLink.subLinkType !== "ANY_SUBLINK") return undefined;
-  return (stringsOf(node.SubLink.operName).at(-1) ?? "=") === "=" ? { link: node.SubLink, negated: false } : undefined;
+  return operatorOf(node.SubLink) === "=" ? { link: node.SubLink, negated: false } : undefined;
 }
 
 /** EXISTS and NOT EXISTS over a correlated subquery as a join; undefined for any other condition. */
