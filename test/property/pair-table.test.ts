@@ -2,7 +2,7 @@
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { PairTable } from "../../src/sql/execute/hash-table.ts";
+import { PairTable } from "../../src/sql/execute/pair-table.ts";
 
 interface Row {
   readonly left: number;

@@ -3,7 +3,7 @@
 
 import type { DataType, Vector } from "#columnar";
 import { createColumnEncoder, type ColumnEncoder } from "./column-encoder.ts";
-import { PairTable } from "./hash-table.ts";
+import { PairTable } from "./pair-table.ts";
 
 /** Gives rows dense ids by the values of their columns. */
 export class RowEncoder {

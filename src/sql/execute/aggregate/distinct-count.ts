@@ -1,7 +1,7 @@
 // count(DISTINCT …): pairs of group and value get dense ids, and each new pair counts one.
 
 import { gather, type Batch, type DataType, type Vector } from "#columnar";
-import { PairTable } from "../hash-table.ts";
+import { PairTable } from "../pair-table.ts";
 import { RowEncoder } from "../row-encoder.ts";
 import { grownFloats, type Accumulator } from "./accumulator.ts";
 import { groupVector, type RowState } from "./row-state.ts";

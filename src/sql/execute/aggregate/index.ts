@@ -15,7 +15,7 @@ import type { AggregateCall, Expr, PlanNode } from "../../plan.ts";
 import { addColumnsUsed, columnsUsed } from "../columns-used.ts";
 import { checkpoint, noteSpilled, type ExecutionContext } from "../context.ts";
 import { compileExpr, gatherColumns, type CompiledExpr } from "../expression.ts";
-import { PairTable } from "../hash-table.ts";
+import { PairTable } from "../pair-table.ts";
 import { firstAppearances, RowEncoder } from "../row-encoder.ts";
 import { compileSelection, type CompiledSelection } from "../selection.ts";
 import { MAX_DIVISIONS, PartitionSpiller, splitKnown } from "../spill/partitions.ts";
