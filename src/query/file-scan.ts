@@ -15,34 +15,21 @@ import {
   type ScanFile,
   type TableMetadata,
 } from "#iceberg";
-import {
-  scanParquet,
-  withFieldIds,
-  type ParquetColumn,
-  type ParquetMetadata,
-  type ParquetRowGroup,
-  type RangeReader,
-} from "#parquet";
+import { scanParquet, withFieldIds, type ParquetColumn, type ParquetRowGroup, type RangeReader } from "#parquet";
 import type { ScanStatistics } from "#sql";
 import { predicateRuledOut } from "./bloom-pruning.ts";
 import type { DataReader, OpenDataFile } from "./data-reader.ts";
-import {
-  isComparable,
-  mightMatch,
-  matchesValue,
-  mustMatch,
-  type FieldPredicate,
-  type ValueBounds,
-} from "./field-predicate.ts";
-import { planPagePruning, type PageNarrowing, type PagePruning } from "./page-pruning.ts";
+import type { FieldPredicate } from "./field-predicate.ts";
+import { planPagePruning, type PagePruning } from "./page-pruning.ts";
 import { mapAhead, prefetchUnits, type ScanUnit } from "./prefetch.ts";
 import {
-  isRuledOut,
-  isValueRuledOut,
-  narrowingReason,
-  type FileNarrowing,
-  type NarrowingPredicate,
-} from "./scan-narrowing.ts";
+  comparableLeaf,
+  leavesByFieldId,
+  narrowRowGroups,
+  rowGroupMightMatch,
+  type RowGroupNarrowing,
+} from "./row-group-pruning.ts";
+import { narrowingReason, type FileNarrowing } from "./scan-narrowing.ts";
 
 /** Row groups read at once. */
 const MAX_UNITS_AHEAD = 6;
@@ -211,7 +198,7 @@ function* rowGroupUnits(scan: FileScan, opened: OpenedFile): Generator<ScanUnit<
   });
   if (surviving.length > 0) statistics.filesScanned += 1;
   const wanted = new Set(projection.scanColumns.map((column) => ("fieldId" in column ? column.fieldId : -1)));
-  const narrowed = narrowRowGroups(scan, opened, leaves, constants);
+  const narrowed = narrowRowGroups(scan, opened.file, metadata, leaves, constants);
   const pages = planPagePruning({
     reader: opened.open.reader,
     metadata,
@@ -325,99 +312,6 @@ function wantedText(
 /** Row groups of a file as its manifest entry tells; every file has at least one. */
 export function plannedRowGroups(file: DataFile): number {
   return Math.max(1, file.splitOffsets.length);
-}
-
-/** The leaves of a file by the ids of their top-level fields. */
-export function leavesByFieldId(metadata: ParquetMetadata): ReadonlyMap<number, ParquetColumn> {
-  const leaves = new Map<number, ParquetColumn>();
-  for (const column of metadata.columns) {
-    if (column.rootFieldId !== undefined) leaves.set(column.rootFieldId, column);
-  }
-  return leaves;
-}
-
-function rowGroupMightMatch(
-  predicate: FieldPredicate,
-  rowGroup: ParquetRowGroup,
-  leaves: ReadonlyMap<number, ParquetColumn>,
-  constants: ReadonlyMap<number, Scalar>,
-): boolean {
-  const leaf = leaves.get(predicate.fieldId);
-  if (leaf === undefined) return matchesValue(predicate, constants.get(predicate.fieldId) ?? null);
-  const chunk = rowGroup.columns[leaf.leafIndex];
-  if (chunk === undefined || comparableLeaf(predicate, leaves) === undefined) return true;
-  const { nullCount, min, max } = chunk;
-  return mightMatch(predicate, { rowCount: rowGroup.numRows, nullCount, min, max });
-}
-
-/** What narrows the reading of one file's row groups. */
-interface RowGroupNarrowing extends PageNarrowing {
-  /** Row groups, best first. */
-  order(rowGroups: readonly number[]): readonly number[];
-  /** What rules a row group out by now. */
-  excludes(rowGroup: number): NarrowingPredicate | undefined;
-  /** The conditions that ask for single values. */
-  equalities(): readonly NarrowingPredicate[];
-}
-
-function narrowRowGroups(
-  { narrowing, predicates }: FileScan,
-  { file, open: { metadata } }: OpenedFile,
-  leaves: ReadonlyMap<number, ParquetColumn>,
-  constants: ReadonlyMap<number, Scalar>,
-): RowGroupNarrowing | undefined {
-  if (narrowing === undefined) return undefined;
-  const boundsOf = (predicate: FieldPredicate, rowGroup: number): ValueBounds => {
-    const { numRows, columns } = metadata.rowGroups[rowGroup] as ParquetRowGroup;
-    const leaf = comparableLeaf(predicate, leaves);
-    const { nullCount, min, max } = (leaf === undefined ? undefined : columns[leaf.leafIndex]) ?? {};
-    return { rowCount: numRows, nullCount, min, max };
-  };
-  const { order } = narrowing;
-  const isWhole = narrowing.wantsAll(file);
-  const wantsAll = (rowGroup: number): boolean =>
-    file.deletes.length === 0 &&
-    (isWhole || predicates.every((predicate) => mustMatch(predicate, boundsOf(predicate, rowGroup))));
-  return {
-    wantsAll,
-    columns: () => [...(order === undefined ? [] : [order]), ...narrowing.predicates()],
-    predicates: () => narrowing.predicates(),
-    learn: (rows) => narrowing.learn(rows),
-    orderOf: () => order,
-    order(rowGroups) {
-      if (order === undefined) return rowGroups;
-      narrowing.learn(rowGroups.map((each) => ({ ...boundsOf(order, each), allWanted: wantsAll(each) })));
-      return narrowing.bestFirst(rowGroups, (each) => boundsOf(order, each));
-    },
-    excludes: (rowGroup) =>
-      narrowing.predicates().find((predicate) => {
-        if (!leaves.has(predicate.fieldId)) {
-          return isValueRuledOut(predicate, constants.get(predicate.fieldId) ?? null);
-        }
-        return isRuledOut(predicate, boundsOf(predicate, rowGroup));
-      }),
-    equalities: () =>
-      narrowing
-        .predicates()
-        .filter(({ operator, keepsNulls }) => !keepsNulls && (operator === "=" || operator === "in")),
-  };
-}
-
-/** The leaf of a predicate's column, when its bounds can be compared with the predicate's values. */
-export function comparableLeaf(
-  { fieldId, type }: Pick<FieldPredicate, "fieldId" | "type">,
-  leaves: ReadonlyMap<number, ParquetColumn>,
-): ParquetColumn | undefined {
-  const leaf = leaves.get(fieldId);
-  if (leaf === undefined || leaf.path.length > 1 || leaf.maxRepetitionLevel > 0) return undefined;
-  return isComparable(type) && sameOrder(leaf.type, type) ? leaf : undefined;
-}
-
-/** Whether bounds of a file's column are in the order of the table's column: the same type or a promotion of it. */
-function sameOrder(fileType: DataType | undefined, tableType: DataType): boolean {
-  if (fileType === undefined) return false;
-  const promoted = `${fileType.kind}→${tableType.kind}`;
-  return fileType.kind === tableType.kind || promoted === "int32→int64" || promoted === "float32→float64";
 }
 
 function notePruned(statistics: ScanStatistics, reason: string): void {

@@ -21,7 +21,7 @@ import type { FileFacts, ScanFact, ScanFacts, ScanStatistics } from "#sql";
 import type { DataReader } from "./data-reader.ts";
 import { compareValues, isComparable, type FieldPredicate } from "./field-predicate.ts";
 import { createFileProof, isNanoseconds } from "./file-proof.ts";
-import { comparableLeaf, leavesByFieldId } from "./file-scan.ts";
+import { comparableLeaf, leavesByFieldId } from "./row-group-pruning.ts";
 
 /** After so many files whose footers prove nothing the others are read without asking theirs. */
 const MAX_UNPROVEN = 4;
