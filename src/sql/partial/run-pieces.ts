@@ -105,13 +105,15 @@ async function aggregatePieces(
   }
   const indices = [...keepable, ...passing].map(({ index }) => index);
   const stream = createPieceStream(pieces.open(indices, context.signal));
+  // What a join above has found holds for this query alone: a piece is remembered with all its groups.
+  const { found: _found, ...alone } = context;
   const runOver = async (plan: PlanNode, input: () => AsyncIterable<Batch>): Promise<Batch[]> => {
     const output: Batch[] = [];
     const planScan: ExecutionContext["planScan"] = (node) =>
       node === split.scan
         ? { identity: scan.identity, statistics: scan.statistics, open: input }
         : context.planScan(node);
-    for await (const batch of executePlan(plan, { ...context, planScan })) output.push(batch);
+    for await (const batch of executePlan(plan, { ...alone, planScan })) output.push(batch);
     return output;
   };
   try {

@@ -151,3 +151,15 @@ test("I403 counts and extremes that metadata cannot tell are remembered, those i
     expect(answer).toMatchObject({ cache: "miss", read: 0 });
   }
 });
+
+test("I403 a grouping below a join is remembered with the groups that the join leaves out", async () => {
+  const isolate = newIsolate();
+  const groups = "SELECT id, count(*) AS n, min(at) AS first FROM events GROUP BY id";
+  const joined = `SELECT g.id, g.n FROM (${groups}) AS g JOIN (VALUES (1::bigint), (102)) AS v(id) ON g.id = v.id ORDER BY 1`;
+  expect((await ask(joined, isolate)).rows).toEqual([
+    { id: 1, n: 1 },
+    { id: 102, n: 1 },
+  ]);
+  const all = `SELECT count(*) AS n FROM (${groups}) AS g`;
+  expect(await ask(all, isolate)).toMatchObject({ rows: [{ n: 80 }] });
+});
