@@ -1,17 +1,17 @@
 // Expressions compiled to closures from batches to vectors, once for each operator.
 
 import { LakeError } from "#core";
-import { constantVector, gather, type Batch, type DataType, type Decimal, type Scalar, type Vector } from "#columnar";
-import { implementFunction, type EvaluationEnvironment, type FunctionImplementation } from "../functions/index.ts";
+import { constantVector, gather, type Batch, type DataType, type Scalar, type Vector } from "#columnar";
+import type { EvaluationEnvironment } from "../functions/index.ts";
 import { expressionToText } from "../explain/expression-text.ts";
-import { someExpr } from "../expressions.ts";
 import type { Expr, SourceSpan } from "../plan.ts";
 import { compileCast, dataTypeToName, scalarKey, typesEqual } from "../values/index.ts";
 import { vectorFunction } from "./apply.ts";
 import { buildVector, rowReader } from "./build.ts";
-import { castKernel, isSafeCast } from "./cast-kernels.ts";
+import { castKernel } from "./cast-kernels.ts";
 import { columnsUsed } from "./columns-used.ts";
 import { byDictionary, type OneColumn } from "./dictionary-expression.ts";
+import { implementationOf, isSafe, isVolatile } from "./expression-properties.ts";
 import { booleanVector, FALSE, NULL, TRUE, triStates } from "./tri-state.ts";
 
 /** An expression ready to run over batches of its input. */
@@ -38,64 +38,6 @@ export function withSpan<T>(span: SourceSpan | undefined, run: () => T): T {
       cause: error,
     });
   }
-}
-
-/** Whether evaluating the expression can never raise an error, so that it may run on rows nobody asked for. */
-export function isSafe(expr: Expr, env: EvaluationEnvironment): boolean {
-  switch (expr.kind) {
-    case "column":
-    case "literal":
-      return true;
-    case "call":
-      if (!expr.args.every((arg) => isSafe(arg, env))) return false;
-      return implementationOf(expr, env).safe || digitsOf(expr) <= MAX_SAFE_DIGITS;
-    case "cast":
-      return (expr.lenient === true || isSafeCast(expr.arg.type, expr.type)) && isSafe(expr.arg, env);
-    case "and":
-    case "or":
-    case "coalesce":
-      return expr.args.every((arg) => isSafe(arg, env));
-    case "not":
-    case "is_null":
-      return isSafe(expr.arg, env);
-    case "in_list":
-      return isSafe(expr.arg, env) && expr.list.every((item) => isSafe(item, env));
-    case "case":
-      return (
-        isSafe(expr.otherwise, env) &&
-        expr.branches.every((branch) => isSafe(branch.when, env) && isSafe(branch.then, env))
-      );
-  }
-}
-
-/** Decimals of so many digits are far from the most that one may have. */
-const MAX_SAFE_DIGITS = 1000;
-const DIGITS_OF_INTEGER = 20;
-const INTEGER_KINDS = new Set(["int16", "int32", "int64"]);
-
-/** The digits that a decimal has at most, where its type and those of its operands tell; else infinity. */
-function digitsOf(expr: Expr): number {
-  if (expr.type.kind !== "decimal") return Number.POSITIVE_INFINITY;
-  if (expr.kind === "cast") {
-    return INTEGER_KINDS.has(expr.arg.type.kind) ? DIGITS_OF_INTEGER : digitsOf(expr.arg);
-  }
-  if (expr.kind === "column") return expr.type.precision ?? Number.POSITIVE_INFINITY;
-  if (expr.kind === "literal" && expr.value !== null) {
-    const { unscaled, scale } = expr.value as Decimal;
-    return String(unscaled).length + scale;
-  }
-  if (expr.kind !== "call" || !["+", "-", "*"].includes(expr.function)) return Number.POSITIVE_INFINITY;
-  // A sum needs one digit more than its operands side by side at most.
-  return expr.args.reduce((digits, arg) => digits + digitsOf(arg), 1);
-}
-
-function implementationOf(expr: Extract<Expr, { kind: "call" }>, env: EvaluationEnvironment): FunctionImplementation {
-  return implementFunction(
-    expr.function,
-    expr.args.map((arg) => arg.type),
-    expr.type,
-    env,
-  );
 }
 
 /**
@@ -152,11 +94,6 @@ function oneColumn(expr: Expr, env: EvaluationEnvironment): OneColumn | undefine
   const [index, ...others] = columnsUsed(expr);
   if (index === undefined || others.length > 0) return undefined;
   return isVolatile(expr, env) ? undefined : { index, type: expr.type, safe: isSafe(expr, env) };
-}
-
-/** Whether rows with equal columns may have different values. */
-export function isVolatile(expr: Expr, env: EvaluationEnvironment): boolean {
-  return someExpr(expr, (part) => part.kind === "call" && implementationOf(part, env).volatility === "volatile");
 }
 
 /** Compiles the parts of an expression. */

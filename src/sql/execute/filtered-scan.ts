@@ -5,7 +5,7 @@ import { constantVector, pick, type Batch } from "#columnar";
 import { someExpr } from "../expressions.ts";
 import type { Expr, PlanNode } from "../plan.ts";
 import { breathe, type ExecutionContext, type ScanNode } from "./context.ts";
-import { isSafe } from "./expression.ts";
+import { isSafe } from "./expression-properties.ts";
 import { narrowingOf } from "./found-conditions.ts";
 import { createScanFilter, type ScanFilter } from "./key-filter.ts";
 import type { Selection } from "./row-scratch.ts";

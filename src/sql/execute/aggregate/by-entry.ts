@@ -4,7 +4,7 @@
 import { constantVector, countCodes, type Batch, type DictionaryVector } from "#columnar";
 import type { EvaluationEnvironment } from "../../functions/index.ts";
 import type { PlanNode } from "../../plan.ts";
-import { isVolatile } from "../expression.ts";
+import { isVolatile } from "../expression-properties.ts";
 
 type AggregateNode = Extract<PlanNode, { kind: "aggregate" }>;
 

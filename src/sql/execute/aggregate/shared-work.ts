@@ -5,7 +5,8 @@ import type { Vector } from "#columnar";
 import { expressionToText } from "../../explain/expression-text.ts";
 import type { EvaluationEnvironment } from "../../functions/index.ts";
 import type { AggregateCall, Expr } from "../../plan.ts";
-import { compileSharing, isVolatile, type CompiledExpr } from "../expression.ts";
+import { compileSharing, type CompiledExpr } from "../expression.ts";
+import { isVolatile } from "../expression-properties.ts";
 import type { Accumulator, SumAccumulator } from "./accumulator.ts";
 import { createAccumulator } from "./create.ts";
 

@@ -4,7 +4,8 @@ import { flattenVector, gatherBatch, type Batch, type Vector } from "#columnar";
 import type { EvaluationEnvironment } from "../../functions/index.ts";
 import type { Expr, PlanNode } from "../../plan.ts";
 import { checkpoint, type ExecutionContext } from "../context.ts";
-import { compileExpr, isVolatile } from "../expression.ts";
+import { compileExpr } from "../expression.ts";
+import { isVolatile } from "../expression-properties.ts";
 import { RowEncoder } from "../row-encoder.ts";
 
 type WindowNode = Extract<PlanNode, { kind: "window" }>;
