@@ -12,15 +12,9 @@ import {
 } from "../expressions.ts";
 import { createJoin, type JoinNode, type JoinType } from "../joins.ts";
 import type { Expr, JoinKey, PlanNode } from "../plan.ts";
-import {
-  attachOuter,
-  groupByOuter,
-  isCorrelated,
-  overNoRows,
-  readsOuter,
-  type AttachedPlan,
-  type OuterRows,
-} from "./dependent-join.ts";
+import { attachOuter } from "./dependent-join.ts";
+import { groupByOuter, overNoRows } from "./outer-groups.ts";
+import { isCorrelated, readsOuter, type AttachedPlan, type OuterRows } from "./outer-values.ts";
 import type { CorrelatedSubquery } from "./environment.ts";
 import { plainAggregate } from "./aggregate-call.ts";
 import { createAggregate } from "./grouping.ts";

@@ -4,59 +4,37 @@
 // Source: T. Neumann, A. Kemper, "Unnesting Arbitrary Queries", BTW 2015. Where an equality ties an outer value to
 // columns of the subquery, these columns stand for it and the outer plan need not be run twice.
 
-import type { ColumnSchema } from "#columnar";
 import {
   BOOLEAN,
-  INT64,
   columnRef,
   conjunction,
   conjunctsOf,
   literal,
-  mapAggregate,
   mapSortKeys,
   mapWindowCall,
   replaceColumns,
-  someExpr,
 } from "../expressions.ts";
 import { createJoin, type JoinType } from "../joins.ts";
-import { mapExpressions, transformPlan, visitPlan } from "../optimize/plan-shape.ts";
-import type { AggregateCall, Expr, JoinKey, PlanNode } from "../plan.ts";
-import { GROUPING_SET, createAggregate } from "./grouping.ts";
+import { transformPlan } from "../optimize/plan-shape.ts";
+import type { Expr, JoinKey, PlanNode } from "../plan.ts";
+import { attachAggregate } from "./outer-groups.ts";
+import {
+  NULL_SAFE_EQUAL,
+  aligned,
+  carriedRows,
+  domain,
+  isCorrelated,
+  outerColumns,
+  projected,
+  readsOuter,
+  resolveOuter,
+  withDomain,
+  type AttachedPlan,
+  type OuterRows,
+} from "./outer-values.ts";
 import { project } from "./output.ts";
 import { keepRanked, type RankBound } from "./ranking.ts";
 import { OUTER_BASE } from "./scope.ts";
-
-/** The rows a subquery is applied to, and what it reads of them. */
-export interface OuterRows {
-  readonly plan: PlanNode;
-  /** Expressions over the outer row; the subquery reads number k as the column OUTER_BASE + k. */
-  readonly captures: readonly Expr[];
-}
-
-/** A plan without outer columns. Its first columns are those it had; `at[k]` holds capture k. */
-export interface AttachedPlan {
-  readonly plan: PlanNode;
-  readonly at: readonly number[];
-  /** Whether a NULL in capture k finds its rows; otherwise it has none. */
-  readonly nullSafe: readonly boolean[];
-}
-
-/** Whether an expression reads an outer row. */
-export function readsOuter(expr: Expr): boolean {
-  return someExpr(expr, (part) => part.kind === "column" && part.index >= OUTER_BASE);
-}
-
-/** Whether an operator or anything below it reads an outer row. */
-export function isCorrelated(plan: PlanNode): boolean {
-  let found = false;
-  visitPlan(plan, (node) => {
-    mapExpressions(node, (expr) => {
-      found ||= readsOuter(expr);
-      return expr;
-    });
-  });
-  return found;
-}
 
 /** Makes a subquery's plan independent of the outer rows. */
 export function attachOuter(plan: PlanNode, outer: OuterRows): AttachedPlan {
@@ -70,7 +48,7 @@ export function attachOuter(plan: PlanNode, outer: OuterRows): AttachedPlan {
       return projected(input, exprs, plan.columns);
     }
     case "aggregate":
-      return attachAggregate(plan, outer);
+      return attachAggregate(plan, attachOuter(plan.input, outer), outer);
     case "window": {
       const input = attachOuter(plan.input, outer);
       const resolve = (expr: Expr): Expr => resolveOuter(expr, input);
@@ -125,58 +103,6 @@ export function attachOuter(plan: PlanNode, outer: OuterRows): AttachedPlan {
   }
 }
 
-/** The columns of an attached plan that hold the outer values. */
-function outerColumns({ plan, at }: AttachedPlan): Expr[] {
-  return at.flatMap((index) => {
-    const column = plan.columns[index];
-    return column === undefined ? [] : [columnRef(index, column)];
-  });
-}
-
-/** An expression over a plan's row with its outer columns read from the attached plan. */
-function resolveOuter(expr: Expr, attached: AttachedPlan): Expr {
-  const columns = outerColumns(attached);
-  return replaceColumns(expr, (index) => (index >= OUTER_BASE ? columns[index - OUTER_BASE] : undefined));
-}
-
-/** The given expressions, named as `columns`, followed by the outer values. */
-function projected(input: AttachedPlan, exprs: readonly Expr[], columns: readonly ColumnSchema[]): AttachedPlan {
-  const outer = outerColumns(input);
-  const names = [...columns.map((column) => column.name), ...outer.map((_, k) => `outer${k + 1}`)];
-  return {
-    plan: project(input.plan, [...exprs, ...outer], names),
-    at: outer.map((_, k) => exprs.length + k),
-    nullSafe: input.nullSafe,
-  };
-}
-
-/** Own columns first, outer values right after them: what both sides of a set operation must look like. */
-function aligned(attached: AttachedPlan, original: PlanNode): AttachedPlan {
-  const own = original.columns.map((column, i) => columnRef(i, column));
-  return projected(attached, own, original.columns);
-}
-
-/** Every combination of values that the named captures have in the outer rows. */
-function domain({ plan, captures }: OuterRows, wanted: readonly number[]): PlanNode {
-  const exprs = wanted.flatMap((k) => captures[k] ?? []);
-  const values = project(
-    plan,
-    exprs,
-    wanted.map((k) => `outer${k + 1}`),
-  );
-  return { kind: "distinct", input: values, columns: values.columns };
-}
-
-function withDomain(plan: PlanNode, outer: OuterRows): AttachedPlan {
-  const all = [...outer.captures.keys()];
-  const width = plan.columns.length;
-  return {
-    plan: all.length === 0 ? plan : createJoin("cross", plan, domain(outer, all), undefined),
-    at: all.map((k) => width + k),
-    nullSafe: all.map(() => true),
-  };
-}
-
 /** What stands for an outer value, and whether it does for NULL too. */
 interface BoundCapture {
   /** The equality that says so; it holds wherever the value is known. */
@@ -184,8 +110,6 @@ interface BoundCapture {
   readonly own: Expr;
   readonly nullSafe: boolean;
 }
-
-const NULL_SAFE_EQUAL = "is_not_distinct_from";
 
 /** Conjuncts of the form `outer value = own columns`: the value by capture. */
 function boundCaptures(conditions: readonly Expr[]): ReadonlyMap<number, BoundCapture> {
@@ -246,88 +170,6 @@ function attachFilter(plan: PlanNode & { readonly kind: "filter" }, outer: Outer
   };
 }
 
-/** Aggregates that are a number, not NULL, over no rows. */
-const ZERO_WHEN_EMPTY = new Set(["count", "count_if", "regr_count", "approx_count_distinct"]);
-
-/** What an aggregate gives, where an outer join left its column NULL for want of rows. */
-export function overNoRows(call: AggregateCall, column: Expr): Expr {
-  if (!ZERO_WHEN_EMPTY.has(call.function)) return column;
-  return { kind: "coalesce", args: [column, literal(0, INT64)], type: call.type };
-}
-
-/** The aggregate of each outer value's rows: keys are the outer values, then the plan's own. */
-export function groupByOuter(plan: PlanNode & { readonly kind: "aggregate" }, input: AttachedPlan): PlanNode {
-  const resolve = (expr: Expr): Expr => resolveOuter(expr, input);
-  const calls = plan.aggregates.map((call) => mapAggregate(call, resolve));
-  const outer = outerColumns(input);
-  const sets = plan.groupingSets?.map((set) => [...outer.keys(), ...set.map((key) => key + outer.length)]);
-  return createAggregate(input.plan, [...outer, ...plan.keys.map(resolve)], calls, sets);
-}
-
-function attachAggregate(plan: PlanNode & { readonly kind: "aggregate" }, outer: OuterRows): AttachedPlan {
-  const input = attachOuter(plan.input, outer);
-  const grouped = groupByOuter(plan, input);
-  const count = outer.captures.length;
-  if (plan.keys.length > 0 || plan.groupingSets !== undefined) {
-    const at = [...outer.captures.keys()];
-    const own = plan.columns.map((column, i) => columnRef(count + i, column));
-    const found = projected({ plan: grouped, at, nullSafe: input.nullSafe }, own, plan.columns);
-    return withEmptySets(plan, found, outer);
-  }
-  // Without keys there is a row for every outer value, whether it has input rows or not.
-  const values = domain(outer, [...outer.captures.keys()]);
-  const keys = values.columns.map((column, k): JoinKey => {
-    const right = grouped.columns[k] ?? column;
-    return { left: columnRef(k, column), right: columnRef(k, right), nullsEqual: input.nullSafe[k] ?? false };
-  });
-  const joined: PlanNode = { ...createJoin("left", values, grouped, undefined), equalKeys: keys };
-  const own = plan.aggregates.map((call, i) => {
-    const index = values.columns.length + count + i;
-    const column = joined.columns[index];
-    return overNoRows(call, column === undefined ? literal(null, call.type) : columnRef(index, column));
-  });
-  const at = [...outer.captures.keys()];
-  return projected({ plan: joined, at, nullSafe: at.map(() => true) }, own, plan.columns);
-}
-
-/** An empty grouping set has a row for an outer value without input rows too. */
-function withEmptySets(
-  plan: PlanNode & { readonly kind: "aggregate" },
-  found: AttachedPlan,
-  outer: OuterRows,
-): AttachedPlan {
-  const sets = [...(plan.groupingSets ?? []).entries()].filter(([, keys]) => keys.length === 0);
-  if (sets.length === 0) return found;
-  const all = [...outer.captures.keys()];
-  const values = domain(outer, all);
-  const equalKeys = values.columns.map((column, k): JoinKey => {
-    const index = found.at[k] ?? 0;
-    const right = columnRef(index, found.plan.columns[index] ?? column);
-    return { left: columnRef(k, column), right, nullsEqual: found.nullSafe[k] ?? false };
-  });
-  const without: PlanNode = { ...createJoin("anti", values, found.plan, undefined), equalKeys };
-  const columns = found.plan.columns.map((column) => ({ ...column, nullable: true }));
-  const keys = plan.columns.slice(0, plan.keys.length);
-  const rows = sets.map(([number]): PlanNode => {
-    const own = [
-      ...keys.map((column) => literal(null, column.type)),
-      ...plan.aggregates.map((call) =>
-        call.function === GROUPING_SET ? literal(number, call.type) : overNoRows(call, literal(null, call.type)),
-      ),
-    ];
-    return projected({ plan: without, at: all, nullSafe: all.map(() => true) }, own, plan.columns).plan;
-  });
-  const union = (left: PlanNode, right: PlanNode): PlanNode => ({
-    kind: "set_operation",
-    operation: "union",
-    all: true,
-    left,
-    right,
-    columns,
-  });
-  return { plan: rows.reduce(union, found.plan), at: found.at, nullSafe: all.map(() => true) };
-}
-
 /** The rows of a recursion carry the outer values from round to round. */
 function attachRecursive(plan: PlanNode & { readonly kind: "recursive" }, outer: OuterRows): AttachedPlan {
   const left = aligned(attachOuter(plan.left, outer), plan.left);
@@ -338,21 +180,6 @@ function attachRecursive(plan: PlanNode & { readonly kind: "recursive" }, outer:
   const step = transformPlan(plan.right, (node) => (node.kind === "working_table" && node.id === plan.id ? own : node));
   const right = aligned(attachOuter(step, outer), plan.right);
   return { ...left, plan: { ...plan, left: left.plan, right: right.plan, columns } };
-}
-
-/** The first columns of those rows whose others are the outer values: what carries outer values in its own rows. */
-export function carriedRows(rows: PlanNode, width: number): PlanNode {
-  const conditions = rows.columns.slice(width).map((column, k): Expr => {
-    const outer: Expr = { kind: "column", index: OUTER_BASE + k, name: column.name, type: column.type };
-    return { kind: "call", function: NULL_SAFE_EQUAL, args: [columnRef(width + k, column), outer], type: BOOLEAN };
-  });
-  const condition = conjunction(conditions);
-  const own = rows.columns.slice(0, width);
-  return project(
-    condition === undefined ? rows : { kind: "filter", input: rows, condition, columns: rows.columns },
-    own.map((column, i) => columnRef(i, column)),
-    own.map((column) => column.name),
-  );
 }
 
 /** LIMIT counts each outer value's rows: they are numbered in the order of the sort below. */

@@ -16,7 +16,7 @@ import { ONE_EMPTY_ROW, coerceColumns, project, renameColumns, resolveUnknownCol
 import { bindRecursiveTable, readsName, refuseMutualRecursion } from "./recursive.ts";
 import { readsOuterRecursion } from "../optimize/plan-shape.ts";
 import { isVolatilePlan } from "../optimize/share.ts";
-import { isCorrelated } from "./dependent-join.ts";
+import { isCorrelated } from "./outer-values.ts";
 import { emptyScope, relationScope, type Scope } from "./scope.ts";
 import { bindSelect } from "./select.ts";
 import { sortOrder } from "./sort-order.ts";
