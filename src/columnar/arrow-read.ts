@@ -139,9 +139,11 @@ function dataToValues(data: arrow.Data, type: DataType, validity: Uint8Array | u
     case "json":
       return textsOf(data);
     case "interval":
-      return textsOf(data).map((text, i) =>
-        validity?.[i] === 0 ? { months: 0, days: 0, micros: 0 } : (JSON.parse(text) as Interval),
-      );
+      return textsOf(data).map((text, i) => {
+        if (validity?.[i] === 0) return { months: 0, days: 0, micros: 0 };
+        const interval = JSON.parse(text) as Omit<Interval, "micros"> & { readonly micros: number | string };
+        return { ...interval, micros: Number(interval.micros) };
+      });
     case "decimal":
       return decimalsOf(data, arrowType, validity);
     case "uuid":

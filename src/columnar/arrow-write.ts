@@ -233,7 +233,12 @@ function flatToArrowData(vector: FlatVector, stored = false): arrow.Data {
       return textData(
         vector,
         common,
-        (values as readonly Interval[]).map((interval) => JSON.stringify(interval)),
+        // JSON has no infinity, which an interval's micros may be.
+        (values as readonly Interval[]).map((interval) =>
+          JSON.stringify(
+            Number.isFinite(interval.micros) ? interval : { ...interval, micros: String(interval.micros) },
+          ),
+        ),
       );
     case "uuid":
       return arrow.makeData({

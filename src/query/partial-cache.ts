@@ -165,7 +165,7 @@ function encode(value: Scalar, type: DataType): Json {
       return [...(value as Uint8Array)];
     case "interval": {
       const { months, days, micros } = value as Interval;
-      return [months, days, micros];
+      return [months, days, encodeNumber(micros)];
     }
     case "list":
       return (value as readonly Scalar[]).map((item) => encode(item, type.element));
@@ -211,8 +211,8 @@ function decode(value: Json, type: DataType): Scalar {
     case "binary":
       return Uint8Array.from(value as readonly number[]);
     case "interval": {
-      const [months, days, micros] = value as readonly [number, number, number];
-      return { months, days, micros };
+      const [months, days, micros] = value as readonly [number, number, number | string];
+      return { months, days, micros: Number(micros) };
     }
     case "list":
       return (value as readonly Json[]).map((item) => decode(item, type.element));

@@ -2,9 +2,8 @@
 
 import { flattenVector, type DataType, type FlatVector, type Vector } from "#columnar";
 import { decimalCastKernel, type VectorKernel } from "../functions/index.ts";
+import { dateToMicros, microsToDate } from "../values/infinite.ts";
 import { castKind, typesEqual } from "../values/index.ts";
-
-const MICROS_PER_DAY = 86_400_000_000;
 
 const INTEGER_WIDTH: Readonly<Record<string, number>> = { int16: 2, int32: 4, int64: 8 };
 
@@ -37,7 +36,7 @@ function convertFor(from: DataType, to: DataType): Convert | undefined {
     return (values, length) => {
       if (!(values instanceof Int32Array)) return undefined;
       const out = new Float64Array(length);
-      for (let i = 0; i < length; i++) out[i] = (values[i] as number) * MICROS_PER_DAY;
+      for (let i = 0; i < length; i++) out[i] = dateToMicros(values[i] as number);
       return out;
     };
   }
@@ -45,7 +44,7 @@ function convertFor(from: DataType, to: DataType): Convert | undefined {
     return (values, length) => {
       if (!(values instanceof Float64Array)) return undefined;
       const out = new Int32Array(length);
-      for (let i = 0; i < length; i++) out[i] = Math.floor((values[i] as number) / MICROS_PER_DAY);
+      for (let i = 0; i < length; i++) out[i] = microsToDate(values[i] as number);
       return out;
     };
   }

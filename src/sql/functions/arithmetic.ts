@@ -10,7 +10,8 @@ import {
   negateDecimal,
   subtractDecimals,
 } from "../values/decimal.ts";
-import { divisionByZero, outOfRange } from "../values/errors.ts";
+import { divisionByZero, outOfRange, runtimeError } from "../values/errors.ts";
+import { dateToMicros, isInfiniteDate, isInfiniteInterval } from "../values/infinite.ts";
 import {
   addIntervals,
   divideInterval,
@@ -121,7 +122,8 @@ const DECIMAL_OPERATORS: Readonly<Record<ArithmeticOperator, (a: Decimal, b: Dec
 
 /** A timestamp moved by an interval: months first (day clamped), then days, then microseconds. */
 export function addIntervalToTimestamp(micros: number, interval: Interval): number {
-  if (!Number.isFinite(micros)) return micros;
+  // Infinity and its opposite together are no instant: the range check refuses what is not a number.
+  if (!Number.isFinite(micros)) return isInfiniteInterval(interval) ? micros + interval.micros : micros;
   let result = micros;
   if (interval.months !== 0) {
     const days = Math.floor(result / MICROS_PER_DAY);
@@ -131,6 +133,7 @@ export function addIntervalToTimestamp(micros: number, interval: Interval): numb
 }
 
 function wrapTime(micros: number): number {
+  if (!Number.isFinite(micros)) throw runtimeError("cannot add infinite interval to time");
   return micros - Math.floor(micros / MICROS_PER_DAY) * MICROS_PER_DAY;
 }
 
@@ -197,7 +200,12 @@ function defineNumeric({ define }: FunctionCatalog): void {
 }
 
 function shift(days: number, amount: number): number {
-  return days + amount;
+  return isInfiniteDate(days) ? days : days + amount;
+}
+
+function daysBetween(a: number, b: number): number {
+  if (isInfiniteDate(a) || isInfiniteDate(b)) throw runtimeError("cannot subtract infinite dates");
+  return a - b;
 }
 
 function inverse(micros: number, interval: Interval): number {
@@ -206,23 +214,23 @@ function inverse(micros: number, interval: Interval): number {
 
 function defineTemporal({ define }: FunctionCatalog): void {
   define("+", "date, int4 -> date", shift, { safe: true });
-  define("+", "int4, date -> date", shift, { safe: true });
-  define("-", "date, int4 -> date", (days: number, amount: number) => days - amount, { safe: true });
-  define("-", "date, date -> int4", (a: number, b: number) => a - b, { safe: true });
-  define("+", "date, time -> timestamp", (days: number, micros: number) => days * MICROS_PER_DAY + micros, {
+  define("+", "int4, date -> date", (amount: number, days: number) => shift(days, amount), { safe: true });
+  define("-", "date, int4 -> date", (days: number, amount: number) => shift(days, -amount), { safe: true });
+  define("-", "date, date -> int4", daysBetween);
+  define("+", "date, time -> timestamp", (days: number, micros: number) => dateToMicros(days) + micros, {
     safe: true,
   });
-  define("+", "time, date -> timestamp", (micros: number, days: number) => days * MICROS_PER_DAY + micros, {
+  define("+", "time, date -> timestamp", (micros: number, days: number) => dateToMicros(days) + micros, {
     safe: true,
   });
   define("+", "date, interval -> timestamp", (days: number, interval: Interval) =>
-    addIntervalToTimestamp(days * MICROS_PER_DAY, interval),
+    addIntervalToTimestamp(dateToMicros(days), interval),
   );
   define("+", "interval, date -> timestamp", (interval: Interval, days: number) =>
-    addIntervalToTimestamp(days * MICROS_PER_DAY, interval),
+    addIntervalToTimestamp(dateToMicros(days), interval),
   );
   define("-", "date, interval -> timestamp", (days: number, interval: Interval) =>
-    inverse(days * MICROS_PER_DAY, interval),
+    inverse(dateToMicros(days), interval),
   );
   for (const name of ["timestamp", "timestamptz"]) {
     define("+", `${name}, interval -> ${name}`, addIntervalToTimestamp, { safe: true });
@@ -232,13 +240,14 @@ function defineTemporal({ define }: FunctionCatalog): void {
     define("-", `${name}, interval -> ${name}`, inverse, { safe: true });
     define("-", `${name}, ${name} -> interval`, (a: number, b: number) => {
       const micros = a - b;
+      if (!Number.isFinite(micros)) return { months: 0, days: 0, micros };
       const days = Math.trunc(micros / MICROS_PER_DAY);
       return { months: 0, days: days + 0, micros: micros - days * MICROS_PER_DAY };
     });
   }
-  define("+", "time, interval -> time", (t: number, i: Interval) => wrapTime(t + i.micros), { safe: true });
-  define("+", "interval, time -> time", (i: Interval, t: number) => wrapTime(t + i.micros), { safe: true });
-  define("-", "time, interval -> time", (t: number, i: Interval) => wrapTime(t - i.micros), { safe: true });
+  define("+", "time, interval -> time", (t: number, i: Interval) => wrapTime(t + i.micros));
+  define("+", "interval, time -> time", (i: Interval, t: number) => wrapTime(t + i.micros));
+  define("-", "time, interval -> time", (t: number, i: Interval) => wrapTime(t - i.micros));
   define("-", "time, time -> interval", (a: number, b: number) => ({ months: 0, days: 0, micros: a - b }));
   define("+", "interval, interval -> interval", addIntervals, { safe: true });
   define("-", "interval, interval -> interval", subtractIntervals, { safe: true });

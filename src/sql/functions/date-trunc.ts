@@ -12,6 +12,7 @@ import {
   MICROS_PER_SECOND,
 } from "../values/civil.ts";
 import { fieldOutOfRange, outOfRange, runtimeError } from "../values/errors.ts";
+import { isInfiniteInterval } from "../values/infinite.ts";
 import { localToUtc, requireTimeZone, utcToLocal } from "../values/time-zone.ts";
 import type { VectorKernel } from "./definition.ts";
 
@@ -118,6 +119,7 @@ export function truncateTimestamp(unitText: string, micros: number): number {
 
 /** Truncates in a zone's local time. */
 export function truncateInZone(unitText: string, micros: number, zoneName: string): number {
+  if (!Number.isFinite(micros)) return micros;
   const zone = requireTimeZone(zoneName);
   const unit = canonicalUnit(unitText);
   const local = truncateTimestamp(unit, utcToLocal(zone, micros));
@@ -129,6 +131,7 @@ export function truncateInZone(unitText: string, micros: number, zoneName: strin
 
 /** An interval with everything below the unit cut off. */
 export function truncateInterval(unitText: string, value: Interval): Interval {
+  if (isInfiniteInterval(value)) return value;
   const unit = canonicalUnit(unitText);
   const years = { decade: 120, century: 1200, millennium: 12_000, year: 12, quarter: 3, month: 1 }[unit];
   if (years !== undefined) return { months: Math.trunc(value.months / years) * years + 0, days: 0, micros: 0 };
@@ -141,6 +144,7 @@ export function truncateInterval(unitText: string, value: Interval): Interval {
 /** Start of the bin of a fixed width counted from an origin. Errors: sql_runtime_error, numeric_out_of_range. */
 export function binTimestamp(stride: Interval, micros: number, origin: number): number {
   if (stride.months !== 0) throw runtimeError("timestamps cannot be binned into intervals containing months or years");
+  if (!Number.isFinite(micros)) return micros;
   const width = stride.days * MICROS_PER_DAY + stride.micros;
   if (width <= 0) throw fieldOutOfRange("stride must be greater than zero");
   const result = Math.floor((micros - origin) / width) * width + origin;

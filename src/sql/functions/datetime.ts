@@ -13,7 +13,8 @@ import {
   MICROS_PER_SECOND,
 } from "../values/civil.ts";
 import { float64ToDecimal, integerToDecimal } from "../values/decimal.ts";
-import { fieldOutOfRange, runtimeError } from "../values/errors.ts";
+import { fieldOutOfRange, runtimeError, outOfRange } from "../values/errors.ts";
+import { isInfiniteDate, isInfiniteInterval } from "../values/infinite.ts";
 import { justifyDays, justifyHours, justifyInterval } from "../values/interval.ts";
 import { localToUtc, requireTimeZone, utcToLocal } from "../values/time-zone.ts";
 import { addIntervalToTimestamp } from "./arithmetic.ts";
@@ -31,6 +32,8 @@ import { formatDate } from "./date-format.ts";
 import {
   datePart,
   extractTimestamp,
+  infinitePart,
+  infinitePartToDecimal,
   intervalPart,
   intervalPartToDecimal,
   partToDecimal,
@@ -46,6 +49,8 @@ import { timestampToChar } from "./to-char.ts";
 
 /** Calendar difference in years, months, days and time, as PostgreSQL's age(). */
 function age(later: number, earlier: number): Interval {
+  const span = later - earlier;
+  if (!Number.isFinite(span)) return { months: 0, days: 0, micros: span };
   if (later < earlier) {
     const { months, days, micros } = age(earlier, later);
     return { months: 0 - months, days: 0 - days, micros: 0 - micros };
@@ -197,14 +202,31 @@ function defineClock({ defineWith, alias }: FunctionCatalog): void {
   );
 }
 
+/** Hours and days of an interval have no end either. */
+function infiniteIntervalPart(unit: string, { micros }: Interval): number | null {
+  const canonical = canonicalUnit(unit);
+  return canonical === "hour" || canonical === "day" || canonical === "week"
+    ? micros
+    : infinitePart(canonical, Math.sign(micros));
+}
+
 function defineParts({ define, alias }: FunctionCatalog): void {
   for (const name of ["timestamp", "timestamptz"]) {
     define("date_trunc", `text, ${name} -> ${name}`, truncateTimestamp, { kernel: truncateKernel });
-    define("date_part", `text, ${name} -> float8`, extractTimestamp, { kernel: datePartKernel });
+    define(
+      "date_part",
+      `text, ${name} -> float8`,
+      (unit: string, micros: number) =>
+        Number.isFinite(micros) ? extractTimestamp(unit, micros) : infinitePart(canonicalUnit(unit), Math.sign(micros)),
+      { kernel: datePartKernel },
+    );
     define(
       "extract",
       `text, ${name} -> numeric`,
-      (unit: string, micros: number) => partToDecimal(canonicalUnit(unit), micros, extractTimestamp(unit, micros)),
+      (unit: string, micros: number) =>
+        Number.isFinite(micros)
+          ? partToDecimal(canonicalUnit(unit), micros, extractTimestamp(unit, micros))
+          : infinitePartToDecimal(canonicalUnit(unit), Math.sign(micros)),
       { kernel: extractKernel },
     );
     define("age", `${name}, ${name} -> interval`, age, { safe: true });
@@ -231,14 +253,26 @@ function defineParts({ define, alias }: FunctionCatalog): void {
   }
   define("date_trunc", "text, timestamptz, text -> timestamptz", truncateInZone);
   define("date_trunc", "text, interval -> interval", truncateInterval);
-  define("date_part", "text, date -> float8", datePart);
-  define("extract", "text, date -> numeric", (unit: string, days: number) => integerToDecimal(datePart(unit, days)));
+  define("date_part", "text, date -> float8", (unit: string, days: number) =>
+    isInfiniteDate(days) ? infinitePart(canonicalUnit(unit), Math.sign(days)) : datePart(unit, days),
+  );
+  define("extract", "text, date -> numeric", (unit: string, days: number) =>
+    isInfiniteDate(days)
+      ? infinitePartToDecimal(canonicalUnit(unit), Math.sign(days))
+      : integerToDecimal(datePart(unit, days)),
+  );
   define("date_part", "text, time -> float8", timePart);
   define("extract", "text, time -> numeric", (unit: string, micros: number) =>
     partToDecimal(canonicalUnit(unit), micros, timePart(unit, micros)),
   );
-  define("date_part", "text, interval -> float8", intervalPart);
-  define("extract", "text, interval -> numeric", intervalPartToDecimal);
+  define("date_part", "text, interval -> float8", (unit: string, value: Interval) =>
+    isInfiniteInterval(value) ? infiniteIntervalPart(unit, value) : intervalPart(unit, value),
+  );
+  define("extract", "text, interval -> numeric", (unit: string, value: Interval) => {
+    if (!isInfiniteInterval(value)) return intervalPartToDecimal(unit, value);
+    if (infiniteIntervalPart(unit, value) !== null) throw outOfRange("numeric");
+    return null;
+  });
   alias("dayofyear", "day_of_year");
   alias("dayofweek", "day_of_week");
   alias("day", "dayofmonth", "day_of_month");
@@ -297,7 +331,7 @@ function defineMaking({ define, alias }: FunctionCatalog): void {
   });
   define("isfinite", "timestamp -> bool", (micros: number) => Number.isFinite(micros), { safe: true });
   define("isfinite", "timestamptz -> bool", (micros: number) => Number.isFinite(micros), { safe: true });
-  define("isfinite", "date -> bool", () => true, { safe: true });
+  define("isfinite", "date -> bool", (days: number) => !isInfiniteDate(days), { safe: true });
   define("last_day", "date -> date", lastDay, { safe: true });
   define("add_months", "date, int4 -> date", addMonths, { safe: true });
   define("to_seconds", "interval -> float8", (value: Interval) => intervalPart("epoch", value), { safe: true });
@@ -352,12 +386,14 @@ function defineDifferences({ define, alias }: FunctionCatalog): void {
 
 function defineFormats({ define }: FunctionCatalog): void {
   define("to_char", "timestamp, text -> text", (micros: number, pattern: string) =>
-    timestampToChar(micros, pattern, false),
+    Number.isFinite(micros) ? timestampToChar(micros, pattern, false) : null,
   );
   define("to_char", "timestamptz, text -> text", (micros: number, pattern: string) =>
-    timestampToChar(micros, pattern, true),
+    Number.isFinite(micros) ? timestampToChar(micros, pattern, true) : null,
   );
-  define("to_char", "interval, text -> text", intervalToChar);
+  define("to_char", "interval, text -> text", (value: Interval, pattern: string) =>
+    isInfiniteInterval(value) ? null : intervalToChar(value, pattern),
+  );
   define("to_number", "text, text -> numeric", textToNumber);
   define("to_char", "numeric, text -> text", numberToChar);
   define("to_char", "int4, text -> text", (value: number, pattern: string) =>

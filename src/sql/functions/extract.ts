@@ -3,7 +3,7 @@
 import type { Decimal, Interval } from "#columnar";
 import { MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND } from "../values/civil.ts";
 import { addDecimals, divideDecimals, float64ToDecimal, integerToDecimal } from "../values/decimal.ts";
-import { runtimeError } from "../values/errors.ts";
+import { outOfRange, runtimeError } from "../values/errors.ts";
 import { canonicalUnit, extractPart } from "./date-trunc.ts";
 
 /** Julian day number of 1970-01-01. */
@@ -35,6 +35,20 @@ export function partToDecimal(unit: string, micros: number, part: number): Decim
   }
   if (Number.isInteger(part)) return integerToDecimal(part);
   return float64ToDecimal(part);
+}
+
+/** Parts that grow with time without end; all others of infinite values are NULL. */
+const ENDLESS = new Set(["epoch", "julian", "isoyear", "year", "decade", "century", "millennium"]);
+
+/** A part of an infinite value: infinite or null. */
+export function infinitePart(unit: string, sign: number): number | null {
+  return ENDLESS.has(unit) ? sign * Number.POSITIVE_INFINITY : null;
+}
+
+/** The same as numeric, which has no infinity. Errors: `numeric_out_of_range`. */
+export function infinitePartToDecimal(unit: string, sign: number): null {
+  if (infinitePart(unit, sign) !== null) throw outOfRange("numeric");
+  return null;
 }
 
 /** A part of a timestamp as a double. */

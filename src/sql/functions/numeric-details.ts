@@ -5,6 +5,7 @@ import type { Decimal, Interval, Scalar } from "#columnar";
 import { scalarComparator } from "../values/index.ts";
 import { trimDecimal } from "../values/decimal.ts";
 import { outOfRange, runtimeError } from "../values/errors.ts";
+import { isInfiniteInterval } from "../values/infinite.ts";
 import type { FunctionCatalog } from "./definition.ts";
 import { commonType } from "./resolve.ts";
 
@@ -200,7 +201,7 @@ export function defineNumericDetails({ define, defineWith, definePolymorphic, al
   define("round_fraction", "interval, int4 -> interval", ({ months, days, micros }: Interval, digits: number) => {
     return { months, days, micros: roundFraction(micros, digits) };
   });
-  define("isfinite", "interval -> bool", () => true);
+  define("isfinite", "interval -> bool", (value: Interval) => !isInfiniteInterval(value));
   define("cut_interval", "interval, text -> interval", cutInterval);
   defineWith(
     "random",

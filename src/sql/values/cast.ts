@@ -14,6 +14,7 @@ import {
   textToDecimal,
 } from "./decimal.ts";
 import { invalidText, outOfRange, runtimeError } from "./errors.ts";
+import { dateToMicros, microsToDate } from "./infinite.ts";
 import { textToInterval } from "./interval.ts";
 import { textToJson } from "./json-text.ts";
 import { canonicalJson } from "./jsonb.ts";
@@ -297,17 +298,23 @@ function floorTo(value: number, unit: number): number {
 }
 
 function temporalCast(from: DataType, to: DataType): ScalarCast | undefined {
-  if (from.kind === "date" && to.kind === "timestamp") return (value) => (value as number) * MICROS_PER_DAY;
+  if (from.kind === "date" && to.kind === "timestamp") return (value) => dateToMicros(value as number);
   if (from.kind === "timestamp") {
     if (to.kind === "timestamp") return (value) => value;
-    if (to.kind === "date") return (value) => Math.floor((value as number) / MICROS_PER_DAY);
-    if (to.kind === "time") return (value) => (value as number) - floorTo(value as number, MICROS_PER_DAY);
+    if (to.kind === "date") return (value) => microsToDate(value as number);
+    if (to.kind === "time") {
+      return (value) => (Number.isFinite(value) ? (value as number) - floorTo(value as number, MICROS_PER_DAY) : null);
+    }
   }
   if (from.kind === "time" && to.kind === "interval") {
     return (value) => ({ months: 0, days: 0, micros: value as number });
   }
   if (from.kind === "interval" && to.kind === "time") {
-    return (value) => (value as Interval).micros - floorTo((value as Interval).micros, MICROS_PER_DAY);
+    return (value) => {
+      const { micros } = value as Interval;
+      if (!Number.isFinite(micros)) throw runtimeError("cannot convert infinite interval to time");
+      return micros - floorTo(micros, MICROS_PER_DAY);
+    };
   }
   return undefined;
 }

@@ -112,7 +112,7 @@ export function scalarKey(type: DataType, value: Exclude<Scalar, null>): string 
     }
     case "interval": {
       const micros = intervalToMicros(value as Interval);
-      if (Number.isSafeInteger(micros)) return micros;
+      if (Number.isSafeInteger(micros) || !Number.isFinite(micros)) return micros;
       const { months, days, micros: rest } = value as Interval;
       return BigInt(months * 30 + days) * 86_400_000_000n + BigInt(rest);
     }

@@ -10,6 +10,7 @@ import {
   MICROS_PER_SECOND,
 } from "./civil.ts";
 import { fieldOutOfRange, invalidText, runtimeError } from "./errors.ts";
+import { infiniteText, isInfiniteDate, microsToDate } from "./infinite.ts";
 import { clockToText } from "./interval.ts";
 import { localToUtc, lookupTimeZone, parseOffset } from "./time-zone.ts";
 
@@ -167,9 +168,7 @@ const KEYWORDS = new Map<string, (now: () => number) => number>([
 export function textToDate(text: string, now: () => number): number {
   const keyword = KEYWORDS.get(text.trim().toLowerCase());
   if (keyword !== undefined) {
-    const micros = keyword(now);
-    if (!Number.isFinite(micros)) throw fieldOutOfRange(`"${text}"`);
-    return Math.floor(micros / MICROS_PER_DAY);
+    return microsToDate(keyword(now));
   }
   return parseDateTime(text, "date").days;
 }
@@ -204,6 +203,7 @@ export function textToTime(text: string): number {
 
 /** `2024-01-15`, with ` BC` before year 1. */
 export function dateToText(days: number): string {
+  if (isInfiniteDate(days)) return infiniteText(days);
   const { year, month, day } = civilFromDays(days);
   const shown = year > 0 ? year : 1 - year;
   const text = `${shown.toString().padStart(4, "0")}-${month < 10 ? "0" : ""}${month}-${day < 10 ? "0" : ""}${day}`;
@@ -217,7 +217,7 @@ export function timeToText(micros: number): string {
 
 /** `2024-01-15 10:00:00`, with `+00` when `utc`. */
 export function timestampToText(micros: number, utc: boolean): string {
-  if (!Number.isFinite(micros)) return micros > 0 ? "infinity" : "-infinity";
+  if (!Number.isFinite(micros)) return infiniteText(micros);
   const days = Math.floor(micros / MICROS_PER_DAY);
   const date = dateToText(days);
   const clock = clockToText(micros - days * MICROS_PER_DAY) + (utc ? "+00" : "");

@@ -3,6 +3,7 @@
 import type { Interval } from "#columnar";
 import { DAYS_PER_MONTH, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND } from "./civil.ts";
 import { divisionByZero, invalidText } from "./errors.ts";
+import { infiniteText, isInfiniteInterval } from "./infinite.ts";
 import { roundHalfEven } from "./number-text.ts";
 
 /** Nothing in any part. */
@@ -148,8 +149,16 @@ export function parseInterval(text: string): Interval | undefined {
   return negated ? negateInterval(into) : into;
 }
 
+const INFINITE: ReadonlyMap<string, Interval> = new Map([
+  ["infinity", { months: 0, days: 0, micros: Number.POSITIVE_INFINITY }],
+  ["+infinity", { months: 0, days: 0, micros: Number.POSITIVE_INFINITY }],
+  ["-infinity", { months: 0, days: 0, micros: Number.NEGATIVE_INFINITY }],
+]);
+
 /** Parses or throws invalid_text_representation. */
 export function textToInterval(text: string): Interval {
+  const infinite = INFINITE.get(text.trim().toLowerCase());
+  if (infinite !== undefined) return infinite;
   const value = parseInterval(text);
   if (value === undefined) throw invalidText("interval", text);
   return value;
@@ -157,6 +166,7 @@ export function textToInterval(text: string): Interval {
 
 /** PostgreSQL's default style: `1 year 2 mons 3 days 04:05:06.5`. */
 export function intervalToText(value: Interval): string {
+  if (isInfiniteInterval(value)) return infiniteText(value.micros);
   let text = "";
   let before = false;
   const part = (amount: number, unit: string): void => {
@@ -212,6 +222,9 @@ function restOfDay({ micros }: Interval): number {
 
 /** PostgreSQL's order: a month counts 30 days, a day 24 hours. */
 export function compareIntervals(a: Interval, b: Interval): number {
+  if (isInfiniteInterval(a) || isInfiniteInterval(b)) {
+    return a.micros === b.micros ? 0 : intervalToMicros(a) < intervalToMicros(b) ? -1 : 1;
+  }
   return wholeDays(a) - wholeDays(b) || restOfDay(a) - restOfDay(b);
 }
 
@@ -222,6 +235,7 @@ function roundToMicro(value: number): number {
 
 /** Scales every part; fractions cascade from months to days to microseconds. */
 export function multiplyInterval(value: Interval, factor: number): Interval {
+  if (isInfiniteInterval(value)) return { months: 0, days: 0, micros: value.micros * factor };
   const exactMonths = value.months * factor;
   const months = Math.trunc(exactMonths);
   const exactDays = value.days * factor;
@@ -246,6 +260,7 @@ export function divideInterval(value: Interval, divisor: number): Interval {
 
 /** Moves whole days out of the microseconds so that both have the same sign (justify_hours). */
 export function justifyHours(value: Interval): Interval {
+  if (isInfiniteInterval(value)) return value;
   const whole = Math.trunc(value.micros / MICROS_PER_DAY);
   let days = value.days + whole;
   let micros = value.micros - whole * MICROS_PER_DAY;
@@ -261,6 +276,7 @@ export function justifyHours(value: Interval): Interval {
 
 /** Days from hours and months from days, all of one sign. */
 export function justifyInterval(value: Interval): Interval {
+  if (isInfiniteInterval(value)) return value;
   let { months, days, micros } = value;
   const takeDays = (): void => {
     const whole = Math.trunc(micros / MICROS_PER_DAY);

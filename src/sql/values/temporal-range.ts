@@ -3,6 +3,7 @@
 
 import type { DataType, Interval, Scalar } from "#columnar";
 import { outOfRange } from "./errors.ts";
+import { isInfiniteDate } from "./infinite.ts";
 
 /** 4714-11-24 BC, the first day of the Julian period, as days since 1970. */
 const FIRST_DAY = -2_440_588;
@@ -27,7 +28,7 @@ export function temporalRange(type: DataType): ((value: Exclude<Scalar, null>) =
 
 function checkDate(value: Exclude<Scalar, null>): void {
   const days = value as number;
-  if (!(days >= FIRST_DAY && days <= LAST_DAY)) throw outOfRange("date");
+  if (!(days >= FIRST_DAY && days <= LAST_DAY) && !isInfiniteDate(days)) throw outOfRange("date");
 }
 
 function checkTimestamp(value: Exclude<Scalar, null>): void {
@@ -38,6 +39,7 @@ function checkTimestamp(value: Exclude<Scalar, null>): void {
 
 function checkInterval(value: Exclude<Scalar, null>): void {
   const { months, days, micros } = value as Interval;
+  if (micros === Number.POSITIVE_INFINITY || micros === Number.NEGATIVE_INFINITY) return;
   const isHeld = isInt32(months) && isInt32(days) && micros >= -MAX_INT64 && micros < MAX_INT64;
   if (!isHeld) throw outOfRange("interval");
 }

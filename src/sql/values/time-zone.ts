@@ -146,6 +146,7 @@ export function requireTimeZone(name: string): TimeZone {
 
 /** Local time to UTC. A time that a spring transition skips takes the offset before it, a repeated one the offset after. */
 export function localToUtc(zone: TimeZone, localMicros: number): number {
+  if (!Number.isFinite(localMicros)) return localMicros;
   const before = zone.offsetAtUtc(localMicros - MICROS_PER_DAY);
   const after = zone.offsetAtUtc(localMicros + MICROS_PER_DAY);
   if (before === after) return localMicros - before;
@@ -157,5 +158,6 @@ export function localToUtc(zone: TimeZone, localMicros: number): number {
 
 /** UTC to local time. */
 export function utcToLocal(zone: TimeZone, utcMicros: number): number {
+  if (!Number.isFinite(utcMicros)) return utcMicros;
   return utcMicros + zone.offsetAtUtc(utcMicros);
 }

@@ -52,8 +52,8 @@ test.each([
   "SELECT interval '99999999999 years'",
   "SELECT interval '1 day' * 1e20",
   "SELECT interval '1 day' * 'NaN'::float8",
-  "SELECT 'infinity'::timestamp - now()",
-  "SELECT age('2024-01-31'::timestamp, 'infinity')",
+  "SELECT 'infinity'::timestamp - 'infinity'",
+  "SELECT age('infinity'::timestamp, 'infinity')",
   "SELECT date '2024-01-01' + 2147483647",
 ])("a value outside its type's range ends with numeric_out_of_range: %s", async (sql) => {
   expect(await codeOf(sql)).toBe("numeric_out_of_range");

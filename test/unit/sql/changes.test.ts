@@ -268,6 +268,18 @@ describe("I151 rows keep the table's rules", () => {
     await expect(runChange(strict(), sql)).rejects.toMatchObject({ code });
   });
 
+  test.for([
+    "INSERT INTO w VALUES ('infinity', now())",
+    "INSERT INTO w SELECT DATE '2024-01-01', '-infinity'",
+    "UPDATE w SET d = d + 1, ts = 'infinity'",
+  ])("I394 %s is refused: a lake has no infinite times", async (sql, { expect }) => {
+    const columns = [column("d", { kind: "date" }), column("ts", { kind: "timestamp", utc: true })];
+    // 2,147,483,647 µs after 1970 is no infinite date.
+    const own = [changingTable("w", columns, [{ d: DAYS, ts: 2_147_483_647 }])];
+    await expect(runChange(own, sql)).rejects.toMatchObject({ code: "numeric_out_of_range" });
+    await runChange(own, "UPDATE w SET d = d + 1");
+  });
+
   test("a column that is left out has its default", async () => {
     const own = strict();
     await runChange(own, "INSERT INTO t (k) VALUES ('\\x0102')");
