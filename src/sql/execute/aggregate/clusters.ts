@@ -21,7 +21,7 @@ export type ClusterInput = (input: AsyncIterable<Batch>) => AsyncGenerator<Clust
 export function clusterInput(node: AggregateNode, context: ExecutionContext): ClusterInput | undefined {
   if (node.groupingSets !== undefined) return undefined;
   for (const key of node.keys) {
-    const source = scanColumn(node.input, key);
+    const source = scanColumn(node.input, key, context);
     const cuts = source && context.planScan(source.scan).clusterBy?.(source.column);
     if (cuts === undefined || key.kind !== "column") continue;
     const { index } = key;
@@ -31,10 +31,15 @@ export function clusterInput(node: AggregateNode, context: ExecutionContext): Cl
 }
 
 /** The stored column that an expression is, where everything between works row by row. */
-function scanColumn(plan: PlanNode, expr: Expr | undefined): { scan: ScanNode; column: number } | undefined {
-  if (expr?.kind !== "column") return undefined;
-  if (plan.kind === "project") return scanColumn(plan.input, plan.exprs[expr.index]);
-  if (plan.kind === "filter") return scanColumn(plan.input, expr);
+function scanColumn(
+  plan: PlanNode,
+  expr: Expr | undefined,
+  context: ExecutionContext,
+): { readonly scan: ScanNode; readonly column: number } | undefined {
+  // Rows that are there already came in an order of their own.
+  if (expr?.kind !== "column" || context.held?.has(plan) === true) return undefined;
+  if (plan.kind === "project") return scanColumn(plan.input, plan.exprs[expr.index], context);
+  if (plan.kind === "filter") return scanColumn(plan.input, expr, context);
   if (plan.kind !== "scan" || plan.limit !== undefined) return undefined;
   const column = plan.projection[expr.index];
   return column === undefined ? undefined : { scan: plan, column };
