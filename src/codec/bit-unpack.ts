@@ -30,6 +30,12 @@ export function unpackBits(
     if (direct < count) out.fill(0, start + direct, end);
     return;
   }
+  const isFollowed = offset + byteLength + 4 <= bytes.length && byteLength * 8 >= count * width;
+  if (isFollowed && width <= MAX_DIRECT_WIDTH) {
+    const unpack = width <= MAX_PAIR_WIDTH ? unpackPairs : unpackSingles;
+    unpack(viewOf(bytes), offset, width, out, start, count);
+    return;
+  }
   const words = loadWords(bytes, offset, byteLength);
   switch (width) {
     case 1:
@@ -51,6 +57,63 @@ export function unpackBits(
       if (width < 8) unpackFours(words, width, out, start, count);
       else if (width < 16) unpackTwos(words, width, out, start, count);
       else unpackAny(words, width, out, start, count);
+  }
+}
+
+/** Widest values of which two are within four bytes from the byte that the first starts in. */
+const MAX_PAIR_WIDTH = 12;
+
+/** The same of one value. */
+const MAX_DIRECT_WIDTH = 25;
+
+let viewed: Uint8Array | undefined;
+let view = new DataView(new ArrayBuffer(0));
+
+/** Runs of a page come one after the other: its view is made once. */
+function viewOf(bytes: Uint8Array): DataView {
+  if (bytes !== viewed) {
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    viewed = bytes;
+  }
+  return view;
+}
+
+/** Two values from one word wherever it starts, without a copy of the bytes; four bytes past the last are there. */
+function unpackPairs(
+  source: DataView,
+  offset: number,
+  width: number,
+  out: Int32Array,
+  start: number,
+  count: number,
+): void {
+  const mask = (1 << width) - 1;
+  const end = start + (count & ~1);
+  let bit = offset * 8;
+  let i = start;
+  for (; i < end; i += 2) {
+    const word = source.getInt32(bit >>> 3, true) >>> (bit & 7);
+    out[i] = word & mask;
+    out[i + 1] = (word >>> width) & mask;
+    bit += width * 2;
+  }
+  if ((count & 1) === 1) out[i] = (source.getInt32(bit >>> 3, true) >>> (bit & 7)) & mask;
+}
+
+/** As {@link unpackPairs}, one value from each word. */
+function unpackSingles(
+  source: DataView,
+  offset: number,
+  width: number,
+  out: Int32Array,
+  start: number,
+  count: number,
+): void {
+  const mask = (1 << width) - 1;
+  let bit = offset * 8;
+  for (let i = start; i < start + count; i++) {
+    out[i] = (source.getInt32(bit >>> 3, true) >>> (bit & 7)) & mask;
+    bit += width;
   }
 }
 
