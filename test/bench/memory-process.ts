@@ -12,7 +12,7 @@ import type { BenchCase } from "./measure.ts";
 
 const MEGABYTE = 1024 * 1024;
 const BUDGET_MB = Number(process.env["BENCH_BUDGET_MB"] ?? 96);
-const TIMES_BUDGET = 10;
+const TIMES_BUDGET = Number(process.env["BENCH_TIMES"] ?? 10);
 /** A row in memory: a number and three texts of 14, 30 and 34 bytes with their places. */
 const ROW_BYTES = 98;
 const ROWS = Math.ceil((BUDGET_MB * MEGABYTE * TIMES_BUDGET) / ROW_BYTES);

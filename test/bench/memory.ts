@@ -1,6 +1,7 @@
 // What a query holds while its operators work on ten times as many bytes as its budget: heap, buffers and wasm, looked
 // at at every request to storage and every piece of the result, garbage left out. Rows put aside go to disk, results
-// leave as streams and are dropped. Runs in a process of its own, with the V8 that workerd has.
+// leave as streams and are dropped. Runs in a process of its own, with the V8 that workerd has. BENCH_ONLY: some cases, by
+// name with commas; BENCH_BUDGET_MB and BENCH_TIMES: other budgets, and other sizes of the data.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

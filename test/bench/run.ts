@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: () => Promise<readon
   commit: () => import("./commit.ts"),
   planning: () => import("./planning.ts"),
   memory: () => import("./memory.ts"),
+  "memory-workerd": () => import("./memory-workerd.ts"),
   cold: () => import("./cold.ts"),
 };
 

@@ -6,13 +6,7 @@ import type { LocalFirn } from "../../scripts/lib/local-firn.ts";
 
 /** The runtime's own address, or the public one where there is no /proc to find it by. */
 export async function runtimeUrl({ url }: Pick<LocalFirn, "url">): Promise<string> {
-  if (!existsSync("/proc/net/tcp")) return url;
-  const proxyPort = Number(new URL(url).port);
-  const listeners = readListeners();
-  const proxy = listeners.find(({ port }) => port === proxyPort);
-  if (proxy === undefined) return url;
-  const siblings = listeners.filter(({ pid }) => pid !== proxy.pid && parentOf(pid) === parentOf(proxy.pid));
-  for (const { port } of siblings) {
+  for (const port of runtimePorts({ url })) {
     const candidate = `http://127.0.0.1:${port}`;
     try {
       // The runtime also listens for debuggers, which answer otherwise.
@@ -24,6 +18,18 @@ export async function runtimeUrl({ url }: Pick<LocalFirn, "url">): Promise<strin
     }
   }
   return url;
+}
+
+/** Ports that the runtime listens on, for requests or for debuggers; none where there is no /proc to find them by. */
+export function runtimePorts({ url }: Pick<LocalFirn, "url">): readonly number[] {
+  if (!existsSync("/proc/net/tcp")) return [];
+  const proxyPort = Number(new URL(url).port);
+  const listeners = readListeners();
+  const proxy = listeners.find(({ port }) => port === proxyPort);
+  if (proxy === undefined) return [];
+  return listeners
+    .filter(({ pid }) => pid !== proxy.pid && parentOf(pid) === parentOf(proxy.pid))
+    .map(({ port }) => port);
 }
 
 interface Listener {

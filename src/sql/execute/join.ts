@@ -13,6 +13,9 @@ import { createProbe, gatherMarked, markHeldLeft, probeLeft, unmatchedRight, typ
 import { MAX_DIVISIONS, PartitionSpiller } from "./spill/partitions.ts";
 import type { SpilledRows } from "./spill/rows.ts";
 
+/** Rows that are held are divided by this for the account, which counts what it is asked about twice. */
+const HELD_GROWTH = 1.5;
+
 type JoinNode = Extract<PlanNode, { kind: "join" }>;
 
 /**
@@ -72,8 +75,9 @@ async function* joinRows(
   try {
     const { batches, rest } = await holdInput(inputs[heldSide], account, context, (bytes, rowCount) => {
       const canDivide = context.spill !== undefined && node.equalKeys.length > 0 && division < MAX_DIVISIONS;
-      // The account counts what operators double as they grow; of a join's rows only the index comes on top.
-      return canDivide && account.crowds((bytes + rowCount * rowBytes) / 2);
+      // The account counts what operators double as they grow; of a join's rows only the index comes on top, and what is
+      // made to join or divide them.
+      return canDivide && account.crowds((bytes + rowCount * rowBytes) / HELD_GROWTH);
     });
     if (rest !== undefined) {
       aside = await divide(joined, heldSide, batches, rest, context, () => account.resize(0));
