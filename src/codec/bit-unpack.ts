@@ -67,7 +67,7 @@ const MAX_PAIR_WIDTH = 12;
 const MAX_DIRECT_WIDTH = 25;
 
 let viewed: Uint8Array | undefined;
-let view = new DataView(new ArrayBuffer(0));
+let view: DataView = new DataView(new ArrayBuffer(0));
 
 /** Runs of a page come one after the other: its view is made once. */
 function viewOf(bytes: Uint8Array): DataView {
