@@ -280,17 +280,27 @@ function lateralRelation(builder: Builder, left: Relation): Relation {
       ? "true"
       : `${inner.columns[1]?.sql ?? "1"} ${choices.pick(["=", ">=", "<>"])} ${choices.pick([outerInt, ...others]).sql}`;
   const [id = "1", k = "1"] = inner.columns.map((column) => column.sql);
-  const shape = choices.pick(["rows", "first", "total"]);
+  const shape = choices.pick(["rows", "first", "total", "values", "series"]);
+  const columns: readonly ScopeColumn[] = [
+    { sql: `${alias}.x`, type: "int" },
+    { sql: `${alias}.y`, type: "int" },
+  ];
+  const outer = outerInt?.sql ?? "2";
+  if (shape === "values")
+    return { sql: `LATERAL (VALUES (${outer}, 1), (${outer} % 3, NULL)) ${alias}(x, y)`, columns };
+  if (shape === "series") {
+    return {
+      sql: `generate_series(1, abs(${outer}) % 4) WITH ORDINALITY ${alias}(x, y)`,
+      columns: columns.slice(0, 1),
+    };
+  }
   const body =
     shape === "total"
       ? `SELECT count(*)::int AS x, max(${k}) AS y FROM ${inner.sql} WHERE ${link}`
       : `SELECT ${id} AS x, ${k} AS y FROM ${inner.sql} WHERE ${link} ORDER BY ${id} ${choices.pick(["", "DESC"])}${shape === "first" ? " LIMIT 1" : ""}`;
   return {
     sql: `LATERAL (${body}) ${alias}`,
-    columns: [
-      { sql: `${alias}.x`, type: "int" },
-      { sql: `${alias}.y`, type: "int" },
-    ],
+    columns,
   };
 }
 
@@ -358,7 +368,9 @@ function aggregation(builder: Builder, depth: number, keysOnly: boolean): BuiltQ
   const { choices, common } = builder;
   const from = fromClause(builder, depth);
   const scope = scopeOf(builder, from.columns, false);
-  const keys = distinctKeys(Array.from({ length: choices.next(4) }, () => keyExpression(scope)));
+  // Subqueries as keys, read once for each row.
+  const keyScope = common ? scope : scopeOf(builder, from.columns, choices.chance(4));
+  const keys = distinctKeys(Array.from({ length: choices.next(4) }, () => keyExpression(keyScope)));
   const calls = Array.from({ length: 1 + choices.next(3) }, () => aggregateCall(scope, keysOnly));
   const form = choices.pick([
     "plain",
@@ -366,7 +378,7 @@ function aggregation(builder: Builder, depth: number, keysOnly: boolean): BuiltQ
     "ROLLUP",
     "CUBE",
     "SETS",
-    ...(keys.length > 0 ? ["MIXED", "NESTED"] : []),
+    ...(keys.length > 0 ? ["MIXED", "NESTED", "DISTINCT"] : []),
   ]);
   // A literal as a key would be the number of a column; a key in parentheses is not one.
   const keyTexts = keys.map(({ sql }) => `(${sql})`);
@@ -383,7 +395,9 @@ function aggregation(builder: Builder, depth: number, keysOnly: boolean): BuiltQ
             ? ` GROUP BY ${firstKey}, ROLLUP (${plain})`
             : form === "NESTED"
               ? ` GROUP BY GROUPING SETS (ROLLUP (${plain}), (${firstKey}), CUBE (${firstKey}))`
-              : ` GROUP BY ${form} (${plain})`;
+              : form === "DISTINCT"
+                ? ` GROUP BY DISTINCT ROLLUP (${plain}), ROLLUP (${firstKey})`
+                : ` GROUP BY ${form} (${plain})`;
   const grouping =
     keys.length > 0 && form !== "plain" && choices.chance(2)
       ? [{ sql: `CAST(GROUPING(${plain}) AS int)`, type: "int" as const }]

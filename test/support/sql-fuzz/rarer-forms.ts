@@ -166,6 +166,8 @@ export function rarerConditions(scope: ExpressionScope, of: Of): readonly Form[]
     () => `${of("big")} ${comparison()} ${choices.pick(["9223372036854775807", "-9223372036854775808"])}`,
     () => `${of("int")} ${comparison()} ${choices.pick(["2147483647", "-2147483648", "3000000000", "1.5", "1e40"])}`,
     () => `${of("ints")} ${comparison()} ${of("ints")}`,
+    () =>
+      `${of(choices.pick(["date", "ts", "tz", "iv"]))} ${comparison()} '${choices.pick(["infinity", "-infinity"])}'`,
     () => `${of("int")} = ANY (${of("ints")}) IS NOT TRUE`,
     () => `${typed(of("txt"))} COLLATE "C" ${comparison()} 'b'`,
     () => `(${of("int")}, ${of("date")}) IN ((1, DATE '2024-01-01'), (3, NULL))`,
