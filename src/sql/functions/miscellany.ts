@@ -55,7 +55,8 @@ export function defineMiscellany({ definePolymorphic, alias, define }: FunctionC
     implement:
       ([type]) =>
       () =>
-        dataTypeToName(type ?? TEXT),
+        // A type's name alone: precision and scale are the column's.
+        dataTypeToName(type ?? TEXT).replaceAll(/numeric\(\d+,\d+\)/g, "numeric"),
   });
   alias("pg_typeof", "typeof");
   // The value of a correlated scalar subquery, with the number of rows it came from. No name that SQL could write.

@@ -41,3 +41,5 @@ SELECT to_char(i, 'YYYY YY Y MM DD DDD HH24 HH HH12 MI SS MS US FF3 SSSS AM W WW
 SELECT '1969-12-31 23:59:59.5'::timestamp(0), '1999-12-31 23:59:59.5'::timestamp(0), '2000-01-01 00:00:00.5'::timestamp(0), '1969-12-31 23:59:59.25'::timestamptz(1), '1950-06-01 10:00:00.123456'::timestamp(3);
 
 SELECT interval '1 month - 1 day', interval '2 hours - 5 minutes', interval '- 3 days + 4 hours', interval '1-2 - 3 4:05:06';
+
+SELECT pg_typeof(1.5::numeric(12,2))::text, pg_typeof(ARRAY[1.5::numeric(4,1)])::text, pg_typeof('{}'::jsonb)::text, pg_typeof('infinity'::interval)::text;
