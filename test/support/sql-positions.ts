@@ -349,3 +349,27 @@ export function correlatedPositions(): readonly { readonly name: string; readonl
   );
   return all.toSorted((a, b) => a.turn - b.turn);
 }
+
+/** Positions and kinds drawn with the same dice each time, each subquery with another inside its WHERE. */
+export function nestedPositions(count: number): readonly { readonly name: string; readonly sql: string }[] {
+  let state = 11;
+  const draw = <T>(items: readonly T[]): T => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return items[(state >>> 16) % items.length] as T;
+  };
+  return Array.from({ length: count }, (_, n) => {
+    const [outside, inside, position] = [draw(KINDS), draw(KINDS), draw(POSITIONS)];
+    const kind: Kind = {
+      ...outside,
+      sql(outer, own) {
+        const around = outside.sql(outer, own);
+        const at = around.lastIndexOf("WHERE ") + "WHERE ".length;
+        if (at < "WHERE ".length) return around;
+        const condition = asBoolean(inside, inside.sql(outer, `${own}x`));
+        return `${around.slice(0, at)}coalesce((${condition}), true) AND ${around.slice(at)}`;
+      },
+    };
+    const sql = position.sql(kind, (outer, own = "i") => kind.sql(outer, own));
+    return { name: `${n + 1}: ${inside.name} inside ${outside.name} in ${position.name}`, sql };
+  });
+}
