@@ -1,15 +1,6 @@
 // Hash aggregation: rows to dense group ids, ids to accumulators.
 
-import {
-  BATCH_ROWS,
-  constantVector,
-  gather,
-  sliceBatch,
-  sliceVector,
-  type Batch,
-  type DataType,
-  type Vector,
-} from "#columnar";
+import { BATCH_ROWS, constantVector, gather, sliceBatch, sliceVector, type Batch, type Vector } from "#columnar";
 import type { EvaluationEnvironment } from "../../functions/index.ts";
 import type { AggregateCall, Expr, PlanNode } from "../../plan.ts";
 import { addColumnsUsed, columnsUsed } from "../columns-used.ts";
@@ -24,6 +15,7 @@ import { countedRows, onlyColumn } from "./by-entry.ts";
 import { clusterInput } from "./clusters.ts";
 import { accumulatedTypes } from "./create.ts";
 import { DistinctCountAccumulator } from "./distinct-count.ts";
+import { groupTypes, remedyOf, SET_NUMBER, storedKeys } from "./group-keys.ts";
 import { RowStates } from "./row-state.ts";
 import { SharedWork } from "./shared-work.ts";
 
@@ -172,8 +164,6 @@ function keysOfSet(columns: readonly Vector[], set: readonly number[], number: n
   ];
 }
 
-const SET_NUMBER: DataType = { kind: "int32" };
-
 /** A set without keys has a row even when there are no rows to group. */
 function addEmptySets({ sets, encoder }: Grouping, node: AggregateNode): void {
   for (const [number, set] of (sets ?? []).entries()) {
@@ -220,32 +210,6 @@ async function* aggregateRows(
     noteSpilled(context, node, rows.bytes);
     yield* aggregateRows({ node, keysOf: stored, division: division + 1 }, rows.read(), context);
   }
-}
-
-/** Where the keys are among what is put aside of a row: its columns, and after them the keys that are none of these. */
-interface StoredKeys {
-  readonly places: readonly number[];
-  /** Numbers of the keys that stand after the columns. */
-  readonly made: readonly number[];
-}
-
-function storedKeys(node: AggregateNode): StoredKeys {
-  const { keys, input, groupingSets } = node;
-  const made: number[] = [];
-  const places = groupTypes(node).map((_, k) => {
-    const key = keys[k];
-    // A grouping set has NULL where its columns need not.
-    if (groupingSets === undefined && key?.kind === "column") return key.index;
-    made.push(k);
-    return input.columns.length + made.length - 1;
-  });
-  return { places, made };
-}
-
-/** Types of what groups are told apart by: the keys and, of several sets, the set's number. */
-function groupTypes({ keys, groupingSets }: AggregateNode): DataType[] {
-  const types = keys.map((key) => key.type);
-  return groupingSets === undefined ? types : [...types, SET_NUMBER];
 }
 
 /** Each row is grouped once for each set: fewer rows at once, so that memory is looked at as often. */
@@ -315,17 +279,6 @@ function bytesOf({ grouping, running }: Groups): number {
   for (const { accumulator, distinct } of running) bytes += accumulator.byteSize + (distinct?.byteSize ?? 0);
   return bytes;
 }
-
-/** What to do where groups do not fit, which for most calls only means that there are too many to divide. */
-function remedyOf({ aggregates }: AggregateNode): string {
-  const holding = aggregates.filter(({ function: name, distinct }) => distinct || HOLDS_VALUES.test(name));
-  if (holding.length === 0) return "filter rows first, or group by fewer different values";
-  const names = [...new Set(holding.map(({ function: name, distinct }) => (distinct ? `${name}(DISTINCT …)` : name)))];
-  return `${names.join(", ")} may hold all values of a group; group by more, filter rows first, or cut what is collected`;
-}
-
-/** Calls that may keep the values of a group. */
-const HOLDS_VALUES = /_agg|^mode$|^percentile_|^median$/;
 
 /** Fewer whole groups may as well stay. */
 const WORTH_LEAVING = 4096;
