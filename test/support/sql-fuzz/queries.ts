@@ -378,7 +378,7 @@ function aggregation(builder: Builder, depth: number, keysOnly: boolean): BuiltQ
     "ROLLUP",
     "CUBE",
     "SETS",
-    ...(keys.length > 0 ? ["MIXED", "NESTED", "DISTINCT"] : []),
+    ...(keys.length > 0 ? ["MIXED", "NESTED", ...(common ? [] : ["DISTINCT"])] : []),
   ]);
   // A literal as a key would be the number of a column; a key in parentheses is not one.
   const keyTexts = keys.map(({ sql }) => `(${sql})`);
