@@ -1,6 +1,6 @@
 // Where a planned query's answer comes from and where it is kept: the cache, another request's execution, its own.
 
-import { stringifyJson, uuidv7 } from "#core";
+import { LakeError, stringifyJson, uuidv7 } from "#core";
 import {
   exactCacheKey,
   isLarge,
@@ -59,8 +59,12 @@ function planText(prepared: PreparedQuery): string {
 /** What computing an answer gives. */
 export type Executed = Departure<Answer | LiveAnswer, Answer | undefined>;
 
+/** Bytes that a remembered failure takes beside its key: message and details are short. */
+const FAILURE_ENTRY_BYTES = 1024;
+
 /**
- * The answer from the cache, from an execution of the same question that is under way, or from one of its own.
+ * The answer from the cache, from an execution of the same question that is under way, or from one of its own. Many who
+ * ask for what does not fit the memory would run it one after another, each alone: the first failure is told to all.
  *
  * Errors: those of `execute`.
  */
@@ -83,7 +87,7 @@ export async function obtain(
   const flight = await deps.flights.depart<Answer | LiveAnswer>(flightKey, query.limits.timeMs / 2, async () => {
     const hit = await deps.cache.lookup(policy.exactKey, policy.shared);
     const answer = hit === undefined ? undefined : entryToAnswer(hit.entry);
-    if (hit === undefined || answer === undefined) return execute();
+    if (hit === undefined || answer === undefined) return executeOnce(deps, flightKey, execute);
     tier = hit.tier;
     const current = await keepCurrent(deps, query, policy.looseKey, answer, asOfMs);
     return { own: current, landing: Promise.resolve(current) };
@@ -92,6 +96,20 @@ export async function obtain(
   // What was too large to be kept is computed for each who asks.
   if (flight.value === undefined) return executed("miss");
   return { answer: flight.value, cache: isLarge(flight.value.payload) ? tierOf(flight.value.payload) : "memory" };
+}
+
+/** Executes unless the same is known to need more memory than it may use. */
+async function executeOnce(deps: QueryDeps, key: string, execute: () => Promise<Executed>): Promise<Executed> {
+  const known = deps.failures.get(key);
+  if (known !== undefined) throw known;
+  try {
+    return await execute();
+  } catch (error) {
+    if (error instanceof LakeError && error.code === "memory_limit_exceeded") {
+      deps.failures.set(key, error, key.length * 2 + FAILURE_ENTRY_BYTES);
+    }
+    throw error;
+  }
 }
 
 function tierOf({ stored }: LargePayload): CacheTier {

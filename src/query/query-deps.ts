@@ -1,6 +1,6 @@
 // What the query service works with: state that lives as long as the isolate, and what each request brings.
 
-import type { Clock, RandomSource } from "#core";
+import type { Clock, LakeError, RandomSource } from "#core";
 import {
   createByteLru,
   createResultCache,
@@ -41,6 +41,7 @@ const MAX_RUNNING = 4;
 const SHARED_MEMORY_BYTES = 24 * 1024 * 1024;
 /** Texts of queries known to need the isolate for themselves, bytes. */
 const HEAVY_TEXT_BYTES = 256 * 1024;
+const FAILURE_BYTES = 256 * 1024;
 /** A burst of identical queries waits, and then takes the answer of the first. */
 const MAX_QUEUED = 200;
 const MAX_QUEUE_MS = 10_000;
@@ -67,6 +68,8 @@ export interface IsolateState {
   readonly sharedMemoryBytes: number;
   /** Queries, by text, that needed more than that. */
   readonly heavy: ByteLru<true>;
+  /** Questions, by cache key and limits, whose execution ended for want of memory: over the same rows it would again. */
+  readonly failures: ByteLru<LakeError>;
   /** Tables from this size on have aggregations of their unchanged files kept, bytes. */
   readonly partialMinBytes: number;
 }
@@ -145,6 +148,7 @@ export function createIsolateState(
     manifests,
     sharedMemoryBytes,
     heavy: createByteLru(HEAVY_TEXT_BYTES),
+    failures: createByteLru(FAILURE_BYTES),
     partialMinBytes: PARTIAL_MIN_BYTES,
   };
 }

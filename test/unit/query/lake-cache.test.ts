@@ -215,3 +215,31 @@ test("I334 a hundred identical queries at once run once", async () => {
   expect(new Set(lake.dataReads).size).toBe(alone.files_scanned);
   expect(lake.dataReads.length).toBeLessThanOrEqual(2 * alone.files_scanned);
 });
+
+/** Five hundred rows of about 100 bytes. */
+function wideRows(first: number): { id: number; name: string }[] {
+  return Array.from({ length: 500 }, (_, i) => ({ id: first + i, name: `name ${first + i} `.repeat(8) }));
+}
+
+test("I407 what needs more memory than it may use runs once, however many ask, until rows or limits change", async () => {
+  await lake.createTable("wide", [
+    ["id", "long"],
+    ["name", "string"],
+  ]);
+  await lake.append("wide", wideRows(0));
+  const isolate = lake.newIsolate(2000);
+  const sql = "SELECT array_agg(name ORDER BY id DESC) AS names FROM wide";
+  const ask = (memoryBytes: number): ReturnType<typeof lake.query> => {
+    return lake.query(sql, { limits: { memoryBytes } }, isolate);
+  };
+  expect((await ask(20_000)).problem).toMatchObject({ code: "memory_limit_exceeded" });
+  lake.dataReads.length = 0;
+  const replies = await Promise.all(Array.from({ length: 100 }, () => ask(20_000)));
+  expect(new Set(replies.map(({ problem }) => problem?.code))).toEqual(new Set(["memory_limit_exceeded"]));
+  expect(lake.dataReads).toEqual([]);
+  expect((await ask(20_000_000)).ok).toBe(true);
+  lake.dataReads.length = 0;
+  await lake.append("wide", wideRows(500));
+  expect((await ask(20_000)).problem).toMatchObject({ code: "memory_limit_exceeded" });
+  expect(lake.dataReads).not.toEqual([]);
+});
