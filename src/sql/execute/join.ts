@@ -80,7 +80,10 @@ async function* joinRows(
       return canDivide && account.crowds((bytes + rowCount * rowBytes) / HELD_GROWTH);
     });
     if (rest !== undefined) {
-      aside = await divide(joined, heldSide, batches, rest, context, () => account.resize(0));
+      aside = await divide(joined, heldSide, batches, rest, context, () => {
+        batches.length = 0;
+        account.resize(0);
+      });
     } else {
       const held = joinHeld(batches, node[heldSide].columns, account);
       if (held.rowCount === 0 && (heldSide === "left" || EMPTY_WITHOUT_RIGHT.has(joinType))) return;
