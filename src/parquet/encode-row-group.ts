@@ -20,7 +20,7 @@ export interface ParquetWriteOptions {
   readonly compression?: ParquetCompression;
   /** Of zstd, gzip and brotli, each by its own scale; default 1, 6 and 4. Values outside the scale are moved to its ends. */
   readonly compressionLevel?: number;
-  /** Rows a row group holds at most; default 122,880. */
+  /** Rows a row group holds at most; default 262,144. */
   readonly rowGroupRows?: number;
   /** A row group also ends once its rows take this much memory, bytes; default 32 MiB. */
   readonly rowGroupBytes?: number;

@@ -7,8 +7,11 @@ import { createFooterMerger } from "./merge-footer.ts";
 import type { ParquetField, ParquetMetadata } from "./metadata.ts";
 import { writtenFields } from "./written-fields.ts";
 
-/** DuckDB's row group size: large enough for compression, small enough for an isolate's memory. */
-const ROW_GROUP_ROWS = 122_880;
+/**
+ * Twice DuckDB's row group: a column of it is some hundred kilobytes, so that a request to R2 costs less than its bytes.
+ * Page indexes keep what is skipped fine-grained, and rows too wide for the memory fill a row group by their bytes.
+ */
+const ROW_GROUP_ROWS = 262_144;
 const ROW_GROUP_BYTES = 32 * 1024 * 1024;
 
 /** A file written row group by row group. */

@@ -15,7 +15,7 @@ import type { TableSource } from "../../src/sql/table-source.ts";
 
 const ROWS = Number(process.argv[2] ?? 5_000_000);
 const BATCH = 16_384;
-const ROW_GROUP = 122_880;
+const ROW_GROUP = 262_144;
 const REPEATS = 7;
 const DAY_MICROS = 86_400_000_000;
 const START = Date.UTC(2024, 0, 1) * 1000;
